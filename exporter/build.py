@@ -1,0 +1,406 @@
+"""Builds the datasets in a file of their own and publishes it whole or not at all.
+
+`builds/<id>/ai_focus.duckdb` starts empty. After dbt has built every model and passed every test,
+and the file is checkpointed and closed, the link `ai_focus.duckdb` is pointed at it in one step. A
+build that fails or is killed leaves the published one untouched.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exporter.errors import DataError, UserError
+from exporter.home import DATABASE, Home
+from exporter.progress import Progress
+from exporter.project import Project, load_project, tool_version
+from exporter.raw_files import RawPlan, plan_raw_files, select_sources
+
+DESCRIPTION = "build.json"
+LOCK = ".lock"
+KEPT_BUILDS = 2
+SHOWN_FAILURES = 20
+DUCKDB_TARGET = "duckdb"
+# seconds that a stopped dbt has to end by itself
+PATIENCE = 5
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What the user asked for."""
+
+    raw_dir: Path | None = None
+    sources: tuple[str, ...] = ()
+    target: str = DUCKDB_TARGET
+    full_refresh: bool = False
+    variables: dict[str, Any] = field(default_factory=dict)
+    threads: int | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A published build; `database` is None when dbt worked on another target than DuckDB."""
+
+    build_id: str | None
+    database: Path | None
+    notes: list[str]
+    seconds: float
+
+
+def run_build(home: Home, request: BuildRequest) -> BuildResult:
+    """Build and publish; raises UserError (mistakes, file faults) or DataError (failed checks)."""
+    project = load_project()
+    started = time.monotonic()
+    if request.target != DUCKDB_TARGET and request.raw_dir is not None:
+        raise UserError(
+            f"--raw-dir works with DuckDB only: load the raw tables into {request.target} and "
+            "leave --raw-dir out."
+        )
+    plan = None
+    if request.raw_dir is not None:
+        plan = plan_raw_files(request.raw_dir, project, request.sources)
+    variables = _variables(project, request, plan)
+    home.prepare()
+    with _lock(home):
+        if request.target != DUCKDB_TARGET:
+            _run_dbt(home, project, request, variables, database=None)
+            return BuildResult(None, None, [], time.monotonic() - started)
+        _remove_leftovers(home)
+        build_id, database = _build(home, project, request, variables, plan)
+        _remove_leftovers(home)
+    notes = plan.notes if plan else []
+    return BuildResult(build_id, database, notes, time.monotonic() - started)
+
+
+def _variables(project: Project, request: BuildRequest, plan: RawPlan | None) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    if plan is not None:
+        chosen = plan.variables()
+    elif request.sources:
+        chosen["usage_sources"] = select_sources(project, request.sources)
+    clash = sorted(chosen.keys() & request.variables.keys())
+    if clash:
+        raise UserError(
+            f"--vars sets {', '.join(clash)}, which --raw-dir and --source set already: "
+            "use one or the other."
+        )
+    if request.target != DUCKDB_TARGET:
+        chosen["raw_origin"] = "source"
+    return {**chosen, **request.variables}
+
+
+@contextmanager
+def _lock(home: Home) -> Iterator[None]:
+    path = home.builds / LOCK
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip()
+            raise UserError(
+                f"Another build is running in {home.path}"
+                f"{f' (process {holder})' if holder else ''}: wait until it ends."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _build(
+    home: Home,
+    project: Project,
+    request: BuildRequest,
+    variables: dict[str, Any],
+    plan: RawPlan | None,
+) -> tuple[str, Path]:
+    from exporter import marts
+
+    started_at = datetime.now(timezone.utc)
+    build_id = _build_id(started_at)
+    folder = home.builds / build_id
+    database = folder / DATABASE
+    folder.mkdir()
+    published = False
+    try:
+        dbt_version, results = _run_dbt(home, project, request, variables, database)
+        marts.seal(database)
+        wal = database.with_name(DATABASE + ".wal")
+        if wal.exists():
+            raise DataError(f"The build's file is not complete ({wal} is left): build again.")
+        if plan is not None:
+            _refuse_wholly_rejected_files(database)
+        description = {
+            "build_id": build_id,
+            "started_at": _text(started_at),
+            "finished_at": _text(datetime.now(timezone.utc)),
+            "tool_version": tool_version(),
+            "dbt_version": dbt_version,
+            "sources": variables.get("usage_sources", list(project.usage_sources)),
+            "raw_dir": str(plan.root) if plan else None,
+            "raw_files": plan.files if plan else 0,
+            "raw_bytes": plan.bytes if plan else 0,
+            "counts": _count_kinds(results),
+        }
+        _write_durably(folder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
+        _publish(home, folder)
+        published = True
+    finally:
+        if not published and not _is_published(home, folder):
+            shutil.rmtree(folder, ignore_errors=True)
+    return build_id, database
+
+
+def _build_id(moment: datetime) -> str:
+    # sorts by time; the lock lets no two builds begin at one moment
+    return f"{moment:%Y%m%dT%H%M%S%f}Z"
+
+
+def _text(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _count_kinds(results: list[dict[str, Any]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for result in results:
+        counts[result["kind"]] = counts.get(result["kind"], 0) + 1
+    return counts
+
+
+def _refuse_wholly_rejected_files(database: Path) -> None:
+    from exporter import marts
+
+    found = marts.find_wholly_rejected_file(database)
+    if found is not None:
+        file, reason = found
+        raise UserError(
+            f"Every record of {file} was rejected, the first because: {reason.rstrip('.')}; "
+            "mend the file or take it out of the raw folder. Nothing was published."
+        )
+
+
+def _write_durably(path: Path, content: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _publish(home: Home, folder: Path) -> None:
+    """Point the link at the build in one step; a crash shows the old build or the new one."""
+    for path in (folder / DATABASE, folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    if home.database.is_file() and not home.database.is_symlink():
+        # dbt alone made this file; it stays as the build before
+        _keep_plain_file(home)
+    # what a killed dbt left beside the link belongs to the old file and would spoil the new one
+    home.database.with_name(DATABASE + ".wal").unlink(missing_ok=True)
+    link = home.path / f".{DATABASE}.{folder.name}"
+    link.symlink_to(Path(home.builds.name, folder.name, DATABASE))
+    link.replace(home.database)
+
+
+def _keep_plain_file(home: Home) -> None:
+    moment = datetime.fromtimestamp(home.database.stat().st_mtime, timezone.utc)
+    folder = home.builds / _build_id(moment)
+    folder.mkdir()
+    os.link(home.database, folder / DATABASE)
+    description = {"build_id": folder.name, "finished_at": _text(moment)}
+    _write_durably(folder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
+
+
+def _is_published(home: Home, folder: Path) -> bool:
+    try:
+        return home.database.resolve(strict=True).parent == folder.resolve()
+    except (OSError, RuntimeError):
+        return False
+
+
+def _remove_leftovers(home: Home) -> None:
+    """Delete what killed builds left and all but the last builds; only under the lock."""
+    for link in home.path.glob(f".{DATABASE}.*"):
+        link.unlink(missing_ok=True)
+    published, complete = None, []
+    for folder in sorted(home.builds.iterdir()):
+        if not folder.is_dir():
+            continue
+        if _is_published(home, folder):
+            published = folder
+        elif (folder / DESCRIPTION).is_file():
+            complete.append(folder)
+    if published is not None:
+        # a build younger than the published one was finished but never published
+        complete = [folder for folder in complete if folder.name < published.name]
+    kept = {published, *complete[1 - KEPT_BUILDS :]}
+    for folder in home.builds.iterdir():
+        if folder.is_dir() and folder not in kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_dbt(
+    home: Home,
+    project: Project,
+    request: BuildRequest,
+    variables: dict[str, Any],
+    database: Path | None,
+) -> tuple[str, list[dict[str, Any]]]:
+    """Run `dbt build`; gives dbt's version and its results, raises DataError when one failed."""
+    process = _start_dbt(home, project, request, variables, database)
+    progress = Progress(quiet=request.quiet, verbose=request.verbose)
+    version, end = "", None
+    try:
+        assert process.stdout is not None  # noqa: S101
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "end":
+                end = event
+            elif event["event"] == "phase":
+                version = event.get("version", version)
+                progress.phase(event["text"])
+            elif event["event"] == "plan":
+                progress.plan(event["nodes"])
+            else:
+                progress.node(event["name"], event["kind"], event["status"])
+        process.wait()
+    finally:
+        progress.close()
+        _stop(process)
+    log = home.logs / "dbt.log"
+    if end is None:
+        raise DataError(
+            f"dbt ended before it was done (exit code {process.returncode}): its log is {log}, "
+            f"its last words are in {home.logs / 'dbt.stderr.log'}. Nothing was published."
+        )
+    if not end["success"]:
+        raise DataError(_describe_failure(end, database, log))
+    return version, end["results"]
+
+
+def _start_dbt(
+    home: Home,
+    project: Project,
+    request: BuildRequest,
+    variables: dict[str, Any],
+    database: Path | None,
+) -> subprocess.Popen[str]:
+    profiles = str(project.path)
+    if database is None:
+        profiles = os.environ.get("DBT_PROFILES_DIR", profiles)
+    arguments = ["--log-level", "none", "--log-level-file", "debug", "build"]
+    arguments += ["--project-dir", str(project.path), "--profiles-dir", profiles]
+    arguments += ["--target", request.target]
+    if request.full_refresh:
+        arguments.append("--full-refresh")
+    if request.threads:
+        arguments += ["--threads", str(request.threads)]
+    environment = {
+        **os.environ,
+        "AI_FOCUS_HOME": str(home.path),
+        "DBT_TARGET_PATH": str(home.target),
+        "DBT_LOG_PATH": str(home.logs),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    if database is not None:
+        environment["AI_FOCUS_DATABASE"] = str(database)
+    with (home.logs / "dbt.stderr.log").open("w", encoding="utf-8") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "exporter.dbt_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            # a folder whose modules can't stand in the way of dbt's
+            cwd=project.path,
+            # Ctrl-C reaches the wrapper alone, which then stops dbt
+            start_new_session=True,
+            text=True,
+            encoding="utf-8",
+        )
+    assert process.stdin is not None  # noqa: S101
+    try:
+        request_line = json.dumps({"arguments": arguments, "variables": variables})
+        process.stdin.write(request_line + "\n")
+        process.stdin.flush()
+    except BaseException as error:
+        _stop(process)
+        if isinstance(error, BrokenPipeError):
+            raise DataError(
+                f"dbt could not be started: its last words are in {errors.name}."
+            ) from None
+        raise
+    return process
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    if process.poll() is not None:
+        return
+    assert process.stdin is not None  # noqa: S101
+    try:
+        # the child ends itself when its standard input closes
+        process.stdin.close()
+        process.wait(PATIENCE)
+    except (subprocess.TimeoutExpired, OSError):
+        process.kill()
+        process.wait()
+
+
+def _describe_failure(end: dict[str, Any], database: Path | None, log: Path) -> str:
+    bad = [result for result in end["results"] if result["status"] in ("error", "fail")]
+    if not bad:
+        reason = " ".join((end["error"] or "no reason was given").split())
+        return (
+            f"dbt could not build the project: {reason}; its log is {log}. Nothing was published."
+        )
+    lines = []
+    for result in bad[:SHOWN_FAILURES]:
+        message = " ".join(result["message"].split())
+        lines.append(f"  {result['kind']} {result['name']} ({result['path']}): {message}")
+        if result["sql"] and database is not None:
+            lines += [f"    {row}" for row in _example_rows(database, result["sql"])]
+    if len(bad) > SHOWN_FAILURES:
+        lines.append(f"  and {len(bad) - SHOWN_FAILURES} more")
+    skipped = sum(result["status"] == "skipped" for result in end["results"])
+    outcome = "Nothing was published" if database is not None else "The target is not complete"
+    head = f"{len(bad)} of {len(end['results'])} models and tests failed, {skipped} were skipped"
+    return "\n".join([f"{head}. {outcome}; dbt's log is {log}.", *lines])
+
+
+def _example_rows(database: Path, query: str) -> list[str]:
+    from exporter import marts
+
+    rows = marts.read_failing_rows(database, query)
+    return [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
+
+
+def read_description(database: Path) -> dict[str, Any]:
+    """Give a build's build.json; empty for a file that dbt made without the wrapper."""
+    file = database.resolve().parent / DESCRIPTION
+    if not file.is_file():
+        return {}
+    description: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return description
+
+
+def say(text: str) -> None:
+    """Say something that is no result: on standard error."""
+    click.echo(text, err=True)

@@ -1,0 +1,170 @@
+"""The command `focus-export`: finds a command, runs it, and turns errors into one sentence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from exporter.errors import DataError, IncompleteError, UserError
+
+# name -> (module whose `command` is the click command, help on one line); loaded when called
+COMMANDS = {
+    "run": ("exporter.commands.run", "Build, then write the extracts: the main job."),
+    "build": (
+        "exporter.commands.build",
+        "Build the datasets and publish them whole or not at all.",
+    ),
+    "export": ("exporter.commands.export", "Write one dataset to a file or to standard output."),
+    "schema": ("exporter.commands.schema", "Show the FOCUS metadata of the datasets."),
+    "validate": ("exporter.commands.validate", "Check any FOCUS file against the FOCUS rules."),
+}
+
+EXIT_DATA = 1
+EXIT_USER = 2
+EXIT_INCOMPLETE = 3
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+class LazyGroup(click.Group):
+    """A group that lists its commands from a table and imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Name all commands, the main job first."""
+        return list(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
+        """Import a command's module."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(COMMANDS[cmd_name][0]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{cmd_name} is no click command")
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """List the commands from the table, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an unexpected error's traceback goes to the home's log."""
+        try:
+            return super().invoke(ctx)
+        except (UserError, DataError, IncompleteError, click.ClickException):
+            raise
+        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            raise _UnexpectedError(_describe_unexpected(ctx, error)) from None
+
+
+class _UnexpectedError(Exception):
+    """An error nobody foresaw, already written to the log."""
+
+
+def _describe_unexpected(context: click.Context, error: Exception) -> str:
+    import traceback
+    from datetime import datetime, timezone
+
+    from exporter.home import of_context
+
+    summary = " ".join(f"{type(error).__name__}: {error}".split())
+    log = of_context(context).logs / "focus-export.log"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now(timezone.utc).isoformat()} {' '.join(sys.argv)}\n")
+            file.write("".join(traceback.format_exception(error)) + "\n")
+    except OSError:
+        return f"An unexpected error stopped the command ({summary})."
+    return f"An unexpected error stopped the command ({summary}); its details are in {log}."
+
+
+def _show_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from exporter.project import tool_version
+
+        click.echo(f"focus-export {tool_version()}")
+        context.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """AI usage, prices and contracts as FinOps FOCUS datasets.
+
+    Exit codes: 0 done, 1 the data failed a check, 2 a mistake in the call or in a file,
+    3 incomplete where --strict asks for completeness.
+    """
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    # SystemExit unwinds the stack, so that a stopped build removes what it began
+    raise SystemExit(EXIT_TERMINATED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(code)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code; never shows a traceback."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        result = cli.main(arguments, prog_name="focus-export", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(EXIT_USER)
+    except click.ClickException as error:
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(f"Error: {error.format_message()}", err=True)
+            click.echo(f"Try `{error.ctx.command_path} --help`.", err=True)
+            sys.exit(EXIT_USER)
+        _fail(error.format_message(), EXIT_USER)
+    except UserError as error:
+        _fail(str(error), EXIT_USER)
+    except DataError as error:
+        _fail(str(error), EXIT_DATA)
+    except IncompleteError as error:
+        _fail(str(error), EXIT_INCOMPLETE)
+    except _UnexpectedError as error:
+        _fail(str(error), EXIT_DATA)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # the reader of standard output went away; Python must not complain at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_DATA)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The command `build`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exporter.errors import IncompleteError, UserError
+from exporter.home import Home, home_option
+
+
+def parse_variables(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> dict[str, Any]:
+    """Read --vars, a YAML or JSON mapping."""
+    import yaml
+
+    if not value:
+        return {}
+    try:
+        variables = yaml.safe_load(value)
+    except yaml.YAMLError:
+        variables = None
+    if not isinstance(variables, dict):
+        raise UserError(
+            "--vars is no mapping: write it as YAML or JSON, such as '{resource_id: none}'."
+        )
+    return variables
+
+
+@click.command(name="build")
+@click.option(
+    "--raw-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Read your own files: DIR/gateway/, DIR/litellm/ … (default: the synthetic demo).",
+)
+@click.option(
+    "--source", "sources", multiple=True, metavar="NAME", help="Build this usage source only."
+)
+@click.option("--target", default="duckdb", show_default=True, help="Target of profiles.yml.")
+@click.option("--full-refresh", is_flag=True, help="Rebuild incremental models of the target.")
+@click.option(
+    "--vars",
+    "variables",
+    callback=parse_variables,
+    metavar="YAML",
+    help="Variables of the dbt project, as a YAML or JSON mapping.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="How many models dbt builds at once.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
+@click.option("--verbose", "-v", is_flag=True, help="One line per model and test.")
+@click.option("--strict", is_flag=True, help="Exit 3 when usage is unpriced or rejected.")
+@home_option
+def command(home: Home, quiet: bool, strict: bool, **options: Any) -> None:
+    """Build the datasets and publish them whole or not at all.
+
+    A build that fails or is stopped leaves the last published one as it is.
+    """
+    from exporter import marts, summary
+    from exporter.build import BuildRequest, run_build, say
+
+    result = run_build(home, BuildRequest(quiet=quiet, **options))
+    for note in result.notes:
+        say(f"Note: {note}")
+    if result.database is None:
+        if not quiet:
+            click.echo(f"Built the target {options['target']} in {result.seconds:.0f} s.")
+        return
+    totals = marts.read_totals(result.database)
+    if not quiet:
+        click.echo(f"Published build {result.build_id} after {result.seconds:.0f} s.\n")
+        click.echo("\n".join(summary.describe(totals)))
+    incomplete = summary.describe_incomplete(totals, result.database)
+    for line in incomplete:
+        say(line)
+    if strict and incomplete:
+        raise IncompleteError("The build is published but not complete, and --strict was given.")

@@ -1,0 +1,188 @@
+"""`focus-export export`: one dataset as a file."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import click
+
+from exporter.errors import IncompleteError, UserError
+from exporter.home import Home, home_option
+
+_SUFFIXES = {
+    "csv": "csv",
+    "json": "json",
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "parquet": "parquet",
+}
+
+
+_EXAMPLES = """\b
+Examples:
+  focus-export export
+  focus-export export --format parquet --from 2026-01-01 --to 2026-01-31
+  focus-export export --focus-version 1.2 --filter SubAccountId=research
+  focus-export export --dataset ai-calls --format json --output calls.json
+"""
+
+
+def _to_filters(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> list[tuple[str, str]]:
+    filters = []
+    for value in values:
+        column, equals, wanted = value.partition("=")
+        if not equals or not column:
+            raise UserError(f"--filter {value!r} has no equals sign: write --filter Column=value.")
+        filters.append((column, wanted))
+    return filters
+
+
+def _to_day(_context: click.Context, parameter: click.Parameter, value: str | None) -> date | None:
+    if value is None:
+        return None
+    try:
+        return datetime.strptime(value, "%Y-%m-%d").date()
+    except ValueError:
+        raise UserError(f"{parameter.opts[0]} {value!r} is no date: write YYYY-MM-DD.") from None
+
+
+@click.command(
+    name="export",
+    short_help="Write one dataset to a file or to standard output.",
+    epilog=_EXAMPLES,
+)
+@home_option
+@click.option(
+    "--dataset",
+    default="cost-and-usage",
+    show_default=True,
+    metavar="NAME",
+    help="cost-and-usage, contract-commitment, or ai-calls (one flat row per call).",
+)
+@click.option(
+    "--focus-version",
+    metavar="VERSION",
+    help="FOCUS version: 1.4, 1.3, and for cost-and-usage 1.2, 1.1, 1.0  [default: the newest]",
+)
+@click.option(
+    "--from",
+    "from_date",
+    metavar="YYYY-MM-DD",
+    callback=_to_day,
+    help="First day, inclusive, UTC, by ChargePeriodStart. Commitments are taken when their "
+    "period overlaps the days.",
+)
+@click.option(
+    "--to",
+    "to_date",
+    metavar="YYYY-MM-DD",
+    callback=_to_day,
+    help="Last day, inclusive, UTC, likewise.",
+)
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["csv", "json", "jsonl", "parquet"]),
+    help="File format  [default: by the name of --output, else csv]",
+)
+@click.option(
+    "--grain",
+    type=click.Choice(["call", "day"]),
+    default="call",
+    show_default=True,
+    help="One row per call and price, or those rows summed by day.",
+)
+@click.option(
+    "--filter",
+    "filters",
+    metavar="COLUMN=VALUE",
+    callback=_to_filters,
+    multiple=True,
+    help="Keep the rows with this value; an empty value means null. Repeatable: several values "
+    "of one column are alternatives, several columns must all fit.",
+)
+@click.option("--columns", metavar="A,B,C", help="Only these columns, in this order.")
+@click.option(
+    "--compress",
+    type=click.Choice(["gzip", "zstd"]),
+    help="Compress CSV, JSON or JSON lines  [default: by the name of --output (.gz, .zst)]",
+)
+@click.option(
+    "--safe-csv/--no-safe-csv",
+    default=None,
+    help="Put a ' before CSV text that a spreadsheet could run as a formula  [default: on for "
+    "ai-calls, off for FOCUS datasets]",
+)
+@click.option(
+    "--output",
+    metavar="PATH|-",
+    help="File, folder, or - for standard output  [default: the home's exports/ folder]",
+)
+@click.option(
+    "--strict", is_flag=True, help="Exit with 3 when calls have no cost or rows were rejected."
+)
+def command(
+    home: Home,
+    dataset: str,
+    focus_version: str | None,
+    from_date: date | None,
+    to_date: date | None,
+    fmt: str | None,
+    grain: str,
+    filters: list[tuple[str, str]],
+    columns: str | None,
+    compress: str | None,
+    safe_csv: bool | None,
+    output: str | None,
+    strict: bool,
+) -> None:
+    """Write one dataset of the published build to a file, with a manifest beside it.
+
+    The same build and options give the same bytes. Nothing stands under the file's name until
+    it is whole.
+    """
+    from exporter.export import STDOUT, export_dataset
+    from exporter.manifest import describe_gaps
+
+    names = None
+    if columns is not None:
+        names = [name.strip() for name in columns.split(",") if name.strip()]
+        if not names:
+            raise UserError("--columns names no column: write --columns BilledCost,ServiceName.")
+    guessed_format, guessed_compression = _guess(output)
+    result = export_dataset(
+        home,
+        dataset,
+        focus_version,
+        fmt or guessed_format,
+        output,
+        from_date,
+        to_date,
+        grain=grain,
+        filters=filters,
+        columns=names,
+        compress=compress or guessed_compression,
+        safe_csv=safe_csv,
+        stdout=click.get_binary_stream("stdout") if output == STDOUT else None,
+    )
+    rows = f"{result.manifest['rows']:,} rows"
+    if result.path is None:
+        click.echo(f"{rows} to standard output, without a manifest.", err=True)
+    else:
+        click.echo(f"{result.path}: {rows}", err=True)
+    gaps = describe_gaps(result.manifest)
+    if gaps and strict:
+        raise IncompleteError(f"The extract was written, but {gaps}.")
+    if gaps:
+        click.echo(f"Incomplete: {gaps}.", err=True)
+
+
+def _guess(output: str | None) -> tuple[str, str | None]:
+    """Tell format and compression by the name of the output."""
+    parts = (output or "").lower().rsplit("/", 1)[-1].split(".")[1:]
+    compression = {"gz": "gzip", "zst": "zstd"}.get(parts[-1]) if parts else None
+    if compression:
+        parts.pop()
+    return (_SUFFIXES.get(parts[-1], "csv") if parts else "csv"), compression

@@ -1,0 +1,241 @@
+"""Writes one dataset to a file, whole or not at all, with its manifest beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import IO, Any
+
+import duckdb
+
+from exporter import manifest as manifests
+from exporter.errors import UserError
+from exporter.extract import (
+    COMPRESSIONS,
+    FORMATS,
+    Extract,
+    Selection,
+    choose,
+    count_rejected,
+    open_build,
+    read_coverage,
+)
+from exporter.home import Home
+from exporter.metadata import dataset_instance_id, json_column_names, schema_id
+from exporter.project import load_project, tool_version
+
+STDOUT = "-"
+_EXTENSIONS = {None: "", "gzip": ".gz", "zstd": ".zst"}
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """A written extract. Both paths are None when it went to standard output."""
+
+    path: Path | None
+    manifest_path: Path | None
+    manifest: dict[str, Any]
+
+
+def export_dataset(
+    home: Home,
+    dataset: str,
+    focus_version: str | None = None,
+    fmt: str = "csv",
+    output: Path | str | None = None,
+    from_date: date | None = None,
+    to_date: date | None = None,
+    grain: str = "call",
+    filters: Sequence[tuple[str, str]] = (),
+    columns: Sequence[str] | None = None,
+    compress: str | None = None,
+    safe_csv: bool | None = None,
+    stdout: IO[bytes] | None = None,
+) -> ExportResult:
+    """Extract a dataset of the published build.
+
+    Dates are UTC days, both inclusive. `output` is a file, a folder, `-` (with `stdout`), or None
+    for the home's exports. `safe_csv` None means: on for the flat layout as CSV, else off. Raises
+    UserError for what the user can mend; a file under the final name is always a whole one.
+    """
+    entry, version = choose(dataset, focus_version, grain)
+    if fmt not in FORMATS:
+        raise UserError(f"There is no format {fmt!r}: choose one of {', '.join(FORMATS)}.")
+    if compress is not None and compress not in COMPRESSIONS:
+        raise UserError(f"There is no compression {compress!r}: choose gzip or zstd.")
+    if fmt == "parquet" and compress is not None:
+        raise UserError("Parquet is compressed inside already: leave --compress away.")
+    if safe_csv and fmt != "csv":
+        raise UserError(f"--safe-csv is for CSV, not for {fmt}: leave it away.")
+    if from_date and to_date and from_date > to_date:
+        raise UserError(f"--from {from_date} lies after --to {to_date}: swap the two dates.")
+    safe = fmt == "csv" and (entry.focus_id is None if safe_csv is None else safe_csv)
+    database = home.published()
+    selection = Selection(
+        dataset=entry,
+        focus_version=version,
+        grain=grain,
+        from_date=from_date,
+        to_date=to_date,
+        filters=tuple(filters),
+        columns=tuple(columns) if columns else None,
+    )
+    default_name = f"{entry.file_stem(grain)}.{fmt}{_EXTENSIONS[compress]}"
+    path = None if output == STDOUT else _find_path(home, output, default_name)
+    project = load_project()
+    json_names = json_column_names(project, entry.focus_id)
+    with (
+        _scratch_folder(home) as scratch,
+        open_build(database, scratch) as connection,
+        _temporary_file(path or scratch / default_name) as temporary,
+    ):
+        extract = Extract(connection, selection, json_names)
+        sums = extract.sum_costs()
+        coverage = read_coverage(connection, selection) if entry.holds_usage else None
+        manifest = manifests.describe(
+            file=path or Path(STDOUT),
+            fmt=fmt,
+            compress=compress,
+            safe_csv=safe,
+            selection=selection,
+            extract=extract,
+            sums=sums,
+            coverage=coverage,
+            rejected_rows=count_rejected(connection, entry),
+            dataset_instance_id=dataset_instance_id(entry, grain),
+            # a cut file has no schema of its own: the schema lists every column
+            schema_id=None if columns else schema_id(project, entry, grain, version),
+            build=manifests.read_build(database),
+            tool_version=tool_version(),
+        )
+        try:
+            extract.write(temporary, fmt, compress, safe)
+        except duckdb.IOException as error:
+            raise UserError(
+                f"{path or 'The extract'} can't be written ({_shorten(error)}): "
+                "free some space, or name another file with --output."
+            ) from None
+        except duckdb.OutOfMemoryException:
+            raise UserError(
+                "The extract needs more memory than AI_FOCUS_MEMORY_LIMIT allows: raise it."
+            ) from None
+        if path is None:
+            _send(temporary, stdout)
+            return ExportResult(None, None, manifest)
+        manifest["sha256"], manifest["bytes"] = manifests.hash_file(temporary)
+        manifest_path = path.with_name(path.name + ".manifest.json")
+        _publish(temporary, path, manifest_path, manifests.to_text(manifest))
+        return ExportResult(path, manifest_path, manifest)
+
+
+def _find_path(home: Home, output: Path | str | None, default_name: str) -> Path:
+    if output is None:
+        path = home.exports / default_name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"The folder {path.parent} can't be made ({error.strerror}): "
+                "name a file with --output."
+            ) from None
+    else:
+        path = Path(output).expanduser().absolute()
+        if path.is_dir():
+            path = path / default_name
+    if not path.parent.is_dir():
+        raise UserError(f"The folder {path.parent} doesn't exist: make it, or name another one.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UserError(f"The folder {path.parent} can't be written to: name another one.")
+    return path
+
+
+def _process_name() -> str:
+    return f"{re.sub(r'[^A-Za-z0-9]', '', socket.gethostname())}-{os.getpid()}"
+
+
+def _is_dead(name: str) -> bool:
+    """Tell whether a left-over's name carries a process of this host that no longer runs."""
+    host, _, process = _process_name().rpartition("-")
+    found = re.search(r"\.([A-Za-z0-9]*)-(\d+)(?:\.part|-[^.]*)$", name)
+    if found is None or found[1] != host or found[2] == process:
+        return False
+    try:
+        os.kill(int(found[2]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@contextlib.contextmanager
+def _temporary_file(path: Path) -> Iterator[Path]:
+    """Name a file beside `path`, and leave nothing of it; runs that were killed are swept up."""
+    prefix = f".{path.name}."
+    with contextlib.suppress(OSError):
+        for other in path.parent.iterdir():
+            if other.name.startswith(prefix) and _is_dead(other.name):
+                other.unlink(missing_ok=True)
+    temporary = path.with_name(f"{prefix}{_process_name()}.part")
+    try:
+        temporary.touch()
+    except OSError as error:
+        raise UserError(
+            f"{path.parent} can't be written to ({error.strerror}): name another folder."
+        ) from None
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _scratch_folder(home: Home) -> Iterator[Path]:
+    """Make a folder for what exceeds memory: on the builds' disk, else the system's own."""
+    prefix = ".export."
+    parent: Path | None = home.builds
+    try:
+        for other in home.builds.iterdir():
+            if other.name.startswith(prefix) and _is_dead(other.name):
+                shutil.rmtree(other, ignore_errors=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f"{prefix}{_process_name()}-", dir=parent))
+    except OSError:
+        scratch = Path(tempfile.mkdtemp(prefix="focus-export"))
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _publish(temporary: Path, path: Path, manifest_path: Path, text: str) -> None:
+    """Put file and manifest in place; at no moment does a manifest describe another file."""
+    with _temporary_file(manifest_path) as temporary_manifest:
+        try:
+            temporary_manifest.write_text(text, encoding="utf-8", newline="\n")
+            manifest_path.unlink(missing_ok=True)
+            temporary.replace(path)
+            temporary_manifest.replace(manifest_path)
+        except OSError as error:
+            raise UserError(
+                f"{path} can't be written ({error.strerror}): name another file with --output."
+            ) from None
+
+
+def _send(file: Path, stdout: IO[bytes] | None) -> None:
+    if stdout is None:
+        raise ValueError("an extract to standard output needs a stream")
+    with file.open("rb") as source:
+        shutil.copyfileobj(source, stdout, 1 << 20)
+    stdout.flush()
+
+
+def _shorten(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,518 @@
+"""Reads the marts of a published build and lets DuckDB write them as files.
+
+Every SELECT of an extract lives here. A dataset is one entry in DATASETS. Values are formatted in
+SQL, so no row passes through Python, and memory is bounded by DuckDB's limit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from difflib import get_close_matches
+from pathlib import Path
+
+import duckdb
+
+from exporter.errors import UserError
+
+FORMATS = ("csv", "json", "jsonl", "parquet")
+COMPRESSIONS = ("gzip", "zstd")
+GRAINS = ("call", "day")
+
+# text that a spreadsheet may run as a formula (OWASP, "CSV Injection")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+_NEVER_IN_JSON = "\x01"
+
+# The flat layout of an earlier system: keys, order, and a billing period that ends on the last
+# second of its month. `call_key` is no part of it; it only orders the rows.
+_AI_CALLS = """
+    select
+        billing_account_id as "BillingAccountId",
+        billing_period_start as "BillingPeriodStart",
+        billing_period_end - interval 1 second as "BillingPeriodEnd",
+        charge_period_start as "ChargePeriodStart",
+        charge_period_end as "ChargePeriodEnd",
+        provider as "ProviderName",
+        model as "ServiceName",
+        sub_account_name as "SubAccountName",
+        call_id as "ResourceId",
+        billed_cost as "BilledCost",
+        billing_currency as "BilledCurrency",
+        total_tokens as "UsageQuantity",
+        'tokens' as "UsageUnit",
+        input_tokens as "x-cog-InputTokenCount",
+        output_tokens as "x-cog-OutputTokenCount",
+        coalesce(is_cache_hit, false) as "x-cog-CacheHit",
+        latency_ms as "x-cog-LatencyMs",
+        feature as "Tags/x-cost-feature",
+        coalesce(sub_account_name, sub_account_id) as "Tags/x-cost-department",
+        user_id as "Tags/x-cost-user",
+        session_id as "Tags/x-cost-session",
+        classification as "Tags/x-cog-classification",
+        call_key
+    from ai_calls
+    where hold_reason is null
+"""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What can be extracted: where its rows lie and how they are ordered, dated and summed.
+
+    `order` is a total order whose last column alone is unique. A row belongs to a date range when
+    `start` lies in it or, where `end` is given, when its half-open period overlaps it.
+    """
+
+    name: str
+    focus_id: str | None
+    versions: tuple[str, ...]
+    # grain -> relation without its version; also the file's name
+    relations: dict[str, str]
+    order: tuple[str, ...]
+    start: str
+    end: str | None = None
+    # grain -> DatasetInstanceName of the FOCUS metadata
+    instances: dict[str, str] = field(default_factory=dict)
+    costs: tuple[str, ...] = ()
+    currency: str | None = None
+    # the flat layout is no FOCUS dataset: a fixed SELECT instead of one relation per version
+    query: str | None = None
+    hidden: tuple[str, ...] = ()
+    # raw tables whose rejected rows concern this dataset; empty: those of no other dataset
+    raw_tables: tuple[str, ...] = ()
+    holds_usage: bool = True
+
+    def file_stem(self, grain: str) -> str:
+        """Name the dataset's file, without an extension."""
+        return self.relations[grain]
+
+
+DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        Dataset(
+            name="cost-and-usage",
+            focus_id="CostAndUsage",
+            versions=("1.4", "1.3", "1.2", "1.1", "1.0"),
+            relations={"call": "focus_cost_and_usage", "day": "focus_cost_and_usage_daily"},
+            order=("ChargePeriodStart", "x_ChargeId"),
+            start="ChargePeriodStart",
+            instances={"call": "Cost and Usage by Call", "day": "Cost and Usage Daily"},
+            costs=_COSTS,
+            currency="BillingCurrency",
+        ),
+        Dataset(
+            name="contract-commitment",
+            focus_id="ContractCommitment",
+            versions=("1.4", "1.3"),
+            relations={"call": "focus_contract_commitment"},
+            order=("ContractCommitmentId",),
+            start="ContractCommitmentPeriodStart",
+            end="ContractCommitmentPeriodEnd",
+            instances={"call": "Contract Commitment"},
+            costs=("ContractCommitmentCost",),
+            currency="BillingCurrency",
+            raw_tables=("contracts", "commitments"),
+            holds_usage=False,
+        ),
+        Dataset(
+            name="ai-calls",
+            focus_id=None,
+            versions=("1.1",),
+            relations={"call": "ai_calls"},
+            order=("ChargePeriodStart", "call_key"),
+            start="ChargePeriodStart",
+            costs=("BilledCost",),
+            currency="BilledCurrency",
+            query=_AI_CALLS,
+            hidden=("call_key",),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows and columns of a dataset are wanted. Both dates are inclusive UTC days."""
+
+    dataset: Dataset
+    focus_version: str
+    grain: str = "call"
+    from_date: date | None = None
+    to_date: date | None = None
+    filters: tuple[tuple[str, str], ...] = ()
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as it is delivered; `kind` is DuckDB's type, `is_json` marks text holding JSON."""
+
+    name: str
+    kind: str
+    is_json: bool = False
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How complete the usage of a range is. Calls are counted, not FOCUS rows."""
+
+    calls: int
+    priced_calls: int
+    tokens: int
+    priced_tokens: int
+    held_back: list[tuple[str, int]] = field(default_factory=list)
+
+
+def choose(dataset: str, focus_version: str | None, grain: str) -> tuple[Dataset, str]:
+    """Look up a dataset and the FOCUS version (newest by default); UserError when there is none."""
+    if dataset not in DATASETS:
+        raise UserError(f"There is no dataset {dataset!r}: choose one of {', '.join(DATASETS)}.")
+    entry = DATASETS[dataset]
+    version = (focus_version or entry.versions[0]).removeprefix("v")
+    if version not in entry.versions:
+        raise UserError(
+            f"The dataset {dataset} has no FOCUS version {focus_version}: "
+            f"choose one of {', '.join(entry.versions)}."
+        )
+    if grain not in entry.relations:
+        raise UserError(
+            f"The dataset {dataset} has no grain {grain!r}: choose {', '.join(entry.relations)}."
+        )
+    return entry, version
+
+
+@contextmanager
+def open_build(database: Path, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a build's resolved DuckDB file for reading; what exceeds memory goes to `spill`."""
+    limit = os.environ.get("AI_FOCUS_MEMORY_LIMIT") or "2GB"
+    try:
+        connection = duckdb.connect(
+            str(database),
+            read_only=True,
+            config={"memory_limit": limit, "temp_directory": str(spill)},
+        )
+    except duckdb.IOException as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"The build {database} can't be read now ({reason}): "
+            "wait until the process that writes it has ended, then try again."
+        ) from None
+    except (duckdb.ParserException, duckdb.InvalidInputException):
+        raise UserError(
+            f"AI_FOCUS_MEMORY_LIMIT is {limit!r}: give an amount such as 2GB."
+        ) from None
+    try:
+        connection.execute("set timezone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+class Extract:
+    """One selection of a build: its columns, its totals, and the file DuckDB writes of it."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        selection: Selection,
+        json_columns: frozenset[str] = frozenset(),
+    ) -> None:
+        """Check the selection against the build's own columns; UserError when it doesn't fit."""
+        self._connection = connection
+        self._selection = selection
+        self._source = self._find_source()
+        described = self._describe()
+        self._kinds = dict(described)
+        offered = [name for name, _ in described if name not in selection.dataset.hidden]
+        for name in (*(selection.columns or ()), *(name for name, _ in selection.filters)):
+            if name not in offered:
+                raise _unknown_column(name, offered, selection)
+        wanted = selection.columns or tuple(offered)
+        if len(set(wanted)) != len(wanted):
+            raise UserError("--columns names a column twice: name each column once.")
+        self.columns = [Column(name, self._kinds[name], name in json_columns) for name in wanted]
+        self._where, self._parameters = self._build_where()
+
+    def _find_source(self) -> str:
+        selection = self._selection
+        if selection.dataset.query is not None:
+            return f"({selection.dataset.query})"
+        version = selection.focus_version.replace(".", "_")
+        return _name(f"{selection.dataset.relations[selection.grain]}_v{version}")
+
+    def _describe(self) -> list[tuple[str, str]]:
+        try:
+            found = self._connection.execute(
+                f"describe select * from {self._source} as source"  # noqa: S608
+            ).fetchall()
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            reason = str(error).split("\n")[0]
+            raise UserError(
+                f"The build lacks {self._selection.dataset.name} {self._selection.focus_version} "
+                f"({reason}): run `focus-export build` with this version of ai-focus."
+            ) from None
+        return [(str(row[0]), str(row[1])) for row in found]
+
+    def _build_where(self) -> tuple[str, list[object]]:
+        selection = self._selection
+        dataset = selection.dataset
+        terms: list[str] = []
+        values: list[object] = []
+        if selection.from_date is not None:
+            if dataset.end is None:
+                terms.append(f"{_name(dataset.start)} >= cast(? as timestamp)")
+            else:
+                terms.append(f"{_name(dataset.end)} > cast(? as timestamp)")
+            values.append(selection.from_date.isoformat())
+        if selection.to_date is not None:
+            terms.append(f"{_name(dataset.start)} < cast(? as timestamp)")
+            values.append(_day_after(selection.to_date))
+        by_column: dict[str, list[str]] = {}
+        for name, value in selection.filters:
+            by_column.setdefault(name, []).append(value)
+        for name, wanted in by_column.items():
+            alternatives = []
+            for value in wanted:
+                if value == "":
+                    alternatives.append(f"{_name(name)} is null")
+                else:
+                    kind = self._kinds[name]
+                    self._check_value(name, kind, value)
+                    alternatives.append(f"{_name(name)} = {_cast_value('cast', kind)}")
+                    values.append(value)
+            terms.append(f"({' or '.join(alternatives)})")
+        return (" where " + " and ".join(terms) if terms else ""), values
+
+    def _check_value(self, name: str, kind: str, value: str) -> None:
+        fits = self._connection.execute(
+            f"select {_cast_value('try_cast', kind)} is not null",
+            [value],
+        ).fetchall()[0][0]
+        if not fits:
+            raise UserError(
+                f"--filter {name}={value}: {value!r} is no {kind.lower()}, the type of {name}."
+            )
+
+    def _ordered(self) -> str:
+        order = ", ".join(_name(name) for name in self._selection.dataset.order)
+        names = dict.fromkeys(
+            [*(column.name for column in self.columns), *self._selection.dataset.order]
+        )
+        wanted = ", ".join(_name(name) for name in names)
+        return f"select {wanted} from {self._source} as source{self._where} order by {order}"  # noqa: S608
+
+    def sum_costs(self) -> list[tuple[str | None, int, dict[str, str | None]]]:
+        """Give rows and exact sums of the costs (plain decimal text) per currency, in its order."""
+        dataset = self._selection.dataset
+        currency = _name(dataset.currency) if dataset.currency else "cast(null as varchar)"
+        costs = [name for name in dataset.costs if name in self._kinds]
+        sums = "".join(f", {_decimal_text(f'sum({_name(name)})')}" for name in costs)
+        found = self._connection.execute(
+            f"select {currency}, count(*){sums} from {self._source} as source{self._where}"  # noqa: S608
+            " group by 1 order by 1 nulls last",
+            self._parameters,
+        ).fetchall()
+        return [(row[0], row[1], dict(zip(costs, row[2:], strict=True))) for row in found]
+
+    def _find_first(self) -> object:
+        """Give the unique key of the first row in the extract's order; None when it is empty."""
+        order = ", ".join(_name(name) for name in self._selection.dataset.order)
+        found = self._connection.execute(
+            f"select {_name(self._selection.dataset.order[-1])} from {self._source} as source"  # noqa: S608
+            f"{self._where} order by {order} limit 1",
+            self._parameters,
+        ).fetchall()
+        return found[0][0] if found else None
+
+    def write(self, path: Path, fmt: str, compress: str | None, safe_csv: bool) -> None:
+        """Let DuckDB write the file: the same bytes for the same build and arguments."""
+        target = "'" + str(path).replace("'", "''") + "'"
+        parameters = list(self._parameters)
+        if fmt == "parquet":
+            query = ", ".join(_as_parquet(column) for column in self.columns)
+            options = "format parquet, compression zstd"
+        elif fmt == "csv":
+            query = ", ".join(_as_csv(column, safe_csv) for column in self.columns)
+            options = f"format csv, header, compression {compress or 'none'}"
+        else:
+            line = _json_line(self.columns)
+            # JSON text has no raw control characters: nothing needs quotes, nothing is split
+            options = (
+                "format csv, header false, quote '', escape '', "
+                f"delimiter '{_NEVER_IN_JSON}', compression {compress or 'none'}"
+            )
+            if fmt == "json":
+                key = _name(self._selection.dataset.order[-1])
+                line = f"case when {key} = ? then '' else ',' end || {line}"
+                parameters.insert(0, self._find_first())
+                head = json.dumps({"focus_version": self._selection.focus_version})[:-1]
+                options += f", prefix '{head}, \"records\": [\n', suffix ']}}\n'"
+            query = f"{line} as line"
+        self._connection.execute(
+            f"copy (select {query} from ({self._ordered()})) to {target} ({options})",  # noqa: S608
+            parameters,
+        )
+
+
+def read_coverage(connection: duckdb.DuckDBPyConnection, selection: Selection) -> Coverage:
+    """Count the calls and tokens of the selection's dates: all of them, and those with a price."""
+    terms, values = ["true"], []
+    if selection.from_date is not None:
+        terms.append("charge_period_start >= cast(? as timestamp)")
+        values.append(selection.from_date.isoformat())
+    if selection.to_date is not None:
+        terms.append("charge_period_start < cast(? as timestamp)")
+        values.append(_day_after(selection.to_date))
+    found = connection.execute(
+        "select hold_reason, count(*), coalesce(sum(total_tokens), 0)::bigint from ai_calls"  # noqa: S608
+        f" where {' and '.join(terms)} group by 1 order by 1",
+        values,
+    ).fetchall()
+    priced = [row for row in found if row[0] is None]
+    return Coverage(
+        calls=sum(row[1] for row in found),
+        priced_calls=sum(row[1] for row in priced),
+        tokens=sum(row[2] for row in found),
+        priced_tokens=sum(row[2] for row in priced),
+        held_back=[(row[0], row[1]) for row in found if row[0] is not None],
+    )
+
+
+def count_rejected(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> int:
+    """Count the raw records of a build that no extract of the dataset could take in.
+
+    Most have no usable date, so that they count for every range. A record with several faults is
+    one record.
+    """
+    named = dataset.raw_tables or tuple(
+        name for other in DATASETS.values() for name in other.raw_tables
+    )
+    found = connection.execute(
+        "select count(*) from (select distinct raw_table, file, line, record_key"
+        " from rejected_rows where list_contains(?, raw_table) = ?)",
+        [list(named), bool(dataset.raw_tables)],
+    ).fetchall()
+    return int(found[0][0])
+
+
+def read_billing_months(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, grain: str, version: str
+) -> list[tuple[str, str]]:
+    """List the billing periods that have rows: start and exclusive end, as UTC text."""
+    relation = _name(f"{dataset.relations[grain]}_v{version.replace('.', '_')}")
+    return [
+        (str(start), str(end))
+        for start, end in connection.execute(
+            f"select {_time_text('BillingPeriodStart')}, {_time_text('BillingPeriodEnd')}"  # noqa: S608
+            f" from {relation} group by all order by 1"
+        ).fetchall()
+    ]
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _day_after(day: date) -> str:
+    # the last day that Python knows has no successor; no row lies beyond it
+    return (day + timedelta(days=1)).isoformat() if day < date.max else "infinity"
+
+
+def _cast_value(cast: str, kind: str) -> str:
+    # through timestamptz: a bare cast to timestamp would drop the offset without a word
+    if kind.startswith("TIMESTAMP"):
+        return f"cast({cast}(? as timestamptz) as timestamp)"
+    return f"{cast}(? as {kind})"
+
+
+def _decimal_text(expression: str) -> str:
+    # a decimal with a scale always has a point, so the zeros cut off are behind it
+    return f"rtrim(rtrim(cast({expression} as varchar), '0'), '.')"
+
+
+def _time_text(name: str) -> str:
+    if name.startswith("x_"):
+        return f"replace(cast(cast({_name(name)} as timestamp) as varchar), ' ', 'T') || 'Z'"
+    return f"strftime({_name(name)}, '%Y-%m-%dT%H:%M:%SZ')"
+
+
+def _is_fraction(kind: str) -> bool:
+    return kind.startswith("DECIMAL") and not kind.endswith(",0)")
+
+
+def _as_csv(column: Column, safe_csv: bool) -> str:
+    name = _name(column.name)
+    if _is_fraction(column.kind):
+        return f"{_decimal_text(name)} as {name}"
+    if column.kind.startswith("TIMESTAMP"):
+        return f"{_time_text(column.name)} as {name}"
+    if safe_csv and column.kind == "VARCHAR":
+        starts = ", ".join(f"chr({ord(start)})" for start in _FORMULA_STARTS)
+        return (
+            f"case when left({name}, 1) in ({starts}) then '''' || {name} else {name} end as {name}"
+        )
+    return name
+
+
+def _as_parquet(column: Column) -> str:
+    name = _name(column.name)
+    if column.kind == "TIMESTAMP":
+        return f"cast({name} as timestamptz) as {name}"
+    return name
+
+
+def _json_value(column: Column) -> str:
+    name = _name(column.name)
+    if _is_fraction(column.kind):
+        value = _decimal_text(name)
+    elif column.kind.startswith("TIMESTAMP"):
+        value = f"""'"' || {_time_text(column.name)} || '"'"""
+    elif column.is_json or column.kind == "JSON":
+        # white space between the parts of an object must not break the line
+        value = f"translate({name}, chr(10) || chr(13), '  ')"
+    elif column.kind == "VARCHAR":
+        value = f"cast(to_json({name}) as varchar)"
+    else:
+        value = f"cast({name} as varchar)"
+    return f"coalesce({value}, 'null')"
+
+
+def _json_line(columns: list[Column]) -> str:
+    """Build the SQL of one record. Columns named `Object/key` become one nested object.
+
+    The text is put together here, since DuckDB's own JSON writes decimals with trailing zeros.
+    """
+    parts: list[str] = []
+    opened: str | None = None
+    for index, column in enumerate(columns):
+        group, slash, key = column.name.partition("/")
+        inside = group if slash else None
+        text = "" if index else "{"
+        if opened is not None and opened != inside:
+            text += "}"
+        text += "," if index else ""
+        if inside is not None and opened != inside:
+            text += json.dumps(group, ensure_ascii=False) + ":{"
+        text += json.dumps(key if inside else column.name, ensure_ascii=False) + ":"
+        opened = inside
+        parts += [_text(text), _json_value(column)]
+    parts.append(_text("}}" if opened is not None else "}"))
+    return f"concat({', '.join(parts)})"
+
+
+def _unknown_column(name: str, offered: list[str], selection: Selection) -> UserError:
+    by_fold = {other.casefold(): other for other in offered}
+    near = [by_fold[fold] for fold in get_close_matches(name.casefold(), list(by_fold), 3, 0.6)]
+    hint = f"did you mean {' or '.join(near)}?" if near else "see `focus-export schema`."
+    of_version = f" {selection.focus_version}" if selection.dataset.focus_id else ""
+    return UserError(f"{selection.dataset.name}{of_version} has no column {name!r}: {hint}")

@@ -1,0 +1,173 @@
+"""The few questions that the wrapper itself asks of DuckDB: read-only, one function each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+_SPEND = """
+    select ServiceProviderName, BillingCurrency, sum(BilledCost)
+    from focus_cost_and_usage
+    group by all
+    order by 2, 3 desc, 1
+"""
+
+_COVERAGE = """
+    select
+        coalesce(sum(calls), 0)::bigint, coalesce(sum(priced_calls), 0)::bigint,
+        coalesce(sum(tokens), 0)::bigint, coalesce(sum(priced_tokens), 0)::bigint
+    from coverage
+"""
+
+_QUARANTINED = """
+    select hold_reason, count(*)
+    from ai_calls
+    where hold_reason is not null
+    group by 1
+    order by 2 desc, 1
+"""
+
+_REJECTED = """
+    select coalesce(source_name, '') as source_name, count(*)
+    from (select distinct source_name, raw_table, file, line, record_key from rejected_rows)
+    group by 1
+    order by 1
+"""
+
+_REJECTED_EXAMPLES = """
+    select coalesce(file, raw_table), line, reason
+    from rejected_rows
+    order by file, line, field
+    limit ?
+"""
+
+# staging tables whose rows still know their file, line and fault
+_CHECKED_RELATIONS = r"""
+    select table_name
+    from information_schema.columns
+    where
+        table_name like 'stg\_%' escape '\'
+        and column_name in ('_file', '_line', 'fault_reason')
+    group by 1
+    having count(*) = 3
+    order by 1
+"""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a build came to. Costs are exact; the list of spend is by provider and currency."""
+
+    rows: int
+    calls: int
+    priced_calls: int
+    tokens: int
+    priced_tokens: int
+    quarantined: list[tuple[str, int]]
+    rejected: list[tuple[str, int]]
+    commitments: int
+    spend: list[tuple[str, str, Decimal]]
+
+
+@contextmanager
+def open_database(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a build's resolved file for reading."""
+    connection = duckdb.connect(str(database.resolve()), read_only=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def seal(database: Path) -> None:
+    """Write everything into the one file, so that no `.wal` is left beside it."""
+    connection = duckdb.connect(str(database))
+    try:
+        connection.execute("force checkpoint")
+    finally:
+        connection.close()
+
+
+def read_totals(database: Path) -> Totals:
+    """Read the totals of a build."""
+    with open_database(database) as connection:
+        calls, priced_calls, tokens, priced_tokens = connection.execute(_COVERAGE).fetchall()[0]
+        return Totals(
+            rows=_count(connection, "focus_cost_and_usage"),
+            calls=calls,
+            priced_calls=priced_calls,
+            tokens=tokens,
+            priced_tokens=priced_tokens,
+            quarantined=connection.execute(_QUARANTINED).fetchall(),
+            rejected=connection.execute(_REJECTED).fetchall(),
+            commitments=_count(connection, "focus_contract_commitment"),
+            spend=connection.execute(_SPEND).fetchall(),
+        )
+
+
+def read_rejected_examples(database: Path, limit: int = 3) -> list[tuple[str, int | None, str]]:
+    """Give the first rejected rows: file (or raw table), line, reason."""
+    with open_database(database) as connection:
+        return connection.execute(_REJECTED_EXAMPLES, [limit]).fetchall()
+
+
+def find_wholly_rejected_file(database: Path) -> tuple[str, str] | None:
+    """Give the first file of which every record was rejected, with its first reason."""
+    with open_database(database) as connection:
+        for (relation,) in connection.execute(_CHECKED_RELATIONS).fetchall():
+            # the name comes from the catalog
+            name = '"' + relation.replace('"', '""') + '"'
+            found = connection.execute(
+                f"""
+                select _file, min_by(fault_reason, _line)
+                from {name}
+                where _file is not null
+                group by 1
+                having count(*) = count(fault_reason)
+                order by 1
+                limit 1
+                """  # noqa: S608
+            ).fetchall()
+            if found:
+                return found[0]
+    return None
+
+
+def read_failing_rows(database: Path, query: str, limit: int = 3) -> list[dict[str, object]]:
+    """Give the first rows that a failed dbt test selects; none when it can't be asked again."""
+    with open_database(database) as connection:
+        try:
+            # dbt compiled the query itself
+            relation = connection.sql(f"select * from ({query}) as failing limit {limit:d}")  # noqa: S608
+            names = relation.columns
+            return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+        except duckdb.Error:
+            return []
+
+
+def describe_parquet(file: Path) -> list[tuple[str, str]] | None:
+    """Give names and DuckDB types of a Parquet file's columns; None when it can't be read."""
+    with duckdb.connect() as connection:
+        try:
+            relation = connection.read_parquet(str(file))
+        except duckdb.Error:
+            return None
+        return [
+            (name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)
+        ]
+
+
+def is_valid_json(text: str) -> bool:
+    """Tell whether DuckDB will be able to read a JSON text."""
+    with duckdb.connect() as connection:
+        return bool(connection.execute("select json_valid(?)", [text]).fetchall()[0][0])
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    query = f"select count(*) from {relation}"  # noqa: S608
+    return int(connection.execute(query).fetchall()[0][0])

@@ -1,0 +1,83 @@
+"""Where the dbt project lies, and what its YAML files say. Nothing is written there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exporter.errors import UserError
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A raw table as its sources YAML declares it; column names are case-sensitive."""
+
+    name: str
+    folder: str
+    columns: tuple[str, ...]
+    required: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Project:
+    """The dbt project: the one inside an installed wheel, else the repository's root."""
+
+    path: Path
+    settings: dict[str, Any] = field(hash=False)
+
+    @property
+    def usage_sources(self) -> tuple[str, ...]:
+        """All usage sources that the project knows, in order of authority."""
+        return tuple(self.settings["vars"]["usage_sources"])
+
+    def raw_tables(self) -> list[RawTable]:
+        """Read every raw table from models/staging/*/_*__sources.yml."""
+        tables = []
+        for file in sorted((self.path / "models" / "staging").glob("*/_*__sources.yml")):
+            content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+            for source in content.get("sources", []):
+                if source["name"] != "raw":
+                    continue
+                tables += [_raw_table(table, file.parent.name) for table in source["tables"]]
+        return tables
+
+
+def _raw_table(table: dict[str, Any], folder: str) -> RawTable:
+    columns = table.get("columns", [])
+
+    def is_required(column: dict[str, Any]) -> bool:
+        meta = (column.get("config") or {}).get("meta") or {}
+        return bool(meta.get("required"))
+
+    return RawTable(
+        name=table["name"],
+        folder=folder,
+        columns=tuple(column["name"] for column in columns),
+        required=tuple(column["name"] for column in columns if is_required(column)),
+    )
+
+
+def load_project() -> Project:
+    """Find the dbt project beside the package's modules or one folder above them."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "dbt_project", package.parent):
+        file = folder / "dbt_project.yml"
+        if file.is_file():
+            return Project(folder, yaml.safe_load(file.read_text(encoding="utf-8")))
+    raise UserError(
+        f"The dbt project is missing beside {package}: install ai-focus again, "
+        "or run from a complete checkout."
+    )
+
+
+def tool_version() -> str:
+    """Give the version of ai-focus, from the installed distribution or else the project."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("ai-focus")
+    except PackageNotFoundError:
+        return str(load_project().settings["version"])

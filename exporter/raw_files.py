@@ -1,0 +1,402 @@
+"""Finds out what the files of a raw folder are, before anything is built.
+
+A file's format and table are known by its content: magic bytes, its header or its keys. Rows are
+never parsed here; each text file is passed over once in blocks, to see that it can be read whole.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from exporter.errors import UserError
+from exporter.project import Project, RawTable
+
+DELIMITERS = (",", ";", "\t", "|")
+JSON_LINES_ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+# enough to meet every key that a log's records usually carry
+SAMPLE_RECORDS = 1000
+BLOCK = 1 << 20
+HEAD = 8 << 20
+
+# LiteLLM's daily aggregate tables count the same calls again, without tier and context
+_AGGREGATE_COLUMNS = {"date", "api_requests", "spend"}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What one file is: its format and its columns (of JSON: the keys seen in a sample)."""
+
+    format: str
+    columns: tuple[str, ...]
+    delimiter: str | None = None
+    types: tuple[str, ...] = ()
+
+
+@dataclass
+class RawPlan:
+    """What a build reads from a raw folder, in the form of the dbt variables."""
+
+    root: Path
+    raw_files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    usage_sources: list[str] = field(default_factory=list)
+    # sentences for the summary
+    notes: list[str] = field(default_factory=list)
+    files: int = 0
+    bytes: int = 0
+
+    def variables(self) -> dict[str, Any]:
+        """Give the variables that dbt reads."""
+        return {
+            "raw_origin": "file",
+            "raw_root": str(self.root),
+            "raw_files": self.raw_files,
+            "usage_sources": self.usage_sources,
+        }
+
+
+def plan_raw_files(root: Path, project: Project, sources: tuple[str, ...] = ()) -> RawPlan:
+    """List the files of `root`/<folder>/ and tell what each is.
+
+    `sources` limits the usage sources. Raises UserError for every fault of a file or folder.
+    """
+    root = root.expanduser().absolute()
+    wanted = select_sources(project, sources)
+    if not root.exists():
+        raise UserError(f"The raw folder {root} doesn't exist: check --raw-dir.")
+    if not root.is_dir():
+        raise UserError(f"{root} is a file: --raw-dir takes the folder that holds gateway/ etc.")
+    candidates = _tables_by_folder(project)
+    plan = RawPlan(root)
+    found: dict[str, list[tuple[Path, Shape]]] = {}
+    for folder, tables in candidates.items():
+        if folder in project.usage_sources and folder not in wanted:
+            continue
+        files = 0
+        for file in _walk(root / folder):
+            table, shape = _recognise(file, root, tables, plan.notes)
+            files += 1
+            if table is None:
+                continue
+            found.setdefault(table.name, []).append((file, shape))
+            plan.files += 1
+            plan.bytes += file.stat().st_size
+            if folder in wanted and folder not in plan.usage_sources:
+                plan.usage_sources.append(folder)
+        if sources and folder in wanted and not files:
+            raise UserError(
+                f"There is no file for the source {folder}: put its logs into {root / folder}."
+            )
+    _note_strangers(root, candidates, plan.notes)
+    if not plan.usage_sources:
+        places = " or ".join(str(root / source) for source in wanted)
+        raise UserError(
+            f"There is no usage log in {places}: put the files of each source into the folder "
+            "of its name."
+        )
+    plan.usage_sources.sort(key=project.usage_sources.index)
+    by_name = {table.name: table for table in project.raw_tables()}
+    plan.raw_files = {name: _group(by_name[name], files) for name, files in found.items()}
+    return plan
+
+
+def select_sources(project: Project, sources: tuple[str, ...]) -> list[str]:
+    """Give the wanted usage sources in the project's order; raises UserError for unknown ones."""
+    for source in sources:
+        if source not in project.usage_sources:
+            known = ", ".join(project.usage_sources)
+            raise UserError(f"There is no source '{source}': --source takes one of {known}.")
+    return [name for name in project.usage_sources if not sources or name in sources]
+
+
+def _tables_by_folder(project: Project) -> dict[str, list[RawTable]]:
+    # a folder is named for a staging folder (gateway, litellm) or for a single raw table
+    folders: dict[str, list[RawTable]] = {}
+    tables = project.raw_tables()
+    for table in tables:
+        if table.folder in project.usage_sources:
+            folders.setdefault(table.folder, []).append(table)
+        else:
+            folders.setdefault(table.name, []).append(table)
+    for table in tables:
+        if table.folder in folders and table not in folders[table.folder]:
+            folders[table.folder].append(table)
+    return folders
+
+
+def _walk(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    seen: set[str] = set()
+
+    def refuse(error: OSError) -> None:
+        raise UserError(
+            f"The folder {error.filename} can't be read ({error.strerror}): check its permissions."
+        )
+
+    if not folder.is_dir():
+        return found
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent, name) for name in files if not name.startswith(".")]
+    return sorted(found)
+
+
+def _note_strangers(root: Path, candidates: dict[str, list[RawTable]], notes: list[str]) -> None:
+    for entry in sorted(root.iterdir()):
+        if entry.name.startswith(".") or (entry.is_dir() and entry.name in candidates):
+            continue
+        kind = "folder" if entry.is_dir() else "file"
+        notes.append(
+            f"The {kind} {entry.name} was not read: a raw folder holds {', '.join(candidates)}."
+        )
+
+
+def _recognise(
+    file: Path, root: Path, tables: list[RawTable], notes: list[str]
+) -> tuple[RawTable | None, Shape]:
+    label = file.relative_to(root)
+    try:
+        shape = read_shape(file, str(label), tables)
+    except OSError as error:
+        raise UserError(
+            f"{label} can't be read ({error.strerror or error}): "
+            "check its permissions or take it out of the raw folder."
+        ) from None
+    if set(shape.columns) >= _AGGREGATE_COLUMNS:
+        notes.append(
+            f"{label} was not read: it is a daily aggregate, which holds the calls of the "
+            "spend log once more."
+        )
+        return None, shape
+    if not shape.columns and len(tables) == 1:
+        # an empty JSON array
+        return tables[0], shape
+    table = _match_table(shape, str(label), tables)
+    if shape.format in ("csv", "parquet"):
+        unknown = [name for name in shape.columns if name not in table.columns]
+        if unknown:
+            notes.append(f"{label} has columns that are not read: {', '.join(unknown)}.")
+    return table, shape
+
+
+def _match_table(shape: Shape, label: str, tables: list[RawTable]) -> RawTable:
+    columns = set(shape.columns)
+
+    def fitness(table: RawTable) -> tuple[bool, int]:
+        return columns >= set(table.required), len(columns & set(table.columns))
+
+    best = max(tables, key=fitness)
+    missing = [name for name in best.required if name not in columns]
+    if len(missing) * 2 > len(best.required) or not columns & set(best.columns):
+        expected = ", ".join(best.required or best.columns[:5])
+        raise UserError(
+            f"{label} is no log that is known here: a file of {best.name} has the columns "
+            f"{expected}; take the file out of the raw folder or give it its header."
+        )
+    if missing:
+        plural = "s" if len(missing) > 1 else ""
+        raise UserError(
+            f"{label} lacks the mandatory column{plural} {', '.join(missing)} of {best.name}: "
+            "export the file again with all mandatory columns."
+        )
+    return best
+
+
+def _group(table: RawTable, files: list[tuple[Path, Shape]]) -> list[dict[str, Any]]:
+    groups: dict[Shape, list[str]] = {}
+    for file, shape in files:
+        if shape.format in ("json", "jsonl"):
+            # a key may turn up for the first time behind the sample
+            shape = Shape(shape.format, table.columns)
+        groups.setdefault(shape, []).append(str(file))
+    return [
+        {
+            "format": shape.format,
+            "paths": paths,
+            "columns": list(shape.columns),
+            **({"types": list(shape.types)} if shape.format == "parquet" else {}),
+            **({"delimiter": shape.delimiter} if shape.format == "csv" else {}),
+        }
+        for shape, paths in groups.items()
+    ]
+
+
+def read_shape(file: Path, label: str, tables: list[RawTable]) -> Shape:
+    """Tell one file's format and columns; raises UserError for what no reader could use."""
+    with file.open("rb") as stream:
+        magic = stream.read(4)
+    if not magic:
+        raise UserError(f"{label} is empty: take it out of the raw folder or export it again.")
+    if magic == b"PAR1":
+        return _read_parquet_shape(file, label)
+    is_gzip = magic[:2] == b"\x1f\x8b"
+    if is_gzip != (file.suffix.lower() == ".gz"):
+        remedy = "give it the ending .gz" if is_gzip else "take the ending .gz from its name"
+        state = "is packed with gzip" if is_gzip else "is not packed with gzip"
+        raise UserError(f"{label} {state}, against its name: {remedy}.")
+    _check_text(file, is_gzip, label)
+    with _open(file, is_gzip) as binary:
+        head = binary.read(HEAD)
+        is_whole = len(head) < HEAD
+    text = codecs.decode(head, "utf-8-sig", "ignore")
+    stripped = text.lstrip()
+    if not stripped:
+        raise UserError(f"{label} is empty: take it out of the raw folder or export it again.")
+    if stripped[0] == "[":
+        return _read_json_shape(file, is_gzip, label)
+    if stripped[0] == "{" or file.name.lower().endswith(JSON_LINES_ENDINGS):
+        return _read_json_lines_shape(text, is_whole, label)
+    return _read_csv_shape(text, label, tables)
+
+
+def _open(file: Path, is_gzip: bool) -> IO[bytes]:
+    # gzip.open would keep the whole member in one buffer only when asked to; blocks are enough
+    return gzip.open(file, "rb") if is_gzip else file.open("rb")  # type: ignore[return-value]
+
+
+def _blocks(file: Path, is_gzip: bool, label: str) -> Iterator[bytes]:
+    try:
+        with _open(file, is_gzip) as stream:
+            while block := stream.read(BLOCK):
+                yield block
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise UserError(
+            f"{label} is a broken gzip file: copy or export it again, complete."
+        ) from None
+
+
+def _check_text(file: Path, is_gzip: bool, label: str) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line = 1
+    first = True
+    for block in _blocks(file, is_gzip, label):
+        if first and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise UserError(f"{label} is UTF-16 text: save it as UTF-8.")
+        if b"\0" in block:
+            raise UserError(
+                f"{label} is no log that is known here: it is neither text nor Parquet; "
+                "take it out of the raw folder."
+            )
+        first = False
+        try:
+            decoder.decode(block)
+        except UnicodeDecodeError as error:
+            line += error.object.count(b"\n", 0, error.start)
+            raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
+        line += block.count(b"\n")
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
+
+
+def _read_parquet_shape(file: Path, label: str) -> Shape:
+    from exporter.marts import describe_parquet
+
+    described = describe_parquet(file)
+    if described is None:
+        raise UserError(f"{label} is a broken Parquet file: copy or export it again, complete.")
+    names = tuple(name for name, _ in described)
+    _refuse_duplicates(names, label)
+    return Shape("parquet", names, types=tuple(kind for _, kind in described))
+
+
+def _read_json_shape(file: Path, is_gzip: bool, label: str) -> Shape:
+    from exporter.marts import is_valid_json
+
+    content = b"".join(_blocks(file, is_gzip, label)).decode("utf-8-sig")
+    if not is_valid_json(content):
+        place = ""
+        try:
+            json.loads(content)
+        except json.JSONDecodeError as error:
+            place = f" (line {error.lineno}, column {error.colno}: {error.msg})"
+        raise UserError(
+            f"{label} is a JSON array that can't be read{place}: mend it or export it again."
+        )
+    decoder = json.JSONDecoder()
+    position = content.index("[") + 1
+    keys: dict[str, None] = {}
+    records = 0
+    for _ in range(SAMPLE_RECORDS):
+        while content[position] in " \t\r\n,":
+            position += 1
+        if content[position] == "]":
+            break
+        element, position = decoder.raw_decode(content, position)
+        records += 1
+        if isinstance(element, dict):
+            keys.update(dict.fromkeys(element))
+    if records and not keys:
+        raise UserError(
+            f"{label} is no log that is known here: its array holds no JSON objects; "
+            "take it out of the raw folder."
+        )
+    return Shape("json", tuple(keys))
+
+
+def _read_json_lines_shape(text: str, is_whole: bool, label: str) -> Shape:
+    keys: dict[str, None] = {}
+    lines = text.split("\n")
+    if not is_whole and len(lines) > 1:
+        # the last line of the head may be cut
+        lines.pop()
+    for line in [line for line in lines if line.strip()][:SAMPLE_RECORDS]:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            keys.update(dict.fromkeys(record))
+    if not keys:
+        raise UserError(
+            f"{label} is no log that is known here: no line is a JSON object; give it one "
+            "object per line or take it out of the raw folder."
+        )
+    return Shape("jsonl", tuple(keys))
+
+
+def _read_csv_shape(text: str, label: str, tables: list[RawTable]) -> Shape:
+    if text[0] in "\r\n":
+        raise UserError(f"{label} begins with an empty line: put its header on the first line.")
+    line = text.split("\n", 1)[0].rstrip("\r")
+    if line.count('"') % 2:
+        raise UserError(f"{label} has an open quote in its header: close it on the first line.")
+    known = {column for table in tables for column in table.columns}
+
+    def parse(delimiter: str) -> list[str]:
+        return next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
+
+    # the delimiter that finds most known columns; of equals, the one that finds most columns
+    delimiter = max(DELIMITERS, key=lambda sign: (len(known & set(parse(sign))), len(parse(sign))))
+    names = [name.strip() for name in parse(delimiter)]
+    _refuse_duplicates([name for name in names if name], label)
+    # a column without a name can't be read, but it counts
+    columns = [name or f"_unnamed_{place}" for place, name in enumerate(names, start=1)]
+    return Shape("csv", tuple(columns), delimiter=delimiter)
+
+
+def _refuse_duplicates(names: tuple[str, ...] | list[str], label: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        # DuckDB doesn't tell names apart that differ only in their case
+        if name.lower() in seen:
+            raise UserError(
+                f"{label} has the column {name} twice in its header: give each column a name "
+                "of its own."
+            )
+        seen.add(name.lower())

@@ -1,0 +1,125 @@
+{#- Charges as FOCUS Cost and Usage: every column of every version, names from the dimensions. The
+    call grain and the daily grain differ in their rows only. -#}
+{% macro focus_cost_and_usage(charges, has_resources) -%}
+
+{%- set text = text_type() -%}
+{%- set resource_id = {'call': 'charges.call_id', 'deployment': 'charges.deployment'}.get(var('resource_id'))
+    if has_resources else none -%}
+{%- set resource_type = {'call': 'AI Model Call', 'deployment': 'AI Model Deployment'}.get(var('resource_id')) -%}
+
+with charges as (
+
+    select * from {{ charges }}
+
+),
+
+sku_prices as (
+
+    select * from {{ ref('int_sku_prices') }}
+
+),
+
+regions as (
+
+    select * from {{ ref('regions') }}
+
+)
+
+select
+    {%- for column in [
+        'AllocatedMethodDetails', 'AllocatedMethodId', 'AllocatedResourceId', 'AllocatedResourceName',
+        'AllocatedTags', 'AvailabilityZone',
+    ] %}
+    {{ null_text() }} as {{ column }},
+    {%- endfor %}
+    cast(charges.billed_cost as {{ cost_type() }}) as BilledCost,
+    cast(charges.billing_account_id as {{ text }}) as BillingAccountId,
+    cast(charges.billing_account_name as {{ text }}) as BillingAccountName,
+    cast('Customer' as {{ text }}) as BillingAccountType,
+    cast(charges.billing_currency as {{ text }}) as BillingCurrency,
+    {{ billing_period_end('charges.charge_period_start') }} as BillingPeriodEnd,
+    {{ billing_period_start('charges.charge_period_start') }} as BillingPeriodStart,
+    {{ null_text() }} as CapacityReservationId,
+    {{ null_text() }} as CapacityReservationStatus,
+    cast(charges.charge_category as {{ text }}) as ChargeCategory,
+    cast(charges.charge_class as {{ text }}) as ChargeClass,
+    cast(sku_prices.charge_description as {{ text }}) as ChargeDescription,
+    cast(charges.charge_frequency as {{ text }}) as ChargeFrequency,
+    cast(charges.charge_period_end as {{ timestamp_type() }}) as ChargePeriodEnd,
+    cast(charges.charge_period_start as {{ timestamp_type() }}) as ChargePeriodStart,
+    {{ null_text() }} as CommitmentDiscountCategory,
+    {{ null_text() }} as CommitmentDiscountId,
+    {{ null_text() }} as CommitmentDiscountName,
+    cast(null as {{ quantity_type() }}) as CommitmentDiscountQuantity,
+    {%- for column in [
+        'CommitmentDiscountStatus', 'CommitmentDiscountType', 'CommitmentDiscountUnit',
+        'CommitmentProgramEligibilityDetails',
+    ] %}
+    {{ null_text() }} as {{ column }},
+    {%- endfor %}
+    cast(charges.consumed_quantity as {{ quantity_type() }}) as ConsumedQuantity,
+    cast(sku_prices.consumed_unit as {{ text }}) as ConsumedUnit,
+    {{ null_text() }} as ContractApplied,
+    cast(charges.contracted_cost as {{ cost_type() }}) as ContractedCost,
+    cast(charges.contracted_unit_price as {{ price_type() }}) as ContractedUnitPrice,
+    cast(charges.effective_cost as {{ cost_type() }}) as EffectiveCost,
+    cast(sku_prices.host_provider_name as {{ text }}) as HostProviderName,
+    {{ null_text() }} as InvoiceDetailId,
+    cast(charges.invoice_id as {{ text }}) as InvoiceId,
+    cast(sku_prices.invoice_issuer_name as {{ text }}) as InvoiceIssuerName,
+    cast(charges.list_cost as {{ cost_type() }}) as ListCost,
+    cast(charges.list_unit_price as {{ price_type() }}) as ListUnitPrice,
+    cast(charges.pricing_category as {{ text }}) as PricingCategory,
+    -- prices are in the billing currency, so the pricing currency repeats it
+    cast(charges.billing_currency as {{ text }}) as PricingCurrency,
+    cast(charges.contracted_unit_price as {{ price_type() }}) as PricingCurrencyContractedUnitPrice,
+    cast(charges.effective_cost as {{ cost_type() }}) as PricingCurrencyEffectiveCost,
+    cast(charges.list_unit_price as {{ price_type() }}) as PricingCurrencyListUnitPrice,
+    cast(charges.pricing_quantity as {{ quantity_type() }}) as PricingQuantity,
+    cast(sku_prices.pricing_unit as {{ text }}) as PricingUnit,
+    cast(sku_prices.service_provider_name as {{ text }}) as ProviderName,
+    cast(sku_prices.model_developer as {{ text }}) as PublisherName,
+    cast(charges.region_id as {{ text }}) as RegionId,
+    cast(case when charges.region_id is not null then coalesce(regions.region_name, charges.region_id) end as {{ text }})
+        as RegionName,
+    {%- if resource_id %}
+    cast({{ resource_id }} as {{ text }}) as ResourceId,
+    {{ null_text() }} as ResourceName,
+    cast(case when {{ resource_id }} is not null then '{{ resource_type }}' end as {{ text }}) as ResourceType,
+    {%- else %}
+    {{ null_text() }} as ResourceId,
+    {{ null_text() }} as ResourceName,
+    {{ null_text() }} as ResourceType,
+    {%- endif %}
+    cast('AI and Machine Learning' as {{ text }}) as ServiceCategory,
+    cast(sku_prices.service_name as {{ text }}) as ServiceName,
+    cast(sku_prices.service_provider_name as {{ text }}) as ServiceProviderName,
+    cast('Generative AI' as {{ text }}) as ServiceSubcategory,
+    cast(sku_prices.sku_id as {{ text }}) as SkuId,
+    cast(sku_prices.sku_meter as {{ text }}) as SkuMeter,
+    cast(sku_prices.sku_price_details_json as {{ text }}) as SkuPriceDetails,
+    cast(sku_prices.sku_price_id as {{ text }}) as SkuPriceId,
+    cast(charges.sub_account_id as {{ text }}) as SubAccountId,
+    cast(charges.sub_account_name as {{ text }}) as SubAccountName,
+    cast(case when charges.sub_account_id is not null then 'Department' end as {{ text }}) as SubAccountType,
+    cast(charges.tags_json as {{ text }}) as Tags,
+    cast(charges.call_id as {{ text }}) as x_CallId,
+    cast(charges.charge_id as {{ text }}) as x_ChargeId,
+    cast(charges.contract_price_id as {{ text }}) as x_ContractPriceId,
+    cast(charges.cost_basis as {{ text }}) as x_CostBasis,
+    cast(charges.ended_at as {{ timestamp_type() }}) as x_EndedAt,
+    cast(sku_prices.invoice_issuer_legal_name as {{ text }}) as x_InvoiceIssuerLegalName,
+    cast(sku_prices.model as {{ text }}) as x_ModelId,
+    cast(sku_prices.price_date_basis as {{ text }}) as x_PriceDateBasis,
+    cast(sku_prices.price_id as {{ text }}) as x_PriceId,
+    cast(charges.price_rule as {{ text }}) as x_PriceRule,
+    cast(charges.served_model as {{ text }}) as x_ServedModel,
+    cast(charges.source_name as {{ text }}) as x_SourceName,
+    cast(charges.started_at as {{ timestamp_type() }}) as x_StartedAt
+from charges
+inner join sku_prices
+    on charges.meter_price_id = sku_prices.meter_price_id
+left join regions
+    on charges.region_id = regions.region_id
+
+{%- endmacro %}

@@ -1,0 +1,60 @@
+{#- Unit price x quantity, exact to 18 decimals on every engine (FOCUS ListCost, ContractedCost). -#}
+{% macro multiply_price(price, quantity) %}
+{{- return(adapter.dispatch('multiply_price', 'ai_focus')(price, quantity)) -}}
+{% endmacro %}
+
+{% macro default__multiply_price(price, quantity) -%}
+cast(cast({{ price }} as decimal(20, 12)) * cast({{ quantity }} as decimal(18, 6)) as decimal(38, 18))
+{%- endmacro %}
+
+{#- Snowflake keeps max(s1, s2, 12) decimals of a product, so one factor must carry all 18. -#}
+{% macro snowflake__multiply_price(price, quantity) -%}
+cast(cast({{ price }} as number(38, 18)) * cast({{ quantity }} as number(18, 6)) as number(38, 18))
+{%- endmacro %}
+
+{% macro bigquery__multiply_price(price, quantity) -%}
+cast({{ price }} as bignumeric) * cast({{ quantity }} as bignumeric)
+{%- endmacro %}
+
+{#- A unit price less a discount in percent, rounded once, half up, to 12 decimals. -#}
+{% macro discounted_price(price, discount_percentage) %}
+{{- return(adapter.dispatch('discounted_price', 'ai_focus')(price, discount_percentage)) -}}
+{% endmacro %}
+
+{% macro default__discounted_price(price, discount_percentage) -%}
+cast(
+    round(
+        cast({{ price }} as decimal(20, 12))
+        * cast((100 - cast({{ discount_percentage }} as decimal(9, 6))) * 0.01 as decimal(10, 8)),
+        12
+    ) as decimal(20, 12)
+)
+{%- endmacro %}
+
+{% macro snowflake__discounted_price(price, discount_percentage) -%}
+cast(
+    round(
+        cast({{ price }} as number(38, 20))
+        * cast((100 - cast({{ discount_percentage }} as number(9, 6))) * 0.01 as number(10, 8)),
+        12
+    ) as number(20, 12)
+)
+{%- endmacro %}
+
+{% macro bigquery__discounted_price(price, discount_percentage) -%}
+round(
+    cast({{ price }} as bignumeric) * (100 - cast({{ discount_percentage }} as bignumeric)) * bignumeric '0.01',
+    12
+)
+{%- endmacro %}
+
+{#- Units per pricing unit: tokens / 10^6 is exact in the quantity type, so it is a multiplication. -#}
+{% macro pricing_quantity(quantity, pricing_block) -%}
+cast(
+    case {{ pricing_block }}
+        when 1000000 then cast({{ quantity }} as {{ quantity_type() }}) * 0.000001
+        when 1000 then cast({{ quantity }} as {{ quantity_type() }}) * 0.001
+        when 1 then cast({{ quantity }} as {{ quantity_type() }})
+    end as {{ quantity_type() }}
+)
+{%- endmacro %}

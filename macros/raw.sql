@@ -1,0 +1,98 @@
+{#- A raw table as a relation in brackets: every declared column as text, and where the row came
+    from (_file, _line) or why it could not be read (_fault). The columns are those of the source
+    `raw` in models/staging, the one list that the command line reads too. -#}
+{% macro raw(table) -%}
+    {%- set origin = var('raw_origin') -%}
+    {%- set columns = raw_columns(table) -%}
+    {%- if origin == 'file' -%}
+        {{ raw_from_files(table, columns) }}
+    {%- elif origin == 'source' -%}
+        {{ raw_from_relation(source('raw', table), columns) }}
+    {%- elif origin == 'seed' -%}
+        {{ raw_from_relation(ref('raw_' ~ table), columns) }}
+    {%- else -%}
+        {{ exceptions.raise_compiler_error(
+            "var raw_origin is '" ~ origin ~ "': it must be seed, file or source.") }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- [{name, alias}] in the order of the sources YAML; empty while dbt parses (no graph yet). -#}
+{% macro raw_columns(table) %}
+    {%- set found = [] -%}
+    {%- if execute -%}
+        {%- for node in graph.sources.values()
+            if node.package_name == 'ai_focus' and node.source_name == 'raw' and node.name == table -%}
+            {%- for column in node.columns.values() -%}
+                {%- do found.append(
+                    {'name': column.name, 'alias': column.config.meta.get('alias', column.name)}) -%}
+            {%- endfor -%}
+        {%- endfor -%}
+        {%- if not found -%}
+            {{ exceptions.raise_compiler_error("No raw table '" ~ table ~ "' is declared.") }}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(found) }}
+{% endmacro %}
+
+{#- DuckDB folds case, so a quoted name is safe there (`user` is a keyword); elsewhere quotes
+    would make a name case-sensitive. -#}
+{% macro raw_identifier(name) %}{{ return(adapter.dispatch('raw_identifier', 'ai_focus')(name)) }}{% endmacro %}
+{% macro default__raw_identifier(name) %}{{ return(name) }}{% endmacro %}
+{% macro duckdb__raw_identifier(name) %}{{ return('"' ~ name ~ '"') }}{% endmacro %}
+
+{% macro raw_from_relation(relation, columns) -%}
+(
+    select
+        {%- for column in columns %}
+        nullif(trim(cast({{ raw_identifier(column.name) }} as {{ text_type() }})), '') as {{ column.alias }},
+        {%- endfor %}
+        {{ null_text() }} as _file,
+        cast(null as {{ whole_type() }}) as _line,
+        {{ null_text() }} as _fault
+    from {{ relation }}
+)
+{%- endmacro %}
+
+{#- A table without files is empty, with its columns. -#}
+{% macro raw_from_nothing(columns) -%}
+(
+    select
+        {%- for column in columns %}
+        {{ null_text() }} as {{ column.alias }},
+        {%- endfor %}
+        {{ null_text() }} as _file,
+        cast(null as {{ whole_type() }}) as _line,
+        {{ null_text() }} as _fault
+    where 1 = 0
+)
+{%- endmacro %}
+
+{% macro raw_from_files(table, columns) -%}
+    {%- set groups = var('raw_files').get(table, []) -%}
+    {%- if not groups -%}
+        {{ raw_from_nothing(columns) }}
+    {%- else -%}
+(
+        {%- for group in groups %}
+        {{ 'union all' if not loop.first }}
+        {%- if group.format == 'csv' %}
+        {{ adapter.dispatch('raw_from_csv', 'ai_focus')(group, columns) }}
+        {%- elif group.format == 'jsonl' %}
+        {{ adapter.dispatch('raw_from_jsonl', 'ai_focus')(group, columns) }}
+        {%- elif group.format == 'json' %}
+        {{ adapter.dispatch('raw_from_json', 'ai_focus')(group, columns) }}
+        {%- else %}
+        {{ adapter.dispatch('raw_from_parquet', 'ai_focus')(group, columns) }}
+        {%- endif %}
+        {%- endfor %}
+)
+    {%- endif -%}
+{%- endmacro %}
+
+{#- What a reader of rejected rows sees: the path below the raw folder. -#}
+{% macro raw_file_label(path) -%}
+    {%- set root = var('raw_root', '') -%}
+    {{ return(sql_text(path[root | length + 1:] if root and path.startswith(root ~ '/') else path)) }}
+{%- endmacro %}
+
+{% macro sql_text(value) %}{{ return("'" ~ (value | replace("'", "''")) ~ "'") }}{% endmacro %}

@@ -1,0 +1,198 @@
+{#- Files are read by DuckDB as lines of text, so that every line has a number, none is dropped and
+    each fault is said of its own line. DuckDB's own CSV and JSON readers drop such lines or stop. -#}
+
+{% macro duckdb__raw_lines(group) -%}
+    {%- for path in group.paths %}
+                {{ 'union all' if not loop.first }}
+                select {{ raw_file_label(path) }} as file, row_number() over () as line_number, line
+                from read_csv(
+                    {{ sql_text(path) }},
+                    columns = {'line': 'varchar'},
+                    header = false, auto_detect = false, strict_mode = false,
+                    delim = E'\x01', quote = '', escape = '', nullstr = E'\x01', max_line_size = 67108864
+                )
+    {%- endfor %}
+{%- endmacro %}
+
+{% macro duckdb__raw_from_jsonl(group, columns) -%}
+        select
+            {%- for column in columns %}
+            nullif(trim(fields."{{ column.name }}"), '') as {{ column.alias }},
+            {%- endfor %}
+            file as _file,
+            line_number as _line,
+            case
+                when not json_valid(line) then 'The line is not valid JSON: ' || substr(line, 1, 80)
+                when json_type(line) <> 'OBJECT' then 'The line is no JSON object: ' || substr(line, 1, 80)
+            end as _fault
+        from (
+            select
+                file,
+                line_number,
+                line,
+                case
+                    when json_valid(line) and json_type(line) = 'OBJECT'
+                        then from_json(line, {{ duckdb__raw_json_structure(columns) }})
+                end as fields
+            from ({{ duckdb__raw_lines(group) }}
+            )
+            where trim(line) <> ''
+        )
+{%- endmacro %}
+
+{% macro duckdb__raw_from_json(group, columns) -%}
+        select
+            {%- for column in columns %}
+            nullif(trim(fields."{{ column.name }}"), '') as {{ column.alias }},
+            {%- endfor %}
+            file as _file,
+            line_number as _line,
+            case
+                when json_type(element) <> 'OBJECT'
+                    then 'The element is no JSON object: ' || substr(element, 1, 80)
+            end as _fault
+        from (
+            select
+                file,
+                line_number,
+                element,
+                case
+                    when json_type(element) = 'OBJECT'
+                        then from_json(element, {{ duckdb__raw_json_structure(columns) }})
+                end as fields
+            from (
+                {%- for path in group.paths %}
+                {{ 'union all' if not loop.first }}
+                select {{ raw_file_label(path) }} as file, record.ordinality as line_number, record.element
+                from read_text({{ sql_text(path) }}, compression = 'auto_detect') as content,
+                    unnest(from_json(content.content, '["JSON"]')) with ordinality as record (element, ordinality)
+                {%- endfor %}
+            )
+        )
+{%- endmacro %}
+
+{% macro duckdb__raw_json_structure(columns) -%}
+    {%- set structure = {} -%}
+    {%- for column in columns -%}{%- do structure.update({column.name: 'VARCHAR'}) -%}{%- endfor -%}
+    {{ return(sql_text(tojson(structure))) }}
+{%- endmacro %}
+
+{#- RFC 4180. A record is the lines between two points where all quotes are closed; a field is text
+    without quotes or delimiters, or anything between quotes, doubled quotes inside. -#}
+{% macro duckdb__raw_from_csv(group, columns) -%}
+        {%- set delimiter = group.get('delimiter', ',') -%}
+        {%- set field = '(?:"(?:[^"]|"")*"|[^"' ~ ('\\t' if delimiter == '\t' else delimiter) ~ ']*)' -%}
+        {%- set positions = {} -%}
+        {%- for name in group.columns -%}{%- do positions.update({name: loop.index}) -%}{%- endfor %}
+        select
+            {%- for column in columns %}
+            {%- if column.name in positions %}
+            case when fault is null then nullif(trim(fields[{{ positions[column.name] }}]), '') end as {{ column.alias }},
+            {%- else %}
+            {{ null_text() }} as {{ column.alias }},
+            {%- endif %}
+            {%- endfor %}
+            file as _file,
+            line_number as _line,
+            fault as _fault
+        from (
+            select
+                file,
+                line_number,
+                fields,
+                case
+                    when is_open then 'A quote is opened in this record and never closed: ' || substr(record, 1, 80)
+                    when fields is null then 'A quote stands where none may stand: ' || substr(record, 1, 80)
+                    when len(fields) <> {{ group.columns | length }}
+                        then 'The record has ' || len(fields) || ' fields, the header has {{ group.columns | length }}: '
+                            || substr(record, 1, 80)
+                end as fault
+            from (
+                select
+                    file,
+                    line_number,
+                    record,
+                    is_open,
+                    case
+                        when is_open then null
+                        when not contains(record, '"') then string_split(record, {{ sql_text(delimiter) }})
+                        when regexp_full_match(record, '{{ field }}(?:{{ delimiter | replace("|", "[|]") }}{{ field }})*', 's')
+                            then list_transform(
+                                regexp_extract_all(
+                                    record || {{ sql_text(delimiter) }},
+                                    '({{ field }}){{ delimiter | replace("|", "[|]") }}', 1, 's'
+                                ),
+                                lambda text: case
+                                    when starts_with(text, '"')
+                                        then replace(substr(text, 2, length(text) - 2), '""', '"')
+                                    else text
+                                end
+                            )
+                    end as fields
+                from (
+                    with lines as materialized (
+                        select
+                            file,
+                            line_number,
+                            line,
+                            max(case when quotes_before % 2 = 0 then line_number end)
+                                over (partition by file order by line_number rows unbounded preceding)
+                                as first_line,
+                            quotes_before % 2 = 0 and quotes % 2 = 0 as is_record
+                        from (
+                            select
+                                file,
+                                line_number,
+                                line,
+                                quotes,
+                                sum(quotes) over (partition by file order by line_number rows unbounded preceding)
+                                    - quotes as quotes_before
+                            from (
+                                select file, line_number, line, length(line) - length(replace(line, '"', '')) as quotes
+                                from ({{ duckdb__raw_lines(group) }}
+                                )
+                            )
+                        )
+                    )
+
+                    select file, line_number, line as record, false as is_open
+                    from lines
+                    where is_record
+                    union all
+                    select
+                        file,
+                        first_line as line_number,
+                        string_agg(line, chr(10) order by line_number) as record,
+                        (length(record) - length(replace(record, '"', ''))) % 2 = 1 as is_open
+                    from lines
+                    where not is_record
+                    group by file, first_line
+                )
+            )
+            where line_number > 1 and record <> ''
+        )
+{%- endmacro %}
+
+{% macro duckdb__raw_from_parquet(group, columns) -%}
+        {%- set types = {} -%}
+        {%- for name in group.columns -%}{%- do types.update({name: group.types[loop.index0]}) -%}{%- endfor %}
+        {%- for path in group.paths %}
+        {{ 'union all' if not loop.first }}
+        select
+            {%- for column in columns %}
+            {%- if column.name not in types %}
+            {{ null_text() }} as {{ column.alias }},
+            {%- elif types[column.name] | upper == 'VARCHAR' %}
+            nullif(trim("{{ column.name }}"), '') as {{ column.alias }},
+            {%- elif types[column.name].startswith(('STRUCT', 'MAP')) or types[column.name].endswith(']') %}
+            cast(to_json("{{ column.name }}") as varchar) as {{ column.alias }},
+            {%- else %}
+            cast("{{ column.name }}" as varchar) as {{ column.alias }},
+            {%- endif %}
+            {%- endfor %}
+            {{ raw_file_label(path) }} as _file,
+            file_row_number + 1 as _line,
+            {{ null_text() }} as _fault
+        from read_parquet({{ sql_text(path) }}, file_row_number = true)
+        {%- endfor %}
+{%- endmacro %}

@@ -1,0 +1,104 @@
+{#- What every staging model does alike: faults of a row, and which delivery of a record counts. -#}
+
+{#- The first fault of a raw row, as fault_field, fault_reason and fault_value. `checks` is a list of
+    (field, column, condition, words) in the order in which they are looked for; the reason reads
+    "field 'value' words." and, where the column is empty, "field is missing." -#}
+{% macro first_fault(checks) -%}
+    case
+        when _fault is not null then {{ null_text() }}
+        {%- for field, column, condition, words in checks %}
+        when {{ condition }} then '{{ field }}'
+        {%- endfor %}
+    end as fault_field,
+    case
+        when _fault is not null then _fault
+        {%- for field, column, condition, words in checks %}
+        when {{ condition }}
+            then coalesce(
+                '{{ field }} ''' || substr({{ column }}, 1, 80) || ''' {{ words | replace("'", "''") }}.',
+                '{{ field }} is missing.'
+            )
+        {%- endfor %}
+    end as fault_reason,
+    case
+        when _fault is not null then {{ null_text() }}
+        {%- for field, column, condition, words in checks %}
+        when {{ condition }} then {{ column }}
+        {%- endfor %}
+    end as fault_value
+{%- endmacro %}
+
+{#- Faults of a text column that must be a whole number of zero or more when it is there. -#}
+{% macro whole_number_faults(columns) %}
+    {%- set faults = [] -%}
+    {%- for column in columns -%}
+        {%- do faults.append([
+            column,
+            column,
+            column ~ ' is not null and (' ~ column ~ '_number is null or ' ~ column ~ '_number < 0)',
+            'is not a whole number of zero or more',
+        ]) -%}
+    {%- endfor -%}
+    {{ return(faults) }}
+{% endmacro %}
+
+{% macro text_hash(expression) %}{{ return(adapter.dispatch('text_hash', 'ai_focus')(expression)) }}{% endmacro %}
+{% macro default__text_hash(expression) %}md5({{ expression }}){% endmacro %}
+{% macro bigquery__text_hash(expression) %}to_hex(md5({{ expression }})){% endmacro %}
+
+{#- The columns of rejected_rows for a staging model that carries first_fault(). -#}
+{% macro rejected_rows_of(relation, source_name, raw_table, record_key) -%}
+select
+    cast('{{ source_name }}' as {{ text_type() }}) as source_name,
+    cast('{{ raw_table }}' as {{ text_type() }}) as raw_table,
+    _file as file,
+    _line as line,
+    {{ record_key }} as record_key,
+    fault_field as field,
+    fault_reason as reason,
+    fault_value as raw_value
+from {{ relation }}
+where fault_reason is not null
+{%- endmacro %}
+
+{#- Keys of the valid deliveries that came more than once: few, so that only they need ranking. -#}
+{% macro repeated_keys(relation, key) -%}
+select {{ key }}
+from {{ relation }}
+where fault_reason is null
+group by {{ key }}
+having count(*) > 1
+{%- endmacro %}
+
+{#- One row per key: the valid delivery that came once, or the first of the repeated ones in the
+    order given. The order names every column that can differ, so that files read in another order
+    give the same rows. -#}
+{% macro one_delivery_each(relation, repeated, key, columns, order_by) -%}
+select {{ columns | join(', ') }}
+from {{ relation }} as delivered
+where
+    fault_reason is null
+    and not exists (select 1 from {{ repeated }} as repeated where repeated.{{ key }} = delivered.{{ key }})
+
+union all
+
+select {{ columns | join(', ') }}
+from (
+    select
+        *,
+        row_number() over (partition by {{ key }} order by {{ order_by | join(', ') }}) as delivery_rank
+    from {{ relation }} as delivered
+    where
+        fault_reason is null
+        and exists (select 1 from {{ repeated }} as repeated where repeated.{{ key }} = delivered.{{ key }})
+) as ranked
+where delivery_rank = 1
+{%- endmacro %}
+
+{#- Token details of LiteLLM stand in usage_object; older rows have them in additional_usage_values. -#}
+{% macro litellm_token_detail(path) -%}
+coalesce(
+            {{ json_text('metadata', ['usage_object'] + path) }},
+            {{ json_text('metadata', ['additional_usage_values'] + path) }}
+        )
+{%- endmacro %}

@@ -1,0 +1,66 @@
+{#- Text as a UTC timestamp without zone, or null when it is no date. Text with an offset is
+    converted, text without one is UTC already, whatever the session's zone. -#}
+{% macro to_utc_timestamp(expression) %}
+{{- return(adapter.dispatch('to_utc_timestamp', 'ai_focus')(expression)) -}}
+{% endmacro %}
+
+{#- What is left of the time part without digits and separators is an offset (+02:00, Z, UTC). -#}
+{% macro has_offset(expression) -%}
+translate(substr({{ expression }}, 11), '0123456789:.Tt ', '') <> ''
+{%- endmacro %}
+
+{% macro default__to_utc_timestamp(expression) -%}
+case
+    when {{ has_offset(expression) }}
+        then timezone('UTC', try_cast({{ expression }} as timestamp with time zone))
+    else try_cast({{ expression }} as timestamp)
+end
+{%- endmacro %}
+
+{% macro snowflake__to_utc_timestamp(expression) -%}
+case
+    when {{ has_offset(expression) }}
+        then convert_timezone('UTC', try_to_timestamp_tz({{ expression }}))::timestamp_ntz
+    else try_to_timestamp_ntz({{ expression }})
+end
+{%- endmacro %}
+
+{#- BigQuery's TIMESTAMP is an instant; text without an offset is read as UTC. -#}
+{% macro bigquery__to_utc_timestamp(expression) -%}
+safe_cast({{ expression }} as timestamp)
+{%- endmacro %}
+
+{% macro floor_to_second(expression) -%}
+cast({{ dbt.date_trunc('second', expression) }} as {{ timestamp_type() }})
+{%- endmacro %}
+
+{#- The end of a charge period: raised to a whole second, and a second after its start at least. -#}
+{% macro charge_period_end(started_at, ended_at) -%}
+cast(
+    case
+        when {{ ended_at }} <= {{ floor_to_second(started_at) }}
+            then {{ dbt.dateadd('second', 1, floor_to_second(started_at)) }}
+        when {{ floor_to_second(ended_at) }} = {{ ended_at }}
+            then {{ ended_at }}
+        else {{ dbt.dateadd('second', 1, floor_to_second(ended_at)) }}
+    end as {{ timestamp_type() }}
+)
+{%- endmacro %}
+
+{#- A billing period is a calendar month in UTC. -#}
+{% macro billing_period_start(expression) -%}
+cast({{ dbt.date_trunc('month', expression) }} as {{ timestamp_type() }})
+{%- endmacro %}
+
+{% macro billing_period_end(expression) -%}
+cast({{ dbt.dateadd('month', 1, billing_period_start(expression)) }} as {{ timestamp_type() }})
+{%- endmacro %}
+
+{#- Seconds since midnight, for prices with a daily window. -#}
+{% macro second_of_day(expression) -%}
+(
+    extract(hour from {{ expression }}) * 3600
+    + extract(minute from {{ expression }}) * 60
+    + extract(second from {{ expression }})
+)
+{%- endmacro %}

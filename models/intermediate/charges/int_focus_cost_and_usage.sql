@@ -1,0 +1,1 @@
+{{ focus_cost_and_usage(ref('int_charges'), has_resources=true) }}

@@ -1,0 +1,48 @@
+{{ config(materialized='table') }}
+
+{#- One row per call and meter that has no price, and why. One such meter holds its whole call back. -#}
+
+with unpriced as (
+
+    select
+        call_key,
+        provider,
+        model,
+        meter,
+        service_tier,
+        processing_mode,
+        is_capacity_paid
+    from {{ ref('int_usage_priced') }}
+    where list_unit_price is null
+
+),
+
+priced_skus as (
+
+    select distinct
+        provider,
+        model,
+        meter,
+        service_tier,
+        processing_mode
+    from {{ ref('int_meter_prices') }}
+
+)
+
+select
+    unpriced.call_key,
+    unpriced.meter,
+    case
+        when unpriced.is_capacity_paid then 'capacity_paid'
+        when unpriced.model is null then 'unknown_model'
+        when priced_skus.meter is null then 'no_price_for_meter'
+        else 'no_price_at_time'
+    end as hold_reason
+from unpriced
+left join priced_skus
+    on
+        unpriced.provider = priced_skus.provider
+        and unpriced.model = priced_skus.model
+        and unpriced.meter = priced_skus.meter
+        and unpriced.service_tier = priced_skus.service_tier
+        and unpriced.processing_mode = priced_skus.processing_mode

@@ -1,0 +1,51 @@
+{#- One row per call and meter with a quantity. The token meters of a call are disjoint and sum to
+    its prompt and completion tokens. -#}
+
+with usage_of_calls as (
+
+    select * from {{ ref('int_usage') }}
+
+),
+
+meters as (
+
+    select meter
+    from {{ ref('meters') }}
+    where
+        meter in (
+            'input', 'cache_read', 'cache_write', 'cache_write_5m', 'cache_write_1h', 'input_audio', 'input_image',
+            'output', 'output_reasoning', 'output_audio', 'web_search'
+        )
+
+),
+
+metered as (
+
+    select
+        usage_of_calls.*,
+        meters.meter,
+        case meters.meter
+            when 'input'
+                then
+                    prompt_tokens - cache_read_tokens - cache_write_tokens - cache_write_5m_tokens
+                    - cache_write_1h_tokens - input_audio_tokens - input_image_tokens
+            when 'cache_read' then cache_read_tokens
+            when 'cache_write' then cache_write_tokens
+            when 'cache_write_5m' then cache_write_5m_tokens
+            when 'cache_write_1h' then cache_write_1h_tokens
+            when 'input_audio' then input_audio_tokens
+            when 'input_image' then input_image_tokens
+            when 'output'
+                then
+                    completion_tokens - output_audio_tokens
+                    - case when is_reasoning_priced_apart then reasoning_tokens else 0 end
+            when 'output_reasoning' then case when is_reasoning_priced_apart then reasoning_tokens else 0 end
+            when 'output_audio' then output_audio_tokens
+            when 'web_search' then web_search_requests
+        end as consumed_quantity
+    from usage_of_calls
+    cross join meters
+
+)
+
+select * from metered where consumed_quantity <> 0

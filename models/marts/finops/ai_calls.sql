@@ -1,0 +1,106 @@
+{{ config(materialized='table') }}
+
+with usage_of_calls as (
+
+    select * from {{ ref('int_usage') }}
+
+),
+
+held_calls as (
+
+    select * from {{ ref('int_held_calls') }}
+
+),
+
+providers as (
+
+    select * from {{ ref('providers') }}
+
+),
+
+charged as (
+
+    select
+        call_key,
+        cast(sum(billed_cost) as {{ cost_type() }}) as billed_cost,
+        max(billing_currency) as billing_currency
+    from {{ ref('int_charges') }}
+    group by call_key
+
+),
+
+-- what the provider would have listed for a call that the gateway's own cache answered
+avoided as (
+
+    select
+        call_key,
+        cast(sum({{ multiply_price('list_unit_price', 'pricing_quantity') }}) as {{ cost_type() }}) as avoided_list_cost,
+        max(currency) as billing_currency
+    from {{ ref('int_usage_priced') }}
+    where is_cache_hit
+    group by call_key
+
+)
+
+select
+    usage_of_calls.call_key,
+    usage_of_calls.source_name,
+    usage_of_calls.call_id,
+    usage_of_calls.billing_account_id,
+    usage_of_calls.billing_account_name,
+    usage_of_calls.sub_account_id,
+    usage_of_calls.sub_account_name,
+    usage_of_calls.provider_as_sent as provider,
+    providers.service_provider_name,
+    usage_of_calls.served_model as model,
+    usage_of_calls.requested_model,
+    usage_of_calls.charge_period_start,
+    usage_of_calls.charge_period_end,
+    {{ billing_period_start('usage_of_calls.charge_period_start') }} as billing_period_start,
+    {{ billing_period_end('usage_of_calls.charge_period_start') }} as billing_period_end,
+    usage_of_calls.started_at,
+    usage_of_calls.ended_at,
+    cast(
+        coalesce(
+            usage_of_calls.latency_ms,
+            {{ dbt.datediff('usage_of_calls.started_at', 'usage_of_calls.ended_at', 'millisecond') }}
+        ) as decimal(18, 3)
+    ) as latency_ms,
+    usage_of_calls.status,
+    usage_of_calls.is_cache_hit,
+    usage_of_calls.prompt_tokens as input_tokens,
+    usage_of_calls.completion_tokens as output_tokens,
+    usage_of_calls.prompt_tokens + usage_of_calls.completion_tokens as total_tokens,
+    usage_of_calls.cache_read_tokens,
+    usage_of_calls.cache_write_tokens + usage_of_calls.cache_write_5m_tokens + usage_of_calls.cache_write_1h_tokens
+        as cache_write_tokens,
+    usage_of_calls.reasoning_tokens,
+    -- a call without a charge cost nothing (answered from the gateway's cache, failed, no tokens);
+    -- a call that is held back has an unknown cost
+    case
+        when usage_of_calls.is_cache_hit then cast(0 as {{ cost_type() }})
+        when held_calls.call_key is null then coalesce(charged.billed_cost, cast(0 as {{ cost_type() }}))
+    end as billed_cost,
+    case
+        when usage_of_calls.is_cache_hit or held_calls.call_key is null
+            then coalesce(charged.billing_currency, avoided.billing_currency, '{{ var("billing_currency") }}')
+    end as billing_currency,
+    case when not usage_of_calls.is_cache_hit then held_calls.hold_reason end as hold_reason,
+    case when held_calls.call_key is null then avoided.avoided_list_cost end as avoided_list_cost,
+    usage_of_calls.source_cost,
+    usage_of_calls.service_tier,
+    usage_of_calls.processing_mode,
+    usage_of_calls.feature,
+    usage_of_calls.user_id,
+    usage_of_calls.session_id,
+    usage_of_calls.classification,
+    usage_of_calls.tags_json
+from usage_of_calls
+left join held_calls
+    on usage_of_calls.call_key = held_calls.call_key
+left join charged
+    on usage_of_calls.call_key = charged.call_key
+left join avoided
+    on usage_of_calls.call_key = avoided.call_key
+left join providers
+    on usage_of_calls.provider = providers.provider

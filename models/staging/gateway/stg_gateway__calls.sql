@@ -1,0 +1,138 @@
+{{ config(materialized='table') }}
+
+{%- set token_columns = [
+    'prompt_tokens', 'completion_tokens', 'cached_tokens', 'cache_write_tokens', 'reasoning_tokens',
+] -%}
+
+with raw_calls as (
+
+    select * from {{ raw('gateway_calls') }} as raw_rows
+
+),
+
+typed as (
+
+    select
+        _file,
+        _line,
+        _fault,
+        call_id,
+        coalesce(customer_id, '{{ var("billing_account_id") }}') as billing_account_id,
+        case
+            when customer_id is not null then customer_name
+            else {{ "'" ~ var('billing_account_name') ~ "'" if var('billing_account_name') else null_text() }}
+        end as billing_account_name,
+        provider,
+        model,
+        requested_model,
+        started_at as started_at_text,
+        ended_at as ended_at_text,
+        latency_ms as latency_ms_text,
+        {{ to_utc_timestamp('started_at') }} as started_at,
+        {{ to_utc_timestamp('ended_at') }} as ended_at,
+        {{ try_cast('latency_ms', 'decimal(18, 3)') }} as latency_ms,
+        {%- for column in token_columns %}
+        {{ column }},
+        {{ whole_number(column) }} as {{ column }}_number,
+        {%- endfor %}
+        cache_hit,
+        lower(cache_hit) in ('true', 't', '1', 'yes') as is_cache_hit,
+        status,
+        service_tier,
+        processing_mode,
+        region,
+        cost_department,
+        cost_feature,
+        cost_user,
+        cost_session,
+        classification,
+        headers,
+        ingested_at as ingested_at_text,
+        {{ to_utc_timestamp('ingested_at') }} as ingested_at
+    from raw_calls
+
+),
+
+checked as (
+
+    select
+        *,
+        {{ first_fault(
+            [
+                ['call_id', 'call_id', 'call_id is null', 'is empty'],
+                ['provider', 'provider', 'provider is null', 'is empty'],
+                ['model', 'model', 'model is null', 'is empty'],
+                ['started_at', 'started_at_text', 'started_at_text is null', 'is empty'],
+                ['started_at', 'started_at_text', 'started_at is null', 'is no date and time'],
+                ['ended_at', 'ended_at_text',
+                 'ended_at_text is not null and ended_at is null',
+                 'is no date and time'],
+                ['latency_ms', 'latency_ms_text',
+                 'latency_ms_text is not null and coalesce(latency_ms, -1) < 0',
+                 'is not a number of zero or more'],
+                ['ended_at or latency_ms', 'ended_at_text',
+                 'ended_at_text is null and latency_ms_text is null',
+                 'is empty and so is latency_ms: one of them is needed'],
+                ['ended_at', 'ended_at_text', 'ended_at < started_at', 'lies before started_at'],
+                ['prompt_tokens', 'prompt_tokens', 'prompt_tokens is null', 'is empty'],
+                ['completion_tokens', 'completion_tokens', 'completion_tokens is null', 'is empty'],
+            ]
+            + whole_number_faults(token_columns)
+            + [
+                ['cached_tokens', 'cached_tokens',
+                 'coalesce(cached_tokens_number, 0) + coalesce(cache_write_tokens_number, 0) > prompt_tokens_number',
+                 'and cache_write_tokens together exceed prompt_tokens, which includes them'],
+                ['reasoning_tokens', 'reasoning_tokens',
+                 'reasoning_tokens_number > completion_tokens_number',
+                 'exceeds completion_tokens, which includes it'],
+                ['cache_hit', 'cache_hit',
+                 "cache_hit is not null and lower(cache_hit) not in " ~ "('true', 't', '1', 'yes', 'false', 'f', '0', 'no')",
+                 'is neither true nor false'],
+                ['ingested_at', 'ingested_at_text',
+                 'ingested_at_text is not null and ingested_at is null',
+                 'is no date and time'],
+            ]
+        ) }}
+    from typed
+
+)
+
+select
+    _file,
+    _line,
+    fault_field,
+    fault_reason,
+    fault_value,
+    {{ text_hash("'gateway|' || billing_account_id || '|' || coalesce(call_id, '')") }} as call_key,
+    call_id,
+    billing_account_id,
+    billing_account_name,
+    provider,
+    model,
+    requested_model,
+    started_at,
+    cast(
+        coalesce(
+            ended_at,
+            {{ dbt.dateadd('microsecond', 'cast(latency_ms * 1000 as ' ~ whole_type() ~ ')', 'started_at') }}
+        ) as {{ timestamp_type() }}
+    ) as ended_at,
+    latency_ms,
+    prompt_tokens_number as prompt_tokens,
+    completion_tokens_number as completion_tokens,
+    coalesce(cached_tokens_number, 0) as cache_read_tokens,
+    coalesce(cache_write_tokens_number, 0) as cache_write_tokens,
+    coalesce(reasoning_tokens_number, 0) as reasoning_tokens,
+    coalesce(is_cache_hit, false) as is_cache_hit,
+    status,
+    service_tier,
+    processing_mode,
+    region,
+    cost_department,
+    cost_feature,
+    cost_user,
+    cost_session,
+    classification,
+    headers,
+    ingested_at
+from checked

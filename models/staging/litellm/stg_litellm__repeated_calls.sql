@@ -1,0 +1,3 @@
+{{ config(materialized='table') }}
+
+{{ repeated_keys(ref('stg_litellm__calls'), 'call_key') }}

@@ -1,0 +1,21 @@
+with checked as (
+
+    select * from {{ ref('stg_pricing__contract_prices_checked') }}
+
+)
+
+select
+    contract_price_id,
+    contract_id,
+    billing_account_id,
+    provider,
+    model,
+    meter,
+    service_tier,
+    processing_mode,
+    discount as discount_percentage,
+    price as unit_price,
+    starts_at as valid_from,
+    coalesce(ends_at, cast('9999-12-31 00:00:00' as {{ timestamp_type() }})) as valid_to
+from checked
+where fault_reason is null

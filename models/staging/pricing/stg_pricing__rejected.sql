@@ -1,0 +1,9 @@
+{{ rejected_rows_of(
+    ref('stg_pricing__contract_prices_checked'), 'pricing', 'contract_prices', 'contract_price_id'
+) }}
+
+union all
+
+{{ rejected_rows_of(
+    ref('stg_pricing__provisioned_deployments_checked'), 'pricing', 'provisioned_deployments', 'deployment'
+) }}

@@ -1,0 +1,12 @@
+{#- Every reference rule of one FOCUS dataset version: fails with one row per broken rule. -#}
+{% test focus_rules(model, dataset, focus_version, row_key) %}
+{%- set present = focus_reference(dataset, focus_version)['columns'] | map(attribute='name') | list -%}
+{{ focus_check_sql(
+    dataset,
+    focus_version,
+    model,
+    focus_relation_columns(model),
+    present,
+    "coalesce(cast(" ~ row_key ~ " as " ~ text_type() ~ "), 'null')"
+) }}
+{% endtest %}

@@ -1,0 +1,108 @@
+"""What the tests of the wrapper share: the command line, the built demo, a toy project."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+
+def environment() -> dict[str, str]:
+    """The caller's environment without its own home, and with the package to be found."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AI_FOCUS_")}
+    return {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"}
+
+
+def focus_export(
+    *arguments: str | Path, cwd: Path | None = None, timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own and hold back its output."""
+    return subprocess.run(
+        [sys.executable, "-m", "exporter.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=cwd,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def rows_of(database: Path, query: str, parameters: Iterable[object] = ()) -> list[tuple]:
+    """Ask a DuckDB file, read-only."""
+    with duckdb.connect(str(database.resolve()), read_only=True) as connection:
+        return connection.execute(query, list(parameters)).fetchall()
+
+
+def assert_one_sentence(result: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
+    """A mistake ends with its code and one line on standard error, without a traceback."""
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+    lines = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(lines) == 1, result.stderr
+    for part in parts:
+        assert part in lines[0]
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the published build of the synthetic demo; tests only read it."""
+    home = tmp_path_factory.mktemp("demo_home")
+    result = focus_export("build", "--home", home)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return home
+
+
+_TOY_MODELS = {
+    "focus_cost_and_usage": """
+        select 'OpenAI' as ServiceProviderName, 'USD' as BillingCurrency,
+            cast({{ var('cost', '1.25') }} as decimal(38, 18)) as BilledCost
+    """,
+    "focus_contract_commitment": "select 1 as ContractCommitmentId",
+    "coverage": "select 1 as calls, 1 as priced_calls, 10 as tokens, 10 as priced_tokens",
+    "ai_calls": "select cast(null as varchar) as hold_reason",
+    "rejected_rows": """
+        select cast(null as varchar) as source_name, cast(null as varchar) as raw_table,
+            cast(null as varchar) as file, cast(null as bigint) as line,
+            cast(null as varchar) as record_key, cast(null as varchar) as field,
+            cast(null as varchar) as reason
+        where 1 = 0
+    """,
+    # as many slow rows as a test needs to meet a running dbt
+    "slow": """
+        {{ config(materialized='table') }}
+        select max(hash(a.range + b.range)) as value
+        from range({{ var('slow', 1) }}) as a cross join range(100000) as b
+    """,
+}
+
+
+@pytest.fixture(scope="session")
+def toy_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dbt project that has just the names that a build reads: quick to build, easy to break."""
+    folder = tmp_path_factory.mktemp("toy_project")
+    (folder / "models").mkdir()
+    (folder / "tests").mkdir()
+    (folder / "dbt_project.yml").write_text(
+        "name: toy\nversion: '1.0'\nprofile: ai_focus\nvars:\n  usage_sources: [gateway, litellm]\n"
+        "flags: {send_anonymous_usage_stats: false}\n"
+        "models: {toy: {+materialized: table}}\n"
+    )
+    (folder / "profiles.yml").write_text((ROOT / "profiles.yml").read_text())
+    for name, query in _TOY_MODELS.items():
+        (folder / "models" / f"{name}.sql").write_text(query)
+    (folder / "models" / "broken.sql").write_text(
+        "{{ config(enabled=var('broken', false)) }} select cast('x' as integer) as value"
+    )
+    (folder / "tests" / "assert_cost_is_small.sql").write_text(
+        "select BilledCost as cost from {{ ref('focus_cost_and_usage') }} where BilledCost > 100"
+    )
+    return folder

@@ -1,0 +1,118 @@
+"""The command line itself: help, versions, mistakes, and the one sentence that each gets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, assert_one_sentence, environment, focus_export
+
+from exporter.cli import COMMANDS
+
+
+def test_help_answers_at_once_and_lists_every_command() -> None:
+    durations = []
+    for _ in range(3):
+        started = time.monotonic()
+        result = focus_export("--help")
+        durations.append(time.monotonic() - started)
+    assert result.returncode == 0
+    for name, (_, text) in COMMANDS.items():
+        assert name in result.stdout
+        assert text in result.stdout
+    assert min(durations) < 0.4
+
+
+def test_help_imports_neither_dbt_nor_duckdb() -> None:
+    code = (
+        "import sys\nfrom exporter.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'dbt', 'duckdb', 'pyarrow', 'yaml'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=ROOT,
+        check=True,
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_help(name: str) -> None:
+    result = focus_export(name, "--help")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(f"Usage: focus-export {name}")
+    assert "--help" in result.stdout
+
+
+def test_version_is_the_projects_version() -> None:
+    result = focus_export("--version")
+    assert result.returncode == 0
+    assert result.stdout.startswith("focus-export ")
+
+
+def test_unknown_command_and_option_are_the_users_mistake() -> None:
+    assert_one_sentence(focus_export("biuld"), 2, "biuld")
+    assert_one_sentence(focus_export("build", "--colour"), 2, "--colour")
+
+
+def test_from_after_to_says_which_is_which(tmp_path: Path) -> None:
+    result = focus_export("run", "--home", tmp_path, "--from", "2026-02-01", "--to", "2026-01-31")
+    assert_one_sentence(result, 2, "--from 2026-02-01 is after --to 2026-01-31")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("date", ["2026-02-30", "01.02.2026", "yesterday"])
+def test_a_date_that_is_none_is_named(tmp_path: Path, date: str) -> None:
+    result = focus_export("run", "--home", tmp_path, "--from", date)
+    assert_one_sentence(result, 2, "--from", date)
+
+
+def test_vars_that_are_no_mapping_are_refused(tmp_path: Path) -> None:
+    for text in ("just text", "[1, 2]", "{a: "):
+        assert_one_sentence(focus_export("build", "--home", tmp_path, "--vars", text), 2, "--vars")
+
+
+def test_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    assert_one_sentence(focus_export("build", "--home", file / "home"), 2, str(file), "--home")
+
+
+def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_logged(tmp_path: Path) -> None:
+    code = (
+        "import exporter.build\n"
+        "def broken(*_): raise ValueError('something odd')\n"
+        "exporter.build.run_build = broken\n"
+        f"from exporter.cli import main\nmain(['build', '--home', {json.dumps(str(tmp_path))}])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=ROOT,
+        check=False,
+    )
+    log = tmp_path / "logs" / "focus-export.log"
+    assert_one_sentence(result, 1, "something odd", str(log))
+    assert "Traceback" in log.read_text()
+
+
+def test_home_may_come_from_the_environment(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "exporter.cli", "build", "--raw-dir", "nowhere"],
+        capture_output=True,
+        text=True,
+        env={**environment(), "AI_FOCUS_HOME": str(tmp_path / "elsewhere")},
+        cwd=tmp_path,
+        check=False,
+    )
+    assert_one_sentence(result, 2, str(tmp_path / "nowhere"))

@@ -33,6 +33,7 @@ DESCRIPTION = "build.json"
 LOCK = ".lock"
 KEPT_BUILDS = 2
 SHOWN_FAILURES = 20
+SHOWN_LINES = 12
 DUCKDB_TARGET = "duckdb"
 # seconds that a stopped dbt has to end by itself
 PATIENCE = 5
@@ -188,7 +189,8 @@ def _refuse_wholly_rejected_files(database: Path) -> None:
 
     found = marts.find_wholly_rejected_file(database)
     if found is not None:
-        file, reason = found
+        file, fault = found
+        reason = " ".join(fault.split())
         raise UserError(
             f"Every record of {file} was rejected, the first because: {reason.rstrip('.')}; "
             "mend the file or take it out of the raw folder. Nothing was published."
@@ -309,6 +311,8 @@ def _start_dbt(
     arguments = ["--log-level", "none", "--log-level-file", "debug", "build"]
     arguments += ["--project-dir", str(project.path), "--profiles-dir", profiles]
     arguments += ["--target", request.target]
+    # unit tests prove the models on rows of their own, whatever the user's data are
+    arguments += ["--exclude-resource-type", "unit_test"]
     if request.full_refresh:
         arguments.append("--full-refresh")
     if request.threads:
@@ -373,8 +377,11 @@ def _describe_failure(end: dict[str, Any], database: Path | None, log: Path) -> 
         )
     lines = []
     for result in bad[:SHOWN_FAILURES]:
-        message = " ".join(result["message"].split())
-        lines.append(f"  {result['kind']} {result['name']} ({result['path']}): {message}")
+        message = [line for line in result["message"].splitlines() if line.strip()] or [""]
+        lines.append(
+            f"  {result['kind']} {result['name']} ({result['path']}): {message[0].strip()}"
+        )
+        lines += [f"    {line.rstrip()}" for line in message[1:SHOWN_LINES]]
         if result["sql"] and database is not None:
             lines += [f"    {row}" for row in _example_rows(database, result["sql"])]
     if len(bad) > SHOWN_FAILURES:

@@ -21,9 +21,9 @@ def _end_with_parent() -> None:
 
 
 def _read_request() -> dict[str, Any]:
-    line = bytearray()
+    line = b""
     while not line.endswith(b"\n"):
-        chunk = os.read(0, 1)
+        chunk = os.read(0, 1 << 20)
         if not chunk:
             raise SystemExit(1)
         line += chunk

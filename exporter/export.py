@@ -117,7 +117,7 @@ def export_dataset(
             tool_version=tool_version(),
         )
         try:
-            extract.write(temporary, fmt, compress, safe)
+            extract.write(temporary, fmt, compress, safe, manifest["rows"])
         except duckdb.IOException as error:
             raise UserError(
                 f"{path or 'The extract'} can't be written ({_shorten(error)}): "
@@ -137,8 +137,12 @@ def export_dataset(
 
 
 def _find_path(home: Home, output: Path | str | None, default_name: str) -> Path:
-    if output is None:
-        path = home.exports / default_name
+    path = home.exports / default_name
+    if output is not None:
+        path = Path(output).expanduser().absolute()
+        if path.is_dir():
+            path = path / default_name
+    if path.parent == home.exports:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -146,10 +150,6 @@ def _find_path(home: Home, output: Path | str | None, default_name: str) -> Path
                 f"The folder {path.parent} can't be made ({error.strerror}): "
                 "name a file with --output."
             ) from None
-    else:
-        path = Path(output).expanduser().absolute()
-        if path.is_dir():
-            path = path / default_name
     if not path.parent.is_dir():
         raise UserError(f"The folder {path.parent} doesn't exist: make it, or name another one.")
     if not os.access(path.parent, os.W_OK | os.X_OK):

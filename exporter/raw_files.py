@@ -26,7 +26,8 @@ JSON_LINES_ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 # enough to meet every key that a log's records usually carry
 SAMPLE_RECORDS = 1000
 BLOCK = 1 << 20
-HEAD = 8 << 20
+# what macros/raw_duckdb.sql lets DuckDB read as one line
+LONGEST_LINE = 64 << 20
 
 # LiteLLM's daily aggregate tables count the same calls again, without tier and context
 _AGGREGATE_COLUMNS = {"date", "api_requests", "spend"}
@@ -248,23 +249,25 @@ def read_shape(file: Path, label: str, tables: list[RawTable]) -> Shape:
         remedy = "give it the ending .gz" if is_gzip else "take the ending .gz from its name"
         state = "is packed with gzip" if is_gzip else "is not packed with gzip"
         raise UserError(f"{label} {state}, against its name: {remedy}.")
-    _check_text(file, is_gzip, label)
-    with _open(file, is_gzip) as binary:
-        head = binary.read(HEAD)
-        is_whole = len(head) < HEAD
-    text = codecs.decode(head, "utf-8-sig", "ignore")
+    too_long = _check_text(file, is_gzip, label)
+    with _open(file, is_gzip) as stream:
+        text = codecs.decode(stream.read(BLOCK), "utf-8-sig", "ignore")
     stripped = text.lstrip()
     if not stripped:
         raise UserError(f"{label} is empty: take it out of the raw folder or export it again.")
     if stripped[0] == "[":
         return _read_json_shape(file, is_gzip, label)
+    if too_long is not None:
+        raise UserError(
+            f"{label} has a line of more than {LONGEST_LINE >> 20} MB (line {too_long}): "
+            "take that line out of it."
+        )
     if stripped[0] == "{" or file.name.lower().endswith(JSON_LINES_ENDINGS):
-        return _read_json_lines_shape(text, is_whole, label)
+        return _read_json_lines_shape(file, is_gzip, label)
     return _read_csv_shape(text, label, tables)
 
 
 def _open(file: Path, is_gzip: bool) -> IO[bytes]:
-    # gzip.open would keep the whole member in one buffer only when asked to; blocks are enough
     return gzip.open(file, "rb") if is_gzip else file.open("rb")  # type: ignore[return-value]
 
 
@@ -279,29 +282,35 @@ def _blocks(file: Path, is_gzip: bool, label: str) -> Iterator[bytes]:
         ) from None
 
 
-def _check_text(file: Path, is_gzip: bool, label: str) -> None:
+def _check_text(file: Path, is_gzip: bool, label: str) -> int | None:
+    """Refuse what is no UTF-8 text; gives the number of the first line that is too long."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    line = 1
-    first = True
+    line, length, too_long = 1, 0, None
     for block in _blocks(file, is_gzip, label):
-        if first and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        if line == 1 and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise UserError(f"{label} is UTF-16 text: save it as UTF-8.")
         if b"\0" in block:
             raise UserError(
                 f"{label} is no log that is known here: it is neither text nor Parquet; "
                 "take it out of the raw folder."
             )
-        first = False
         try:
             decoder.decode(block)
         except UnicodeDecodeError as error:
-            line += error.object.count(b"\n", 0, error.start)
+            line += block.count(b"\n", 0, max(0, error.start - len(error.object) + len(block)))
             raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
+        first = block.find(b"\n")
+        length += len(block) if first < 0 else first
+        if length > LONGEST_LINE and too_long is None:
+            too_long = line
+        if first >= 0:
+            length = len(block) - block.rfind(b"\n") - 1
         line += block.count(b"\n")
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
+    return too_long
 
 
 def _read_parquet_shape(file: Path, label: str) -> Shape:
@@ -349,19 +358,18 @@ def _read_json_shape(file: Path, is_gzip: bool, label: str) -> Shape:
     return Shape("json", tuple(keys))
 
 
-def _read_json_lines_shape(text: str, is_whole: bool, label: str) -> Shape:
+def _read_json_lines_shape(file: Path, is_gzip: bool, label: str) -> Shape:
     keys: dict[str, None] = {}
-    lines = text.split("\n")
-    if not is_whole and len(lines) > 1:
-        # the last line of the head may be cut
-        lines.pop()
-    for line in [line for line in lines if line.strip()][:SAMPLE_RECORDS]:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            keys.update(dict.fromkeys(record))
+    with _open(file, is_gzip) as stream:
+        for number, line in enumerate(stream):
+            if keys and number >= SAMPLE_RECORDS:
+                break
+            try:
+                record = json.loads(line.decode("utf-8-sig"))
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                keys.update(dict.fromkeys(record))
     if not keys:
         raise UserError(
             f"{label} is no log that is known here: no line is a JSON object; give it one "

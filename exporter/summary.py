@@ -38,7 +38,8 @@ def describe_incomplete(totals: Totals, database: Path) -> list[str]:
         lines.append(f"Incomplete: records were rejected ({by_source}); see rejected_rows.")
         for file, line, reason in marts.read_rejected_examples(database):
             place = f"{file}, line {line}" if line is not None else file
-            lines.append(f"  {place}: {reason}")
+            # a broken record may hold line breaks
+            lines.append(f"  {place}: {' '.join(reason.split())}")
     if totals.quarantined:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in totals.quarantined)
         lines.append(f"Incomplete: calls are not priced ({reasons}); see quarantined_usage.")

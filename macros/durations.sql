@@ -30,15 +30,16 @@ end
 
 {#- One text for equal lengths: P12M for P1Y, PT604800S for P1W and P7D. A month has no length in
     days, so P30D and P1M differ. -#}
-{% macro duration_key(expression) -%}
-case {{ duration_unit(expression) }}
-    {%- for unit, factor in [('Y', 12), ('M', 1)] %}
-    when '{{ unit }}'
-        then 'P' || cast({{ duration_count(expression) }} * {{ factor }} as {{ text_type() }}) || 'M'
+{% macro duration_key(unit, count) -%}
+case {{ unit }}
+    {%- for designator, months in [('Y', 12), ('M', 1)] %}
+    when '{{ designator }}' then 'P' || cast({{ count }} * {{ months }} as {{ text_type() }}) || 'M'
     {%- endfor %}
-    {%- for unit, factor in [('W', 604800), ('D', 86400), ('TH', 3600), ('TM', 60), ('TS', 1)] %}
-    when '{{ unit }}'
-        then 'PT' || cast({{ duration_count(expression) }} * {{ factor }} as {{ text_type() }}) || 'S'
+    {%- for designator, seconds in [
+        ('W', 604800), ('D', 86400), ('TH', 3600), ('TM', 60), ('TS', 1),
+    ] %}
+    when '{{ designator }}'
+        then 'PT' || cast({{ count }} * {{ seconds }} as {{ text_type() }}) || 'S'
     {%- endfor %}
 end
 {%- endmacro %}

@@ -104,7 +104,7 @@ select
     cast(case when charges.sub_account_id is not null then 'Department' end as {{ text }}) as SubAccountType,
     cast(charges.tags_json as {{ text }}) as Tags,
     cast(charges.call_id as {{ text }}) as x_CallId,
-    cast(charges.charge_id as {{ text }}) as x_ChargeId,
+    cast({{ 'charges.call_key || \':\' || charges.meter' if has_resources else 'charges.charge_id' }} as {{ text }}) as x_ChargeId,
     cast(charges.contract_price_id as {{ text }}) as x_ContractPriceId,
     cast(charges.cost_basis as {{ text }}) as x_CostBasis,
     cast(charges.ended_at as {{ timestamp_type() }}) as x_EndedAt,

@@ -47,6 +47,11 @@ nullif('{' || substr({{ members | join(' || ') }}, 2) || '}', '{}')
 {{- return(adapter.dispatch('json_members_like', 'ai_focus')(expression, prefix, except)) -}}
 {% endmacro %}
 
+{#- The text of the member that a column names. A JSON pointer: unlike a path it takes any key. -#}
+{% macro duckdb__json_member_text(expression, key) -%}
+json_extract_string({{ expression }}, '/' || replace(replace({{ key }}, '~', '~0'), '/', '~1'))
+{%- endmacro %}
+
 {% macro duckdb__json_members_like(expression, prefix, except) -%}
 case
     when {{ expression }} is null or not json_valid({{ expression }}) then ''
@@ -58,7 +63,7 @@ case
                         json_keys({{ expression }}),
                         lambda key: starts_with(lower(key), '{{ prefix }}')
                             and not list_contains({{ except }}, lower(key))
-                            and json_extract_string({{ expression }}, '$."' || key || '"') <> ''
+                            and {{ duckdb__json_member_text(expression, 'key') }} <> ''
                     ),
                     lambda key: lower(key)
                 ))),
@@ -66,7 +71,7 @@ case
                     list_aggregate(
                         list_transform(
                             list_filter(json_keys({{ expression }}), lambda key: lower(key) = name),
-                            lambda key: json_extract_string({{ expression }}, '$."' || key || '"')
+                            lambda key: {{ duckdb__json_member_text(expression, 'key') }}
                         ),
                         'min'
                     )
@@ -116,7 +121,7 @@ coalesce(
 
 {#- LiteLLM's request tags, a JSON list such as ["app:checkout", "urgent"], as members of an object:
     a tag without a colon is worth true (FOCUS Tags: a valueless tag is `true`); of two tags with one
-    key the first in order of their text counts. -#}
+    key the first value in order of their text counts. -#}
 {% macro json_members_of_tag_list(expression) %}
 {{- return(adapter.dispatch('json_members_of_tag_list', 'ai_focus')(expression)) -}}
 {% endmacro %}
@@ -127,20 +132,23 @@ case
     else coalesce(
         array_to_string(
             list_transform(
-                list_sort(list_distinct(list_transform(
-                    from_json({{ expression }}, '["VARCHAR"]'), lambda tag: trim(split_part(tag, ':', 1))
-                ))),
+                list_sort(list_filter(
+                    list_distinct(list_transform(
+                        from_json({{ expression }}, '["VARCHAR"]'), lambda tag: trim(split_part(tag, ':', 1))
+                    )),
+                    lambda name: name <> ''
+                )),
                 lambda name: ',' || to_json(name) || ':' || coalesce(
-                    cast(to_json(nullif(trim(substr(
-                        list_aggregate(
+                    cast(to_json(nullif(list_aggregate(
+                        list_transform(
                             list_filter(
                                 from_json({{ expression }}, '["VARCHAR"]'),
                                 lambda tag: trim(split_part(tag, ':', 1)) = name
                             ),
-                            'min'
+                            lambda tag: trim(substr(tag, length(split_part(tag, ':', 1)) + 2))
                         ),
-                        length(name) + 2
-                    )), '')) as varchar),
+                        'min'
+                    ), '')) as varchar),
                     'true'
                 )
             ),
@@ -156,13 +164,18 @@ coalesce(
     (
         select listagg(
             ',' || to_json(to_variant(name)) || ':'
-            || coalesce(to_json(to_variant(nullif(trim(substr(tag, length(name) + 2)), ''))), 'true')
+            || coalesce(to_json(to_variant(nullif(text, ''))), 'true')
         ) within group (order by name)
         from (
-            select trim(split_part(cast(item.value as varchar), ':', 1)) as name, min(cast(item.value as varchar)) as tag
+            select
+                trim(split_part(cast(item.value as varchar), ':', 1)) as name,
+                min(trim(substr(
+                    cast(item.value as varchar), length(split_part(cast(item.value as varchar), ':', 1)) + 2
+                ))) as text
             from table(flatten(input => try_parse_json({{ expression }}))) as item
             group by 1
         )
+        where name <> ''
     ),
     ''
 )
@@ -174,15 +187,18 @@ coalesce(
         select string_agg(
             concat(
                 ',', to_json_string(name), ':',
-                coalesce(to_json_string(nullif(trim(substr(tag, length(name) + 2)), '')), 'true')
+                coalesce(to_json_string(nullif(text, '')), 'true')
             ),
             '' order by name
         )
         from (
-            select trim(split(tag, ':')[safe_offset(0)]) as name, min(tag) as tag
+            select
+                trim(split(tag, ':')[safe_offset(0)]) as name,
+                min(trim(substr(tag, length(split(tag, ':')[safe_offset(0)]) + 2))) as text
             from unnest(json_value_array({{ expression }})) as tag
             group by 1
         )
+        where name <> ''
     ),
     ''
 )
@@ -201,10 +217,10 @@ case
             list_transform(
                 list_sort(list_filter(
                     json_keys({{ expression }}),
-                    lambda key: json_extract_string({{ expression }}, '$."' || key || '"') is not null
+                    lambda key: {{ duckdb__json_member_text(expression, 'key') }} is not null
                 )),
                 lambda key: ',' || to_json('{{ prefix }}' || key) || ':'
-                    || to_json(json_extract_string({{ expression }}, '$."' || key || '"'))
+                    || to_json({{ duckdb__json_member_text(expression, 'key') }})
             ),
             ''
         ),

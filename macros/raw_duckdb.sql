@@ -4,12 +4,12 @@
 {% macro duckdb__raw_lines(group) -%}
     {%- for path in group.paths %}
                 {{ 'union all' if not loop.first }}
-                select {{ raw_file_label(path) }} as file, row_number() over () as line_number, line
+                select {{ raw_file_label(path) }} as file, row_number() over () as line_number, coalesce(line, '') as line
                 from read_csv(
                     {{ sql_text(path) }},
                     columns = {'line': 'varchar'},
                     header = false, auto_detect = false, strict_mode = false,
-                    delim = E'\x01', quote = '', escape = '', nullstr = E'\x01', max_line_size = 67108864
+                    delim = E'\x01', quote = '', escape = '', max_line_size = 67108864
                 )
     {%- endfor %}
 {%- endmacro %}
@@ -63,9 +63,10 @@
             from (
                 {%- for path in group.paths %}
                 {{ 'union all' if not loop.first }}
-                select {{ raw_file_label(path) }} as file, record.ordinality as line_number, record.element
-                from read_text({{ sql_text(path) }}, compression = 'auto_detect') as content,
-                    unnest(from_json(content.content, '["JSON"]')) with ordinality as record (element, ordinality)
+                select {{ raw_file_label(path) }} as file, row_number() over () as line_number, json as element
+                from read_json_objects(
+                    {{ sql_text(path) }}, format = 'array', maximum_object_size = 67108864
+                )
                 {%- endfor %}
             )
         )
@@ -75,6 +76,26 @@
     {%- set structure = {} -%}
     {%- for column in columns -%}{%- do structure.update({column.name: 'VARCHAR'}) -%}{%- endfor -%}
     {{ return(sql_text(tojson(structure))) }}
+{%- endmacro %}
+
+{#- The lines of one CSV file with the line where their record begins. Windows without an order run
+    in the order of the file and as the lines stream by. -#}
+{% macro duckdb__raw_csv_lines(group) -%}
+                        select
+                            file,
+                            line_number,
+                            line,
+                            max(case when quotes_before % 2 = 0 then line_number end)
+                                over (rows unbounded preceding) as first_line,
+                            quotes_before % 2 = 0 and quotes % 2 = 0 as is_record
+                        from (
+                            select *, sum(quotes) over (rows unbounded preceding) - quotes as quotes_before
+                            from (
+                                select *, length(line) - length(replace(line, '"', '')) as quotes
+                                from ({{ duckdb__raw_lines(group) }}
+                                )
+                            )
+                        )
 {%- endmacro %}
 
 {#- RFC 4180. A record is the lines between two points where all quotes are closed; a field is text
@@ -101,8 +122,12 @@
                 line_number,
                 fields,
                 case
-                    when is_open then 'A quote is opened in this record and never closed: ' || substr(record, 1, 80)
-                    when fields is null then 'A quote stands where none may stand: ' || substr(record, 1, 80)
+                    when is_open
+                        then 'A quote is opened and never closed in lines ' || line_number || ' to ' || last_line
+                            || ': ' || substr(record, 1, 80)
+                    when fields is null
+                        then 'A quote stands where none may stand in lines ' || line_number || ' to ' || last_line
+                            || ': ' || substr(record, 1, 80)
                     when len(fields) <> {{ group.columns | length }}
                         then 'The record has ' || len(fields) || ' fields, the header has {{ group.columns | length }}: '
                             || substr(record, 1, 80)
@@ -111,6 +136,7 @@
                 select
                     file,
                     line_number,
+                    last_line,
                     record,
                     is_open,
                     case
@@ -131,38 +157,21 @@
                     end as fields
                 from (
                     with lines as materialized (
-                        select
-                            file,
-                            line_number,
-                            line,
-                            max(case when quotes_before % 2 = 0 then line_number end)
-                                over (partition by file order by line_number rows unbounded preceding)
-                                as first_line,
-                            quotes_before % 2 = 0 and quotes % 2 = 0 as is_record
-                        from (
-                            select
-                                file,
-                                line_number,
-                                line,
-                                quotes,
-                                sum(quotes) over (partition by file order by line_number rows unbounded preceding)
-                                    - quotes as quotes_before
-                            from (
-                                select file, line_number, line, length(line) - length(replace(line, '"', '')) as quotes
-                                from ({{ duckdb__raw_lines(group) }}
-                                )
-                            )
-                        )
+                        {%- for path in group.paths %}
+                        {{ 'union all' if not loop.first }}
+                        {{ duckdb__raw_csv_lines({'paths': [path]}) }}
+                        {%- endfor %}
                     )
 
-                    select file, line_number, line as record, false as is_open
+                    select file, line_number, line_number as last_line, line as record, false as is_open
                     from lines
                     where is_record
                     union all
                     select
                         file,
                         first_line as line_number,
-                        string_agg(line, chr(10) order by line_number) as record,
+                        max(lines.line_number) as last_line,
+                        string_agg(line, chr(10) order by lines.line_number) as record,
                         (length(record) - length(replace(record, '"', ''))) % 2 = 1 as is_open
                     from lines
                     where not is_record

@@ -40,7 +40,14 @@ def parse_variables(
 @click.option(
     "--source", "sources", multiple=True, metavar="NAME", help="Build this usage source only."
 )
-@click.option("--target", default="duckdb", show_default=True, help="Target of profiles.yml.")
+@click.option(
+    "--target",
+    envvar="AI_FOCUS_TARGET",
+    default="duckdb",
+    show_default=True,
+    metavar="NAME",
+    help="Target of profiles.yml (AI_FOCUS_TARGET).",
+)
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models of the target.")
 @click.option(
     "--vars",

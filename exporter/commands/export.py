@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime
 
 import click
@@ -165,7 +166,7 @@ def command(
         columns=names,
         compress=compress or guessed_compression,
         safe_csv=safe_csv,
-        stdout=click.get_binary_stream("stdout") if output == STDOUT else None,
+        stdout=sys.stdout.buffer if output == STDOUT else None,
     )
     rows = f"{result.manifest['rows']:,} rows"
     if result.path is None:

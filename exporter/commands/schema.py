@@ -8,7 +8,6 @@ import click
 
 from exporter.home import Home, home_option
 
-
 _EXAMPLES = """\b
 Examples:
   focus-export schema

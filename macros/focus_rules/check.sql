@@ -1,10 +1,11 @@
 {#- One query that gives a row (rule_id, level, failing_rows, example) for every broken rule of a
     dataset version. `relation` is scanned once for the rules on single rows and once, grouped, for the
-    rules on groups. Only rows that break some rule reach the counting, so a clean table costs one
-    evaluation of each predicate. `row_key` is text that names a row in the examples. -#}
+    rules on groups; `catalog` lists its columns. Only rows that break some rule reach the counting,
+    so a clean table costs one evaluation of each predicate. `row_key` is text that names a row in the
+    examples. `own` is false for a stranger's file, whose custom columns only need a proper name. -#}
 {% macro focus_check_sql(
     dataset, focus_version, relation, catalog, present, row_key, text_columns=[], exact=true,
-    typed=true
+    typed=true, own=true
 ) %}
 {%- set rules = focus_value_rules(dataset, focus_version, present, text_columns, exact) -%}
 {%- set group_rules = focus_group_rules(dataset, focus_version, present) -%}
@@ -23,14 +24,7 @@ catalog_columns as (
 ),
 
 structure_results as (
-{{ focus_structure_sql(dataset, typed, text_columns) }}
-),
-
-rules as (
-{%- for rule in rules %}
-    select {{ loop.index }} as n, '{{ rule['id'] }}' as rule_id, '{{ rule['level'] }}' as rule_level
-    {{- ' union all' if not loop.last }}
-{%- endfor %}
+{{ focus_structure_sql(dataset, typed, text_columns, own) }}
 ),
 
 broken_rows as (
@@ -44,32 +38,26 @@ broken_rows as (
         {%- endfor %}
 ),
 
-totals as (
+judged_rows as (
     select
         {%- for rule in rules %}
-        sum(case when {{ rule['predicate'] }} then 1 else 0 end) as failing_{{ loop.index }},
-        min(case when {{ rule['predicate'] }} then {{ focus_example(rule['reads']) }} end)
+        case when {{ rule['predicate'] }} then {{ focus_example(rule['reads']) }} end
             as example_{{ loop.index }}{{ ',' if not loop.last }}
         {%- endfor %}
     from broken_rows
 ),
 
-value_results as (
+totals as (
     select
-        rules.rule_id,
-        rules.rule_level,
-        case rules.n
-            {%- for rule in rules %}
-            when {{ loop.index }} then totals.failing_{{ loop.index }}
-            {%- endfor %}
-        end as failing_rows,
-        case rules.n
-            {%- for rule in rules %}
-            when {{ loop.index }} then totals.example_{{ loop.index }}
-            {%- endfor %}
-        end as example
-    from rules
-    cross join totals
+        {%- for rule in rules %}
+        count(example_{{ loop.index }}) as failing_{{ loop.index }},
+        min(example_{{ loop.index }}) as example_{{ loop.index }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from judged_rows
+),
+
+value_results as (
+    {{ focus_rows_of_totals(rules) }}
 ),
 {% if group_rules %}
 {%- set group_columns = [] -%}
@@ -155,7 +143,7 @@ where failing_rows > 0
 
 {#- Presence, type, order and naming of columns. `typed` is false where every column is text (CSV):
     then the type is judged value by value, as it is for `text_columns`. -#}
-{% macro focus_structure_sql(dataset, typed, text_columns) %}
+{% macro focus_structure_sql(dataset, typed, text_columns, own) %}
     select
         concat(expected.column_id, '.presence') as rule_id,
         case expected.feature_level when 'Mandatory' then 'must' else 'should' end as rule_level,
@@ -174,6 +162,9 @@ where failing_rows > 0
     from expected
     inner join catalog_columns on catalog_columns.column_name = expected.column_name
     where not {{ focus_type_matches() }}
+        {%- if not own %}
+        and expected.feature_level <> 'Custom'
+        {%- endif %}
         {%- if text_columns %}
         and expected.column_name not in ('{{ text_columns | join("', '") }}')
         {%- endif %}

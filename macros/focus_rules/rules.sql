@@ -64,7 +64,15 @@
             'predicate': focus_subcategory_predicate(reference['subcategories'])}) -%}
     {%- endif -%}
 {%- endfor -%}
-{{ return(found) }}
+{#- Where a mandatory column is missing its absence is the failure, not what would follow from it;
+    any other missing column counts as null. -#}
+{%- set missing = reference['columns'] | selectattr('feature', 'equalto', 'Mandatory')
+    | map(attribute='name') | reject('in', present) | list -%}
+{%- set judged = [] -%}
+{%- for rule in found if rule['reads'] | select('in', missing) | list | length == 0 -%}
+    {%- do judged.append(rule) -%}
+{%- endfor -%}
+{{ return(judged) }}
 {% endmacro %}
 
 

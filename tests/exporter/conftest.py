@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pytest
@@ -52,13 +53,26 @@ def assert_one_sentence(result: subprocess.CompletedProcess[str], code: int, *pa
         assert part in lines[0]
 
 
+class DemoRun(NamedTuple):
+    """What `focus-export run` said of the synthetic demo, and where it wrote."""
+
+    home: Path
+    result: subprocess.CompletedProcess[str]
+
+
 @pytest.fixture(scope="session")
-def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the published build of the synthetic demo; tests only read it."""
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
+    """Run the main job once, in an empty folder and without arguments."""
     home = tmp_path_factory.mktemp("demo_home")
-    result = focus_export("build", "--home", home)
+    result = focus_export("run", cwd=home)
     assert result.returncode == 0, result.stdout + result.stderr
-    return home
+    return DemoRun(home, result)
+
+
+@pytest.fixture(scope="session")
+def demo_home(demo_run: DemoRun) -> Path:
+    """A home with the published build of the synthetic demo; tests only read it."""
+    return demo_run.home
 
 
 _TOY_MODELS = {
@@ -92,9 +106,10 @@ def toy_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "models").mkdir()
     (folder / "tests").mkdir()
     (folder / "dbt_project.yml").write_text(
-        "name: toy\nversion: '1.0'\nprofile: ai_focus\nvars:\n  usage_sources: [gateway, litellm]\n"
-        "flags: {send_anonymous_usage_stats: false}\n"
-        "models: {toy: {+materialized: table}}\n"
+        "name: toy\nversion: '1.0'\nprofile: ai_focus\nflags: {send_anonymous_usage_stats: false}\n"
+        "models:\n  toy:\n    +materialized: table\n    staging:\n"
+        "      gateway: {+enabled: \"{{ 'gateway' in var('usage_sources', ['gateway']) }}\"}\n"
+        "      litellm: {+enabled: \"{{ 'litellm' in var('usage_sources', ['litellm']) }}\"}\n"
     )
     (folder / "profiles.yml").write_text((ROOT / "profiles.yml").read_text())
     for name, query in _TOY_MODELS.items():

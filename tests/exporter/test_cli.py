@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, assert_one_sentence, environment, focus_export
+from conftest import ROOT, DemoRun, assert_one_sentence, environment, focus_export, rows_of
 
 from exporter.cli import COMMANDS
 
@@ -116,3 +117,26 @@ def test_home_may_come_from_the_environment(tmp_path: Path) -> None:
         check=False,
     )
     assert_one_sentence(result, 2, str(tmp_path / "nowhere"))
+
+
+def test_run_writes_both_extracts_and_says_what_is_in_them(demo_run: DemoRun) -> None:
+    home, result = demo_run
+    assert sorted(path.name for path in home.iterdir()) == [
+        *("ai_focus.duckdb", "builds", "exports", "logs", "target"),
+    ]
+    for name in ("focus_cost_and_usage", "focus_contract_commitment"):
+        file = home / "exports" / f"{name}.csv"
+        (rows,) = rows_of(home / "ai_focus.duckdb", f"select count(*) from {name}")[0]
+        with file.open(newline="") as stream:
+            assert sum(1 for _ in csv.reader(stream)) == rows + 1
+        assert f"{rows:,} rows in {file}" in result.stdout
+        manifest = json.loads(file.with_name(f"{file.name}.manifest.json").read_text())
+        assert manifest["rows"] == rows
+    for word in ("Rows", "Calls", "Coverage", "Spend", "USD  OpenAI"):
+        assert word in result.stdout
+    (held_back,) = rows_of(
+        home / "ai_focus.duckdb", "select count(*) from ai_calls where hold_reason is not null"
+    )[0]
+    assert held_back
+    assert f"{held_back:,}  calls" in result.stdout
+    assert "calls are not priced" in result.stderr

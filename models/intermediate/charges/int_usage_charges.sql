@@ -13,7 +13,6 @@ held_calls as (
 )
 
 select
-    call_key || ':' || meter as charge_id,
     call_key,
     source_name,
     call_id,
@@ -21,8 +20,6 @@ select
     billing_account_name,
     sub_account_id,
     sub_account_name,
-    provider,
-    model,
     served_model,
     deployment,
     meter,

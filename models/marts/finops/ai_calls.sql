@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 with usage_of_calls as (
 
     select * from {{ ref('int_usage') }}

@@ -1,19 +1,46 @@
-with calls as (
+with usage_of_calls as (
 
-    select * from {{ ref('ai_calls') }}
+    select * from {{ ref('int_usage') }}
+
+),
+
+held_calls as (
+
+    select * from {{ ref('int_held_calls') }}
+
+),
+
+providers as (
+
+    select * from {{ ref('providers') }}
+
+),
+
+-- only calls that a provider can charge for: a failed call and one from the gateway's cache can't
+billable as (
+
+    select
+        {{ billing_period_start('usage_of_calls.charge_period_start') }} as billing_period_start,
+        coalesce(providers.service_provider_name, usage_of_calls.provider_as_sent) as provider,
+        held_calls.call_key is null as is_priced,
+        usage_of_calls.prompt_tokens + usage_of_calls.completion_tokens as tokens
+    from usage_of_calls
+    left join held_calls
+        on usage_of_calls.call_key = held_calls.call_key
+    left join providers
+        on usage_of_calls.provider = providers.provider
+    where
+        not usage_of_calls.is_cache_hit
+        and usage_of_calls.prompt_tokens + usage_of_calls.completion_tokens + usage_of_calls.web_search_requests > 0
 
 )
 
 select
     billing_period_start,
-    coalesce(service_provider_name, provider) as provider,
+    provider,
     count(*) as calls,
-    sum(case when hold_reason is null then 1 else 0 end) as priced_calls,
-    cast(sum(total_tokens) as {{ whole_type() }}) as tokens,
-    cast(sum(case when hold_reason is null then total_tokens else 0 end) as {{ whole_type() }}) as priced_tokens
-from calls
--- only calls that a provider can charge for: a failed call and one from the gateway's cache can't
-where
-    not is_cache_hit
-    and (total_tokens > 0 or hold_reason is not null or billed_cost > 0)
+    cast(sum(case when is_priced then 1 else 0 end) as {{ whole_type() }}) as priced_calls,
+    cast(sum(tokens) as {{ whole_type() }}) as tokens,
+    cast(sum(case when is_priced then tokens else 0 end) as {{ whole_type() }}) as priced_tokens
+from billable
 group by 1, 2

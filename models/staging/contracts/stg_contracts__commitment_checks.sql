@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 {%- set content = [
     'commitment_id', 'contract_id', 'provider_name', 'invoice_issuer_name', 'offer_name',
     'offer_category', 'offer_origin', 'commitment_model', 'category', 'benefit_category',
@@ -114,7 +116,8 @@ durations as (
 fulfillment_intervals as (
 
     select
-        {{ duration_key('iso_interval') }} as duration_key,
+        {{ duration_key(duration_unit('iso_interval'), duration_count('iso_interval')) }}
+            as duration_key,
         fulfillment_interval as focus_interval
     from {{ ref('fulfillment_intervals') }}
 
@@ -123,7 +126,8 @@ fulfillment_intervals as (
 payment_intervals as (
 
     select
-        {{ duration_key('iso_interval') }} as duration_key,
+        {{ duration_key(duration_unit('iso_interval'), duration_count('iso_interval')) }}
+            as duration_key,
         payment_interval as focus_interval
     from {{ ref('payment_intervals') }}
 
@@ -177,6 +181,10 @@ parsed as (
             when {{ matches('unit_block', '[0-9.]+M') }} then 1000000
             else 1
         end as unit_block_factor,
+        {%- for column in ['duration', 'fulfillment_interval', 'payment_interval'] %}
+        {{ duration_unit(column) }} as {{ column }}_unit,
+        {{ duration_count(column) }} as {{ column }}_count,
+        {%- endfor %}
         coalesce({{ matches('total_cost', amount) }}, false) as is_amount,
         coalesce({{ matches('quantity', quantity) }}, false) as is_quantity,
         coalesce({{ matches('upfront_pct', percentage) }}, false) as is_upfront_percentage,
@@ -205,6 +213,9 @@ measured as (
             'unit_block_factor',
             try_cast('case when is_quantity then quantity end', quantity_type())
         ) }} as quantity_of_block,
+        {%- for column in ['duration', 'fulfillment_interval', 'payment_interval'] %}
+        {{ duration_key(column ~ '_unit', column ~ '_count') }} as {{ column }}_key,
+        {%- endfor %}
         substr(scope_text, 1, 1) = '{' and {{ is_json('scope_text') }} as is_scope_object
     from parsed
 
@@ -268,9 +279,8 @@ joined as (
             else origins.focus_value
         end as contract_commitment_offer_category,
         statuses.focus_value as contract_commitment_lifecycle_status,
-        cast({{ duration_count('scoped.duration') }} as {{ text_type() }}) || ' '
-        || durations.time_unit
-        || case when {{ duration_count('scoped.duration') }} = 1 then '' else 's' end
+        cast(scoped.duration_count as {{ text_type() }}) || ' ' || durations.time_unit
+        || case when scoped.duration_count = 1 then '' else 's' end
             as contract_commitment_duration_type,
         fulfillment_intervals.focus_interval as named_fulfillment_interval,
         payment_intervals.focus_interval as named_payment_interval,
@@ -304,11 +314,11 @@ joined as (
     left join terms as statuses
         on statuses.term = 'status' and lower(scoped.status) = statuses.source_value
     left join durations
-        on {{ duration_unit('scoped.duration') }} = durations.iso_unit
+        on scoped.duration_unit = durations.iso_unit
     left join fulfillment_intervals
-        on {{ duration_key('scoped.fulfillment_interval') }} = fulfillment_intervals.duration_key
+        on scoped.fulfillment_interval_key = fulfillment_intervals.duration_key
     left join payment_intervals
-        on {{ duration_key('scoped.payment_interval') }} = payment_intervals.duration_key
+        on scoped.payment_interval_key = payment_intervals.duration_key
     left join payment_models
         on
             lower(scoped.payment_model) = payment_models.source_value
@@ -332,15 +342,15 @@ mapped as (
             -- FOCUS: a Continuous commitment never has the interval Full Period
             when
                 contract_commitment_model = 'Discontinuous'
-                and {{ duration_key('fulfillment_interval') }} = {{ duration_key('duration') }}
+                and fulfillment_interval_key = duration_key
                 then 'Full Period'
             when named_fulfillment_interval is not null then named_fulfillment_interval
-            when {{ duration_unit('fulfillment_interval') }} is not null then 'Custom'
+            when fulfillment_interval_unit is not null then 'Custom'
         end as contract_commitment_fulfillment_interval,
         case
             when contract_commitment_payment_model = 'All Upfront' then 'One-Time'
             when named_payment_interval is not null then named_payment_interval
-            when {{ duration_unit('payment_interval') }} is not null then 'Custom'
+            when payment_interval_unit is not null then 'Custom'
         end as contract_commitment_payment_interval,
         case
             when not is_scope_object then true

@@ -46,7 +46,11 @@ typed as (
         cost_user,
         cost_session,
         classification,
-        headers,
+        {{ json_members_like(
+            'headers',
+            'x-cost-',
+            "['x-cost-department', 'x-cost-feature', 'x-cost-session', 'x-cost-user']"
+        ) }} as further_cost_tags,
         ingested_at as ingested_at_text,
         {{ to_utc_timestamp('ingested_at') }} as ingested_at
     from raw_calls
@@ -133,6 +137,20 @@ select
     cost_user,
     cost_session,
     classification,
-    headers,
+    {{ json_object([
+        json_member('x-cog-classification', 'classification'),
+        json_member('x-cost-department', 'cost_department'),
+        json_member('x-cost-feature', 'cost_feature'),
+        'further_cost_tags',
+        json_member('x-cost-session', 'cost_session'),
+        json_member('x-cost-user', 'cost_user'),
+    ]) }} as tags_json,
+    -- without what names one session or person: the tags by which a day's calls are summed
+    {{ json_object([
+        json_member('x-cog-classification', 'classification'),
+        json_member('x-cost-department', 'cost_department'),
+        json_member('x-cost-feature', 'cost_feature'),
+        'further_cost_tags',
+    ]) }} as shared_tags_json,
     ingested_at
 from checked

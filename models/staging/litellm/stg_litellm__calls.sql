@@ -80,7 +80,9 @@ token_details as (
         {{ json_text('metadata', ['cost_breakdown', 'service_tier']) }} as service_tier,
         {{ json_text('metadata', ['user_api_key_team_alias']) }} as team_alias,
         {{ json_text('metadata', ['azure_spillover']) }} as azure_spillover,
-        {{ json_text('metadata', ['batch_models']) }} as batch_models,
+        nullif(
+            replace(replace(replace({{ json_text('metadata', ['batch_models']) }}, '[', ''), ']', ''), '"', ''), ''
+        ) as batch_models,
         {{ json_text('metadata', ['spend_logs_metadata']) }} as spend_logs_metadata
     from details
 
@@ -93,7 +95,10 @@ typed as (
         {%- for column in token_columns %}
         {{ whole_number(column) }} as {{ column }}_number,
         {%- endfor %}
-        {{ try_cast('spend_text', cost_type()) }} as spend
+        {{ try_cast('spend_text', cost_type()) }} as spend,
+        -- a finished batch names the snapshots that served it; several of them can't be told apart,
+        -- and their joined names have no price
+        case when call_type = 'aretrieve_batch' then coalesce(batch_models, model) else model end as served_model
     from token_details
 
 ),
@@ -180,7 +185,6 @@ select
         "'litellm|' || coalesce(organization_id, '" ~ var('billing_account_id') ~ "') || '|' || coalesce(request_id, '')"
     ) }} as call_key,
     request_id as call_id,
-    call_type,
     coalesce(organization_id, '{{ var("billing_account_id") }}') as billing_account_id,
     case
         when organization_id is null
@@ -189,14 +193,12 @@ select
     team_id as sub_account_id,
     coalesce(team_alias, team_id) as sub_account_name,
     coalesce(custom_llm_provider, '') as provider,
-    -- a finished batch names the snapshots that served it; several of them can't be told apart,
-    -- and their joined names have no price
     case
-        when call_type = 'aretrieve_batch' and batch_models is not null
-            then replace(replace(replace(batch_models, '[', ''), ']', ''), '"', '')
-        when custom_llm_provider is not null and substr(model, 1, length(custom_llm_provider) + 1) = custom_llm_provider || '/'
-            then substr(model, length(custom_llm_provider) + 2)
-        else model
+        when
+            custom_llm_provider is not null
+            and substr(served_model, 1, length(custom_llm_provider) + 1) = custom_llm_provider || '/'
+            then substr(served_model, length(custom_llm_provider) + 2)
+        else served_model
     end as model,
     model_group,
     started_at,
@@ -231,8 +233,12 @@ select
     user_id,
     end_user,
     session_id,
-    request_tags,
-    spend_logs_metadata,
+    -- request tags are the users' own scheme; keys of spend_logs_metadata get a prefix, so that the
+    -- two can't be mistaken for one another (FOCUS Tags)
+    {{ json_object([
+        json_members_of_tag_list('request_tags'),
+        json_members_prefixed('spend_logs_metadata', 'spend_logs_metadata/'),
+    ]) }} as tags_json,
     spend,
     ingested_at
 from checked

@@ -3,8 +3,8 @@
     'provider', 'model', 'model_group', 'started_at', 'ended_at', 'latency_ms', 'prompt_tokens', 'completion_tokens',
     'cache_read_tokens', 'cache_write_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens', 'reasoning_tokens',
     'input_audio_tokens', 'input_image_tokens', 'output_audio_tokens', 'web_search_requests', 'is_cache_hit',
-    'is_spillover', 'status', 'service_tier', 'processing_mode', 'user_id', 'end_user', 'session_id', 'request_tags',
-    'spend_logs_metadata', 'spend', 'ingested_at',
+    'is_spillover', 'status', 'service_tier', 'processing_mode', 'user_id', 'end_user', 'session_id', 'tags_json', 'spend',
+    'ingested_at',
 ] -%}
 
 with calls as (
@@ -55,16 +55,8 @@ select
     user_id,
     session_id,
     {{ null_text() }} as classification,
-    -- request tags are the users' own scheme; keys of spend_logs_metadata get a prefix, so that the
-    -- two can't be mistaken for one another (FOCUS Tags)
-    {{ json_object([
-        json_members_of_tag_list('request_tags'),
-        json_members_prefixed('spend_logs_metadata', 'spend_logs_metadata/'),
-    ]) }} as tags_json,
-    {{ json_object([
-        json_members_of_tag_list('request_tags'),
-        json_members_prefixed('spend_logs_metadata', 'spend_logs_metadata/'),
-    ]) }} as shared_tags_json,
+    tags_json,
+    tags_json as shared_tags_json,
     spend as source_cost,
     ingested_at
 from calls

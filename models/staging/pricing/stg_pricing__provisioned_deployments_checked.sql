@@ -23,5 +23,6 @@ select
         ['valid_to', 'valid_to',
                  'valid_to is not null and ends_at is null',
                  'is no date and time'],
+        ['valid_to', 'valid_to', 'ends_at <= starts_at', 'does not lie after valid_from'],
     ]) }}
 from typed

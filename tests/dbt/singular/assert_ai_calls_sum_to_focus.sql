@@ -1,0 +1,41 @@
+{#- Per billing account, billing period and currency the calls cost what the FOCUS rows say, and no
+    charge is lost on its way to FOCUS. -#}
+with of_calls as (
+
+    select
+        billing_account_id,
+        billing_period_start,
+        billing_currency,
+        sum(billed_cost) as billed_cost
+    from {{ ref('ai_calls') }}
+    where hold_reason is null
+    group by billing_account_id, billing_period_start, billing_currency
+
+),
+
+of_focus as (
+
+    select
+        BillingAccountId as billing_account_id,
+        BillingPeriodStart as billing_period_start,
+        BillingCurrency as billing_currency,
+        sum(BilledCost) as billed_cost
+    from {{ ref('focus_cost_and_usage') }}
+    where ChargeCategory = 'Usage'
+    group by BillingAccountId, BillingPeriodStart, BillingCurrency
+
+)
+
+select
+    coalesce(of_calls.billing_account_id, of_focus.billing_account_id) as billing_account_id,
+    coalesce(of_calls.billing_period_start, of_focus.billing_period_start) as billing_period_start,
+    coalesce(of_calls.billing_currency, of_focus.billing_currency) as billing_currency,
+    of_calls.billed_cost as billed_cost_of_calls,
+    of_focus.billed_cost as billed_cost_of_focus
+from of_calls
+full outer join of_focus
+    on
+        of_calls.billing_account_id = of_focus.billing_account_id
+        and of_calls.billing_period_start = of_focus.billing_period_start
+        and of_calls.billing_currency = of_focus.billing_currency
+where coalesce(of_calls.billed_cost, 0) <> coalesce(of_focus.billed_cost, 0)

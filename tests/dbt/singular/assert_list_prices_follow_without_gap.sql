@@ -1,0 +1,18 @@
+{#- Where a key has a later price, the earlier one holds until it begins. -#}
+with list_prices as (
+
+    select
+        price_id,
+        valid_from,
+        valid_to,
+        lead(valid_from) over (
+            partition by
+                provider, model, meter, service_tier, processing_mode, context_tokens_gt, region_id, daily_window
+            order by valid_from
+        ) as next_valid_from
+    from {{ ref('int_list_prices') }}
+
+)
+
+select * from list_prices
+where valid_to < next_valid_from

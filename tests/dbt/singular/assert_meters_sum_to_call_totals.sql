@@ -1,0 +1,56 @@
+{#- A call that is priced is charged for each of its tokens once, and for nothing else: its meters sum
+    to its own counts. A call that is held back, or that the gateway's cache answered, has no charge.
+    All that is compared per call is compared here, so that the charges are read once. -#}
+with meters as (
+
+    select
+        meter,
+        case when consumed_unit = 'Tokens' then token_direction end as token_direction,
+        case when consumed_unit = 'Tokens' then token_cache_action end as token_cache_action
+    from {{ ref('meters') }}
+
+),
+
+charged as (
+
+    select
+        charges.call_key,
+        sum(case when meters.token_direction = 'Input' then charges.consumed_quantity else 0 end) as input_tokens,
+        sum(case when meters.token_direction = 'Output' then charges.consumed_quantity else 0 end) as output_tokens,
+        sum(case when meters.token_cache_action = 'Read' then charges.consumed_quantity else 0 end)
+            as cache_read_tokens,
+        sum(case when meters.token_cache_action = 'Write' then charges.consumed_quantity else 0 end)
+            as cache_write_tokens,
+        sum(charges.billed_cost) as billed_cost
+    from {{ ref('int_charges') }} as charges
+    left join meters
+        on charges.meter = meters.meter
+    where charges.call_key is not null
+    group by charges.call_key
+
+),
+
+compared as (
+
+    select
+        coalesce(calls.call_key, charged.call_key) as call_key,
+        case
+            when calls.call_key is null then 'charged, but no call'
+            when charged.call_key is not null and (calls.is_cache_hit or calls.hold_reason is not null)
+                then 'charged, but answered from the cache or held back'
+            when calls.is_cache_hit or calls.hold_reason is not null then null
+            when coalesce(charged.input_tokens, 0) <> calls.input_tokens then 'input tokens differ'
+            when coalesce(charged.output_tokens, 0) <> calls.output_tokens then 'output tokens differ'
+            when coalesce(charged.cache_read_tokens, 0) <> calls.cache_read_tokens then 'cache read tokens differ'
+            when coalesce(charged.cache_write_tokens, 0) <> calls.cache_write_tokens
+                then 'cache write tokens differ'
+            when coalesce(calls.billed_cost, -1) <> coalesce(charged.billed_cost, 0) then 'billed cost differs'
+        end as broken_promise
+    from {{ ref('ai_calls') }} as calls
+    full outer join charged
+        on calls.call_key = charged.call_key
+
+)
+
+select * from compared
+where broken_promise is not null

@@ -1,0 +1,289 @@
+"""Bad rows end to end: one build of many small files, and for each fault its one sentence.
+
+File faults, which stop before the build, are in test_raw_files.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import assert_one_sentence, focus_export, rows_of
+
+HEADER = (
+    "call_id",
+    "customer_id",
+    "provider",
+    "model",
+    "started_at",
+    "latency_ms",
+    "prompt_tokens",
+    "completion_tokens",
+)
+
+
+def call(call_id: str, **changes: str) -> dict[str, str]:
+    """A call that is priced, but for the changes."""
+    return {
+        "call_id": call_id,
+        "customer_id": "acme",
+        "provider": "openai",
+        "model": "gpt-5",
+        "started_at": "2026-03-05T10:00:00Z",
+        "latency_ms": "900",
+        "prompt_tokens": "100",
+        "completion_tokens": "20",
+        **changes,
+    }
+
+
+def csv_line(record: dict[str, str], header: Sequence[str] = HEADER) -> str:
+    return ",".join(record.get(name, "") for name in header)
+
+
+def csv_text(*lines: dict[str, str] | str) -> str:
+    texts = [line if isinstance(line, str) else csv_line(line) for line in lines]
+    return "\n".join([",".join(HEADER), *texts]) + "\n"
+
+
+def json_lines(*lines: dict[str, str] | str) -> str:
+    return "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines) + "\n"
+
+
+OPEN_QUOTE = csv_line(call("quote-open", model='"gpt-5'))
+LONG_HEADERS = json.dumps({"X-Cost-Project": "atlas", "X-Note": "n" * 10_000_000})
+
+FILES: dict[str, str | bytes] = {
+    "malformed.jsonl": json_lines(
+        call("json-1"), '{"call_id": "json-bad", "provider": ', "[1, 2]", "", call("json-2")
+    ),
+    "array.json": json.dumps([call("array-1"), 7, call("array-2")], indent=1),
+    "fields.csv": csv_text(
+        call("fields-1"),
+        csv_line(call("fields-few")).rsplit(",", 1)[0],
+        csv_line(call("fields-many")) + ",surplus",
+        call("fields-2"),
+    ),
+    "quote.csv": csv_text(
+        call("quote-1", model='"gpt-5"'),
+        call("quote-2", customer_id='"Acme, ""the"" firm\nof two lines"'),
+        call("quote-bare", customer_id='Ac"me"'),
+        OPEN_QUOTE,
+        call("quote-swallowed"),
+    ),
+    "long.jsonl": json_lines(
+        {**call("long-1"), "headers": LONG_HEADERS},
+        '{"call_id": "' + "x" * 10_000_000,
+        call("long-2"),
+    ),
+    "part-1.csv": csv_text(call("part-1-1"), call("part-1-2"), call("part-1-3")),
+    "part-2.csv": csv_text(
+        call("part-2-1"), call("part-2-2"), call("part-2-bad", prompt_tokens="many")
+    ),
+    "tokens.csv": csv_text(
+        call("tokens-1"),
+        call("tokens-negative", prompt_tokens="-1"),
+        call("tokens-fraction", completion_tokens="7.5"),
+        call("tokens-exponent", prompt_tokens="1e3"),
+        call("tokens-empty", prompt_tokens=""),
+        call("tokens-remainder", prompt_tokens="5", latency_ms="12.5"),
+    ),
+    "dates.csv": csv_text(
+        call("dates-1", started_at="2026-03-05T12:00:00+02:00"),
+        call("dates-none", started_at="2026-02-30T10:00:00Z"),
+        call("dates-word", started_at="yesterday"),
+        call("dates-empty", started_at=""),
+    ),
+    "bom.csv": "\ufeff" + csv_text(call("bom-1"), call("bom-bad", prompt_tokens="-7")),
+    "bom.jsonl": "\ufeff" + json_lines(call("bomjson-1"), call("bomjson-bad", prompt_tokens="-7")),
+    "crlf.csv": csv_text(call("crlf-1"), call("crlf-bad", prompt_tokens="-8")).replace(
+        "\n", "\r\n"
+    ),
+    "order.csv": "\n".join(
+        [
+            ",".join((*HEADER[::-1], "colour")),
+            csv_line(call("order-1", colour="red"), (*HEADER[::-1], "colour")),
+        ]
+    ),
+    "optional.csv": "\n".join(
+        [
+            ",".join(name for name in HEADER if name != "customer_id"),
+            csv_line(call("optional-1"), [name for name in HEADER if name != "customer_id"]),
+        ]
+    ),
+    "packed.csv.gz": gzip.compress(
+        csv_text(call("packed-1"), call("packed-bad", prompt_tokens="-9")).encode()
+    ),
+    "semicolon.csv": csv_text(call("semicolon-1"), call("semicolon-2")).replace(",", ";"),
+    "folder with 'quotes' [1]/and *.csv": csv_text(call("name-1")),
+}
+
+# file -> (line, field, what the reason says)
+REJECTED: dict[str, list[tuple[int, str | None, tuple[str, ...]]]] = {
+    "malformed.jsonl": [(2, None, ("not valid JSON", "json-bad")), (3, None, ("no JSON object",))],
+    "array.json": [(2, None, ("no JSON object", "7"))],
+    "fields.csv": [
+        (3, None, ("7 fields", "header has 8")),
+        (4, None, ("9 fields", "header has 8")),
+    ],
+    "quote.csv": [(5, None, ("quote",)), (6, None, ("quote", "never closed", "quote-open"))],
+    "long.jsonl": [(2, None, ("not valid JSON",))],
+    "part-2.csv": [(4, "prompt_tokens", ("many", "whole number"))],
+    "tokens.csv": [
+        (3, "prompt_tokens", ("-1", "whole number")),
+        (4, "completion_tokens", ("7.5", "whole number")),
+        (5, "prompt_tokens", ("1e3", "whole number")),
+        (6, "prompt_tokens", ("missing",)),
+    ],
+    "dates.csv": [
+        (3, "started_at", ("2026-02-30T10:00:00Z", "no date")),
+        (4, "started_at", ("yesterday", "no date")),
+        (5, "started_at", ("missing",)),
+    ],
+    "bom.csv": [(3, "prompt_tokens", ("-7",))],
+    "bom.jsonl": [(2, "prompt_tokens", ("-7",))],
+    "crlf.csv": [(3, "prompt_tokens", ("-8",))],
+    "packed.csv.gz": [(3, "prompt_tokens", ("-9",))],
+    "typed.parquet": [(2, "prompt_tokens", ("-3",))],
+}
+
+GOOD = {
+    *("json-1", "json-2", "array-1", "array-2", "fields-1", "fields-2", "quote-1", "quote-2"),
+    *("long-1", "long-2", "part-1-1", "part-1-2", "part-1-3", "part-2-1", "part-2-2"),
+    *("tokens-1", "tokens-remainder", "dates-1", "bom-1", "bomjson-1", "crlf-1", "order-1"),
+    *("optional-1", "packed-1", "semicolon-1", "semicolon-2", "name-1", "typed-1"),
+}
+
+
+def write_files(folder: Path, files: dict[str, str | bytes]) -> None:
+    for name, content in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_parquet(file: Path) -> None:
+    duckdb.sql(
+        """
+        select
+            call_id, 'openai' as provider, 'gpt-5' as model, prompt_tokens,
+            timestamptz '2026-03-05 10:00:00+00' as started_at,
+            cast(900 as integer) as latency_ms, cast(20 as bigint) as completion_tokens
+        from (values ('typed-1', 100), ('typed-bad', -3)) as calls (call_id, prompt_tokens)
+        """
+    ).write_parquet(str(file))
+
+
+class Built:
+    """One build of all the files above."""
+
+    def __init__(self, folder: Path) -> None:
+        self.raw, self.home = folder / "raw", folder / "home"
+        write_files(self.raw / "gateway", FILES)
+        write_parquet(self.raw / "gateway" / "typed.parquet")
+        self.result = focus_export("build", "--home", self.home, "--raw-dir", self.raw, "--strict")
+        self.database = self.home / "ai_focus.duckdb"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    built = Built(tmp_path_factory.mktemp("bad_input"))
+    # published, and 3 because --strict asks for completeness
+    assert_one_sentence(built.result, 3, "published but not complete")
+    return built
+
+
+@pytest.mark.parametrize("name", sorted({*FILES, "typed.parquet"}))
+def test_each_bad_row_has_its_sentence(built: Built, name: str) -> None:
+    rows = rows_of(
+        built.database,
+        "select line, field, reason from rejected_rows where file = ? order by line",
+        [f"gateway/{name}"],
+    )
+    expected = REJECTED.get(name, [])
+    assert [(line, field) for line, field, _ in rows] == [
+        (line, field) for line, field, _ in expected
+    ]
+    for (_, _, reason), (_, _, parts) in zip(rows, expected, strict=True):
+        assert len(reason) < 300
+        for part in parts:
+            assert part in reason
+
+
+def test_every_good_row_is_a_call(built: Built) -> None:
+    rows = rows_of(built.database, "select call_id, hold_reason from ai_calls")
+    assert {call_id for call_id, _ in rows} == GOOD
+    assert len(rows) == len(GOOD)
+    assert {reason for _, reason in rows} == {None}
+
+
+def test_no_other_rows_are_rejected(built: Built) -> None:
+    expected = sum(len(faults) for faults in REJECTED.values())
+    assert rows_of(built.database, "select count(*) from rejected_rows") == [(expected,)]
+
+
+def test_quoted_fields_keep_their_text(built: Built) -> None:
+    query = "select billing_account_id from ai_calls where call_id = 'quote-2'"
+    assert rows_of(built.database, query) == [('Acme, "the" firm\nof two lines',)]
+
+
+def test_a_long_line_is_read_whole(built: Built) -> None:
+    query = "select tags_json from ai_calls where call_id = 'long-1'"
+    assert '"atlas"' in rows_of(built.database, query)[0][0]
+
+
+def test_times_of_all_formats_are_utc(built: Built) -> None:
+    query = "select distinct cast(started_at as varchar) from ai_calls"
+    assert rows_of(built.database, query) == [("2026-03-05 10:00:00",)]
+
+
+def test_the_summary_says_what_is_missing(built: Built) -> None:
+    expected = sum(len(faults) for faults in REJECTED.values())
+    assert f"records were rejected (gateway {expected})" in built.result.stderr
+    assert "gateway/order.csv has columns that are not read: colour" in built.result.stderr
+    assert "100.0 %  of calls priced" in built.result.stdout
+
+
+def test_every_mart_is_readable_when_the_raw_folder_is_gone(built: Built) -> None:
+    gone = built.raw.with_name("moved")
+    built.raw.rename(gone)
+    try:
+        relations = rows_of(
+            built.database,
+            "select table_name from information_schema.tables where table_schema = 'main'",
+        )
+        assert len(relations) > 10
+        for (relation,) in relations:
+            rows_of(built.database, f'select count(*) from "{relation}"')
+    finally:
+        gone.rename(built.raw)
+
+
+def test_a_file_of_which_every_row_is_bad_stops_the_publication(
+    built: Built, tmp_path: Path
+) -> None:
+    published, builds = built.database.readlink(), sorted(built.home.glob("builds/*"))
+    bad = csv_text(call("c", model=""), call("d", prompt_tokens="-1"))
+    write_files(tmp_path / "gateway", {"a.csv": csv_text(call("a")), "b.csv": bad})
+    result = focus_export("build", "--home", built.home, "--raw-dir", tmp_path)
+    assert_one_sentence(result, 2, "Every record of gateway/b.csv", "model is missing")
+    assert built.database.readlink() == published
+    assert sorted(built.home.glob("builds/*")) == builds
+
+
+@pytest.mark.parametrize("command", ["build", "run"])
+def test_file_faults_stop_before_the_build(tmp_path: Path, command: str) -> None:
+    write_files(tmp_path / "raw" / "gateway", {"a.csv": "name,age\nAnn,7\n"})
+    home = tmp_path / "home"
+    result = focus_export(command, "--home", home, "--raw-dir", tmp_path / "raw")
+    assert_one_sentence(result, 2, "gateway/a.csv is no log that is known here")
+    assert not home.exists()
+
+
+def test_unknown_source_stops_before_the_build(tmp_path: Path) -> None:
+    result = focus_export("build", "--home", tmp_path, "--source", "gatway")
+    assert_one_sentence(result, 2, "There is no source 'gatway'", "gateway, litellm")

@@ -1,0 +1,665 @@
+"""Extracts: values, formats, bytes, manifests, and what is left behind when one is killed."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from conftest import ROOT, assert_one_sentence, environment, focus_export
+
+from exporter.errors import UserError
+from exporter.export import ExportResult, export_dataset
+from exporter.extract import DATASETS
+from exporter.home import Home
+
+SQL_TYPES = {
+    "text": "varchar",
+    "timestamp": "timestamp",
+    "cost": "decimal(38,18)",
+    "quantity": "decimal(18,6)",
+    "unit_price": "decimal(20,12)",
+}
+NASTY = [
+    'quote " inside',
+    "comma, and\nline feed\r\nand carriage return",
+    "=1+1",
+    "+49 30",
+    "-5",
+    "@sum",
+    "\ttab",
+    "ümlaut, 漢字, 🙂",
+    "back\\slash \u0001 control",
+    "",
+    "null",
+    " spaces ",
+]
+COSTS = ["10000000", "0.000000000001", "0", "12.5", "-3.000000000000000001", "100"]
+
+
+def read_reference() -> list[dict[str, str]]:
+    with (ROOT / "seeds/reference/focus_columns.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def columns_of(focus_id: str, version: str) -> list[dict[str, str]]:
+    return [
+        row
+        for row in read_reference()
+        if row["dataset"] == focus_id and row["focus_version"] in (version, "")
+    ]
+
+
+def quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def pick(values: list[str]) -> str:
+    listed = ", ".join(f"decode(unhex('{value.encode().hex()}'))" for value in values)
+    return f"[{listed}][1 + i % {len(values)}]"
+
+
+def value_of(column: dict[str, str]) -> str:
+    name = column["column_name"]
+    exact = {
+        "x_ChargeId": "md5(cast(i as varchar))",
+        "ContractCommitmentId": "md5(cast(i as varchar))",
+        "ResourceId": "md5(cast(i + 1 as varchar))",
+        "ChargePeriodStart": "timestamp '2026-01-01' + to_seconds(i * 61)",
+        "ChargePeriodEnd": "timestamp '2026-01-01 00:00:01' + to_seconds(i * 61)",
+        "BillingPeriodStart": "date_trunc('month', timestamp '2026-01-01' + to_seconds(i * 61))",
+        "BillingPeriodEnd": "date_trunc('month', timestamp '2026-01-01' + to_seconds(i * 61))"
+        " + interval 1 month",
+        "ContractCommitmentPeriodStart": "timestamp '2026-01-01' + to_days(cast(i as integer))",
+        "ContractCommitmentPeriodEnd": "timestamp '2026-01-11' + to_days(cast(i as integer))",
+        "BillingCurrency": "case when i % 5 = 0 then 'EUR' else 'USD' end",
+        "x_StartedAt": "timestamp '2026-01-01' + to_microseconds(i * 61000000 + (i % 2) * 123400)",
+        "SubAccountName": pick(NASTY),
+        "ServiceName": "case when i % 2 = 0 then 'OpenAI API' end",
+        "Tags": r"""case when i % 3 > 0 then '{"x-cost-user": "a\"b\\n", "n":' || i || '}' end""",
+    }
+    if name in exact:
+        return exact[name]
+    if column["sql_type"] == "cost":
+        return pick(COSTS)
+    if column["sql_type"] in ("quantity", "unit_price"):
+        return "case when i % 4 > 0 then i * 0.000001 end"
+    if column["sql_type"] == "timestamp":
+        return "timestamp '2026-01-01'"
+    if column["data_type"] == "JSON":
+        return "cast(null as varchar)"
+    return quoted(f"{name} value") if column["allows_nulls"] == "false" else "null"
+
+
+AI_CALLS = """
+    create table ai_calls as
+    select
+        md5(cast(i as varchar)) as call_key, 'gateway' as source_name,
+        'call-' || i as call_id, 'acme' as billing_account_id,
+        'dept' as sub_account_id, {nasty} as sub_account_name, 'openai' as provider,
+        'gpt-' || i % 3 as model,
+        timestamp '2026-01-01' + to_seconds(i * 61) as charge_period_start,
+        timestamp '2026-01-01 00:00:01' + to_seconds(i * 61) as charge_period_end,
+        date_trunc('month', charge_period_start) as billing_period_start,
+        date_trunc('month', charge_period_start) + interval 1 month as billing_period_end,
+        cast(i % 900 as bigint) as latency_ms, i % 7 = 0 as is_cache_hit,
+        cast(i as bigint) as input_tokens, cast(2 * i as bigint) as output_tokens,
+        cast(3 * i as bigint) as total_tokens,
+        case when i % 10 > 0 then cast({costs} as decimal(38,18)) end as billed_cost,
+        'USD' as billing_currency,
+        case when i % 10 = 0 then 'unknown_model' end as hold_reason,
+        'chat' as feature, '=cmd' as user_id, cast(null as varchar) as session_id,
+        'internal' as classification
+    from range({rows}) as r (i)
+"""
+
+REJECTED = """
+    create table rejected_rows as
+    select * from (values
+        ('gateway', 'gateway_calls', 'a.csv', 3, 'k', 'prompt_tokens', 'r', '-1'),
+        ('gateway', 'gateway_calls', 'a.csv', 3, 'k', 'ended_at', 'r', 'x'),
+        ('contracts', 'commitments', 'b.csv', 2, 'm', 'x', 'r', 'x'),
+    ) as v (source_name, raw_table, file, line, record_key, field, reason, raw_value)
+"""
+
+
+def make_home(path: Path, rows: int) -> Home:
+    """Make a home with a published build whose marts have the columns of the reference."""
+    folder = path / "builds" / "b1"
+    folder.mkdir(parents=True)
+    with duckdb.connect(str(folder / "ai_focus.duckdb")) as connection:
+        for dataset in DATASETS.values():
+            for relation in dataset.relations.values() if dataset.focus_id else ():
+                for version in dataset.versions:
+                    columns = ", ".join(
+                        f"cast({value_of(column)} as {SQL_TYPES[column['sql_type']]})"
+                        f' as "{column["column_name"]}"'
+                        for column in columns_of(str(dataset.focus_id), version)
+                    )
+                    # rows lie in another order than they are delivered in
+                    connection.execute(
+                        f"create table {relation}_v{version.replace('.', '_')} as"
+                        f" select {columns} from range({rows}) as r (i) order by hash(i)"
+                    )
+        connection.execute(AI_CALLS.format(nasty=pick(NASTY), costs=pick(COSTS), rows=rows))
+        connection.execute(REJECTED)
+    (folder / "build.json").write_text(
+        json.dumps({"build_id": "b1", "finished_at": "2026-02-10T06:00:00Z"})
+    )
+    (path / "ai_focus.duckdb").symlink_to("builds/b1/ai_focus.duckdb")
+    return Home(path)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return make_home(tmp_path_factory.mktemp("marts"), 3000)
+
+
+@pytest.fixture(scope="module")
+def large_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return make_home(tmp_path_factory.mktemp("large"), 60000)
+
+
+@pytest.fixture
+def export(home: Home, tmp_path: Path) -> Callable[..., ExportResult]:
+    def run(dataset: str = "cost-and-usage", fmt: str = "csv", **options: Any) -> ExportResult:
+        output = options.pop("output", tmp_path / f"out.{fmt}")
+        return export_dataset(home, dataset, options.pop("version", None), fmt, output, **options)
+
+    return run
+
+
+def read_csv(path: Path | None) -> list[dict[str, str]]:
+    assert path is not None
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_json(path: Path | None) -> Any:
+    assert path is not None
+    return json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal)
+
+
+def plain(value: Any) -> str:
+    """Write a value as CSV would, from JSON or Parquet."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if isinstance(value, datetime):
+        text = value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+        return text + (f".{value.microsecond:06d}".rstrip("0") if value.microsecond else "") + "Z"
+    return str(value)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "version", "grain"),
+    [
+        ("cost-and-usage", "1.4", "call"),
+        ("cost-and-usage", "1.0", "call"),
+        ("cost-and-usage", "1.3", "day"),
+        ("contract-commitment", "1.4", "call"),
+    ],
+)
+def test_csv_json_jsonl_and_parquet_hold_the_same_rows_in_the_same_order(
+    export: Callable[..., ExportResult], dataset: str, version: str, grain: str
+) -> None:
+    files = {
+        fmt: export(dataset, fmt, version=version, grain=grain).path
+        for fmt in ("csv", "json", "jsonl", "parquet")
+    }
+    from_csv = read_csv(files["csv"])
+    names = [row["column_name"] for row in columns_of(str(DATASETS[dataset].focus_id), version)]
+    assert list(from_csv[0]) == names
+    assert len(from_csv) == 3000
+    envelope = read_json(files["json"])
+    assert list(envelope) == ["focus_version", "records"]
+    assert envelope["focus_version"] == version
+    assert files["jsonl"] is not None
+    lines = files["jsonl"].read_text(encoding="utf-8").split("\n")
+    assert lines.pop() == ""
+    from_jsonl = [json.loads(line, parse_float=Decimal, parse_int=Decimal) for line in lines]
+    assert from_jsonl == envelope["records"]
+    from_parquet = pq.read_table(files["parquet"]).to_pylist()
+    for csv_row, json_row, parquet_row in zip(
+        from_csv, envelope["records"], from_parquet, strict=True
+    ):
+        assert list(json_row) == names
+        for name in names:
+            value = json_row[name]
+            if isinstance(value, dict):
+                assert value == json.loads(csv_row[name], parse_int=Decimal)
+            else:
+                assert plain(value) == csv_row[name]
+            assert plain(parquet_row[name]) == csv_row[name]
+
+
+def test_values_are_exact_and_plain(export: Callable[..., ExportResult]) -> None:
+    result = export()
+    rows = read_csv(result.path)
+    assert {row["BilledCost"] for row in rows} == set(COSTS)
+    assert rows == sorted(rows, key=lambda row: (row["ChargePeriodStart"], row["x_ChargeId"]))
+    assert rows[1]["ChargePeriodStart"] == "2026-01-01T00:01:01Z"
+    assert [row["x_StartedAt"] for row in rows[:2]] == [
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T00:01:01.1234Z",
+    ]
+    assert [row["SubAccountName"] for row in rows[: len(NASTY)]] == NASTY
+    assert rows[1]["PricingQuantity"] == "0.000001"
+
+
+def test_unvarying_columns_are_written_as_any_other(
+    large_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for fmt in ("csv", "json"):
+        files = []
+        for many in (0, 10**9):
+            monkeypatch.setattr("exporter.extract._MANY_ROWS", many)
+            output = tmp_path / f"{many}.{fmt}"
+            export_dataset(large_home, "cost-and-usage", None, fmt, output)
+            files.append(output.read_bytes())
+        assert files[0] == files[1]
+    monkeypatch.setattr("exporter.extract._MANY_ROWS", 0)
+    one = export_dataset(
+        large_home,
+        "cost-and-usage",
+        output=tmp_path / "one.csv",
+        filters=[("SubAccountName", NASTY[1]), ("BilledCost", COSTS[1])],
+        columns=["SubAccountName", "BilledCost", "ChargeCategory"],
+    )
+    assert {tuple(row.values()) for row in read_csv(one.path)} == {
+        (NASTY[1], COSTS[1], "ChargeCategory value")
+    }
+
+
+def test_an_empty_text_is_told_from_null_in_csv(export: Callable[..., ExportResult]) -> None:
+    path = export(columns=["SubAccountName", "ServiceName"], filters=[("SubAccountName", "null")])
+    assert path.path is not None
+    assert path.path.read_bytes().splitlines()[1] == b"null,OpenAI API"
+    every = export(columns=["SubAccountName", "ServiceName"]).path
+    assert every is not None
+    assert b'\n"",' in every.read_bytes()
+
+
+def test_parquet_has_real_types(export: Callable[..., ExportResult]) -> None:
+    schema = pq.read_schema(export(fmt="parquet").path)
+    assert str(schema.field("BilledCost").type) == "decimal128(38, 18)"
+    assert str(schema.field("ChargePeriodStart").type) == "timestamp[us, tz=UTC]"
+    assert str(schema.field("Tags").type) == "string"
+
+
+@pytest.mark.parametrize("fmt", ["csv", "json", "jsonl", "parquet", "csv.gz", "json.zst"])
+def test_same_build_and_arguments_give_the_same_bytes_whatever_the_threads(
+    large_home: Home, tmp_path: Path, fmt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashes = set()
+    kind, _, suffix = fmt.partition(".")
+    connect = duckdb.connect
+    for threads in (1, 4, 4):
+
+        def connect_with(*args: Any, threads: int = threads, **kwargs: Any) -> Any:
+            connection = connect(*args, **kwargs)
+            connection.execute(f"set threads = {threads}")
+            return connection
+
+        monkeypatch.setattr(duckdb, "connect", connect_with)
+        result = export_dataset(
+            large_home,
+            "cost-and-usage",
+            fmt=kind,
+            output=tmp_path / f"out.{fmt}",
+            compress={"": None, "gz": "gzip", "zst": "zstd"}[suffix],
+        )
+        hashes.add(result.manifest["sha256"])
+    assert len(hashes) == 1
+
+
+def test_manifest_describes_the_file(export: Callable[..., ExportResult], home: Home) -> None:
+    result = export(from_date=date(2026, 1, 1), to_date=date(2026, 1, 1), version="1.3")
+    rows = read_csv(result.path)
+    assert result.path is not None
+    assert result.manifest_path is not None
+    manifest = json.loads(result.manifest_path.read_text(encoding="utf-8"))
+    assert manifest == result.manifest
+    data = result.path.read_bytes()
+    assert manifest["sha256"] == hashlib.sha256(data).hexdigest()
+    assert manifest["bytes"] == len(data)
+    assert manifest["rows"] == len(rows) == 1417
+    assert [entry["currency"] for entry in manifest["costs"]] == ["EUR", "USD"]
+    for entry in manifest["costs"]:
+        own = [row for row in rows if row["BillingCurrency"] == entry["currency"]]
+        assert entry["rows"] == len(own)
+        for name in ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"):
+            assert Decimal(entry[name]) == sum(Decimal(row[name]) for row in own)
+            assert "E" not in entry[name]
+    assert manifest["build"] == {"build_id": "b1", "finished_at": "2026-02-10T06:00:00Z"}
+    assert manifest["coverage"]["calls"] == 1417
+    assert manifest["coverage"]["quarantined_calls"] == {"unknown_model": 142}
+    assert manifest["coverage"]["priced_calls_share"] == "0.899788"
+    assert manifest["rejected_rows"] == 1
+    assert (manifest["from"], manifest["to"]) == ("2026-01-01", "2026-01-01")
+    assert manifest["safe_csv"] is False
+    assert manifest["file"] == "out.csv"
+    assert manifest["schema_id"]
+
+
+def test_manifest_of_a_cut_file_names_no_schema(export: Callable[..., ExportResult]) -> None:
+    manifest = export(columns=["BilledCost", "ServiceName"]).manifest
+    assert manifest["schema_id"] is None
+    assert manifest["columns"] == ["BilledCost", "ServiceName"]
+
+
+def test_dates_are_both_inclusive_utc_days(export: Callable[..., ExportResult]) -> None:
+    rows = read_csv(export(from_date=date(2026, 1, 2), to_date=date(2026, 1, 2)).path)
+    assert {row["ChargePeriodStart"][:10] for row in rows} == {"2026-01-02"}
+    everything = export(from_date=date.min, to_date=date.max)
+    assert everything.manifest["rows"] == 3000
+
+
+def test_commitments_are_taken_when_their_period_overlaps(
+    export: Callable[..., ExportResult],
+) -> None:
+    rows = read_csv(
+        export("contract-commitment", from_date=date(2026, 1, 11), to_date=date(2026, 1, 12)).path
+    )
+    starts = sorted(row["ContractCommitmentPeriodStart"][:10] for row in rows)
+    # one that ends at the first instant of January 11 is over by then
+    assert (starts[0], starts[-1]) == ("2026-01-02", "2026-01-12")
+    assert len(rows) == 11
+
+
+@pytest.mark.parametrize("dataset", list(DATASETS))
+@pytest.mark.parametrize("fmt", ["csv", "json", "jsonl", "parquet"])
+def test_an_empty_range_gives_a_file_with_its_header(
+    export: Callable[..., ExportResult], dataset: str, fmt: str
+) -> None:
+    result = export(dataset, fmt, from_date=date(1999, 1, 1), to_date=date(1999, 1, 2))
+    assert result.manifest["rows"] == 0
+    assert result.path is not None
+    if fmt == "csv":
+        header = result.path.read_text(encoding="utf-8")
+        assert header == ",".join(result.manifest["columns"]) + "\n"
+    elif fmt == "json":
+        assert read_json(result.path)["records"] == []
+    elif fmt == "jsonl":
+        assert result.path.read_bytes() == b""
+    else:
+        assert pq.read_schema(result.path).names == result.manifest["columns"]
+
+
+def test_filters_are_bound_and_combined(export: Callable[..., ExportResult]) -> None:
+    rows = read_csv(
+        export(
+            filters=[
+                ("SubAccountName", "=1+1"),
+                ("SubAccountName", "-5"),
+                ("BilledCost", "0.0"),
+                ("ServiceName", "OpenAI API"),
+            ]
+        ).path
+    )
+    assert rows
+    assert {row["SubAccountName"] for row in rows} <= {"=1+1", "-5"}
+    assert {row["BilledCost"] for row in rows} == {"0"}
+    one = export(filters=[("ChargePeriodStart", "2026-01-01T01:01:01+01:00")])
+    assert one.manifest["rows"] == 1
+    assert export(filters=[("SubAccountName", "' or true --")]).manifest["rows"] == 0
+    assert export(filters=[("ServiceName", "")]).manifest["rows"] == 1500
+
+
+def test_columns_are_given_in_the_order_asked_for(export: Callable[..., ExportResult]) -> None:
+    rows = read_csv(export(columns=["ServiceName", "BilledCost"]).path)
+    assert list(rows[0]) == ["ServiceName", "BilledCost"]
+    assert [row["BilledCost"] for row in rows[:3]] == COSTS[:3]
+
+
+FLAT = [
+    "BillingAccountId",
+    "BillingPeriodStart",
+    "BillingPeriodEnd",
+    "ChargePeriodStart",
+    "ChargePeriodEnd",
+    "ProviderName",
+    "ServiceName",
+    "SubAccountName",
+    "ResourceId",
+    "BilledCost",
+    "BilledCurrency",
+    "UsageQuantity",
+    "UsageUnit",
+    "x-cog-InputTokenCount",
+    "x-cog-OutputTokenCount",
+    "x-cog-CacheHit",
+    "x-cog-LatencyMs",
+]
+TAGS = ["x-cost-feature", "x-cost-department", "x-cost-user", "x-cost-session"]
+
+
+def test_ai_calls_have_the_flat_layout(export: Callable[..., ExportResult]) -> None:
+    result = export("ai-calls", "json")
+    envelope = read_json(result.path)
+    assert envelope["focus_version"] == "1.1"
+    assert len(envelope["records"]) == result.manifest["rows"] == 2700
+    assert result.manifest["left_out_calls"] == 300
+    first = envelope["records"][0]
+    assert list(first) == [*FLAT, "Tags"]
+    assert list(first["Tags"]) == [*TAGS, "x-cog-classification"]
+    assert first["BillingPeriodEnd"] == "2026-01-31T23:59:59Z"
+    assert first["x-cog-CacheHit"] is False
+    assert first["UsageUnit"] == "tokens"
+    assert first["ResourceId"] == "call-1"
+    assert first["UsageQuantity"] == 3
+    assert first["Tags"]["x-cost-session"] is None
+    rows = read_csv(export("ai-calls", safe_csv=False).path)
+    flat = [f"Tags/{name}" for name in [*TAGS, "x-cog-classification"]]
+    assert list(rows[0]) == [*FLAT, *flat]
+    assert rows[0]["x-cog-CacheHit"] == "false"
+    for csv_row, record in zip(rows, envelope["records"], strict=True):
+        assert {name: plain(record[name]) for name in FLAT} == {n: csv_row[n] for n in FLAT}
+        tags = {f"Tags/{name}": plain(value) for name, value in record["Tags"].items()}
+        assert tags == {name: csv_row[name] for name in flat}
+
+
+def test_formulas_in_text_are_neutralised_and_numbers_are_not(
+    export: Callable[..., ExportResult],
+) -> None:
+    result = export("ai-calls")
+    assert result.manifest["safe_csv"] is True
+    rows = read_csv(result.path)
+    names = {row["SubAccountName"] for row in rows}
+    assert {"'=1+1", "'+49 30", "'-5", "'@sum", "'\ttab"} <= names
+    assert 'quote " inside' in names
+    assert "-3.000000000000000001" in {row["BilledCost"] for row in rows}
+    assert {row["Tags/x-cost-user"] for row in rows} == {"'=cmd"}
+    assert "'=1+1" in {row["SubAccountName"] for row in read_csv(export(safe_csv=True).path)}
+
+
+def test_compressed_files_hold_the_same_text(export: Callable[..., ExportResult]) -> None:
+    text = export().path
+    packed = export(compress="gzip", output=text and text.with_name("out.csv.gz")).path
+    assert text is not None
+    assert packed is not None
+    assert gzip.decompress(packed.read_bytes()) == text.read_bytes()
+
+
+MISTAKES: list[tuple[list[str], str]] = [
+    (["--dataset", "usage"], "no dataset 'usage'"),
+    (["--focus-version", "2.0"], "no FOCUS version 2.0"),
+    (["--dataset", "contract-commitment", "--focus-version", "1.2"], "no FOCUS version 1.2"),
+    (["--dataset", "ai-calls", "--grain", "day"], "no grain 'day'"),
+    (["--from", "2026-02-01", "--to", "2026-01-01"], "lies after"),
+    (["--from", "01.02.2026"], "no date"),
+    (["--filter", "BiledCost=1"], "did you mean BilledCost"),
+    (["--filter", "BilledCost=cheap"], "'cheap' is no decimal"),
+    (["--filter", "BilledCost"], "no equals sign"),
+    (["--columns", "billedcost"], "did you mean BilledCost"),
+    (["--columns", ","], "names no column"),
+    (["--columns", "BilledCost,BilledCost"], "twice"),
+    (["--format", "parquet", "--compress", "gzip"], "compressed inside"),
+    (["--format", "json", "--safe-csv"], "is for CSV"),
+    (["--output", "missing/folder/x.csv"], "doesn't exist"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "part"), MISTAKES)
+def test_a_mistake_gets_one_sentence(home: Home, arguments: list[str], part: str) -> None:
+    result = focus_export("export", "--home", home.path, *arguments)
+    assert_one_sentence(result, 2, part)
+
+
+def test_a_folder_that_cannot_be_written_gets_one_sentence(home: Home, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    result = focus_export("export", "--home", home.path, "--output", blocked / "x.csv")
+    assert_one_sentence(result, 2, "doesn't exist")
+    for forbidden in ("/proc", "/sys"):
+        if Path(forbidden).is_dir():
+            with pytest.raises(UserError, match="can't be written"):
+                export_dataset(home, "cost-and-usage", output=f"{forbidden}/x.csv")
+
+
+def test_without_a_build_it_says_what_to_run(tmp_path: Path) -> None:
+    assert_one_sentence(focus_export("export", "--home", tmp_path), 2, "focus-export build")
+
+
+def test_standard_output_gets_the_file_and_no_manifest(home: Home, tmp_path: Path) -> None:
+    arguments = ["--dataset", "ai-calls", "--format", "csv", "--output"]
+    result = focus_export("export", "--home", home.path, *arguments, "-", cwd=tmp_path)
+    assert result.returncode == 0
+    assert "without a manifest" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+    focus_export("export", "--home", home.path, *arguments, tmp_path / "x.csv")
+    with (tmp_path / "x.csv").open(encoding="utf-8", newline=None) as file:
+        assert result.stdout == file.read()
+
+
+def test_format_and_compression_follow_the_name_of_the_output(home: Home, tmp_path: Path) -> None:
+    focus_export("export", "--home", home.path, "--output", tmp_path / "x.jsonl.gz")
+    with gzip.open(tmp_path / "x.jsonl.gz", "rt", encoding="utf-8") as lines:
+        assert json.loads(next(lines))["BilledCost"] == 10000000
+
+
+def test_strict_exits_with_3_when_something_is_missing(home: Home, tmp_path: Path) -> None:
+    arguments = ["export", "--home", home.path, "--output", tmp_path / "x.csv"]
+    relaxed = focus_export(*arguments)
+    assert relaxed.returncode == 0
+    assert "300 of 3000 calls have no cost (unknown_model 300)" in relaxed.stderr
+    assert_one_sentence(focus_export(*arguments, "--strict"), 3, "1 raw records were rejected")
+    assert (tmp_path / "x.csv").exists()
+
+
+def test_default_output_is_the_homes_exports_folder(home: Home) -> None:
+    result = focus_export("export", "--home", home.path, "--grain", "day")
+    assert result.returncode == 0, result.stderr
+    written = sorted(path.name for path in home.exports.iterdir())
+    name = "focus_cost_and_usage_daily.csv"
+    assert written == [name, f"{name}.manifest.json"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("delay", [0.05, 0.3, 0.6])
+def test_a_killed_export_leaves_the_old_file_whole(
+    large_home: Home, tmp_path: Path, stop: signal.Signals, delay: float
+) -> None:
+    output = tmp_path / "out.csv"
+    old = export_dataset(large_home, "contract-commitment", output=output)
+    assert old.manifest_path is not None
+    before = (output.read_bytes(), old.manifest_path.read_bytes())
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "exporter.cli", "export", "--home", str(large_home.path)),
+            *("--format", "csv", "--output", str(output)),
+        ],
+        env=environment(),
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 20
+    while not list(tmp_path.glob(".*.part")) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    time.sleep(delay)
+    process.send_signal(stop)
+    process.wait(30)
+    data = output.read_bytes()
+    if data == before[0]:
+        assert process.returncode != 0
+    else:
+        # it had time to finish: then the whole new file stands there
+        assert data.count(b"\n") > 60000
+        assert data.endswith(b"Z\n")
+    if old.manifest_path.exists():
+        manifest = json.loads(old.manifest_path.read_text(encoding="utf-8"))
+        assert manifest["sha256"] == hashlib.sha256(data).hexdigest()
+    # the next run sweeps up what a killed one left
+    after = export_dataset(large_home, "contract-commitment", output=output)
+    assert output.read_bytes() == before[0]
+    assert after.manifest["sha256"] == old.manifest["sha256"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "out.csv.manifest.json"]
+    assert [path.name for path in large_home.builds.iterdir()] == ["b1"]
+
+
+def export_demo(demo_home: Path, folder: Path, *arguments: str) -> dict[str, Any]:
+    output = folder / f"{'_'.join(arguments).replace('-', '')}.csv"
+    result = focus_export("export", "--home", demo_home, "--output", output, *arguments)
+    assert result.returncode == 0, result.stderr
+    return json.loads(Path(f"{output}.manifest.json").read_text(encoding="utf-8"))
+
+
+def test_all_versions_grains_and_the_flat_layout_of_the_demo_have_equal_totals(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    newest = export_demo(demo_home, tmp_path, "--focus-version", "1.4")
+    assert newest["rows"] > 3000
+    totals = [
+        {key: value for key, value in entry.items() if key != "rows"} for entry in newest["costs"]
+    ]
+    for version in ("1.3", "1.2", "1.1", "1.0"):
+        older = export_demo(demo_home, tmp_path, "--focus-version", version)
+        assert older["costs"] == newest["costs"]
+    daily = export_demo(demo_home, tmp_path, "--grain", "day")
+    assert daily["rows"] < newest["rows"]
+    assert [
+        {key: value for key, value in entry.items() if key != "rows"} for entry in daily["costs"]
+    ] == totals
+    flat = export_demo(demo_home, tmp_path, "--dataset", "ai-calls")
+    assert flat["left_out_calls"] > 0
+    billed = {entry["currency"]: Decimal(entry["BilledCost"]) for entry in totals}
+    flat_billed = {e["currency"]: Decimal(e["BilledCost"]) for e in flat["costs"]}
+    assert {currency: flat_billed.get(currency) for currency in billed} == billed
+
+
+def test_every_format_of_the_demo_holds_the_same_rows(demo_home: Path, tmp_path: Path) -> None:
+    for dataset in ("cost-and-usage", "contract-commitment"):
+        paths = {}
+        for fmt in ("csv", "json", "parquet"):
+            paths[fmt] = tmp_path / f"{dataset}.{fmt}"
+            export_dataset(Home(demo_home), dataset, fmt=fmt, output=paths[fmt])
+        records = read_json(paths["json"])["records"]
+        table = pq.read_table(paths["parquet"]).to_pylist()
+        rows = read_csv(paths["csv"])
+        assert rows
+        for csv_row, record, parquet_row in zip(rows, records, table, strict=True):
+            for name, value in record.items():
+                if isinstance(value, dict):
+                    assert (
+                        json.loads(csv_row[name], parse_float=Decimal, parse_int=Decimal) == value
+                    )
+                else:
+                    assert plain(value) == csv_row[name]
+                assert plain(parquet_row[name]) == csv_row[name]

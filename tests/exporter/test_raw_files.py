@@ -1,0 +1,288 @@
+"""What a raw folder's files are, and the one sentence that each file fault gets."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from exporter.errors import UserError
+from exporter.project import Project, load_project
+from exporter.raw_files import RawPlan, plan_raw_files
+
+HEADER = "call_id,provider,model,started_at,latency_ms,prompt_tokens,completion_tokens"
+ROW = "c1,openai,gpt-5,2026-01-05T10:00:00Z,900,100,20"
+CSV = f"{HEADER}\n{ROW}\n"
+RECORD = dict(zip(HEADER.split(","), ROW.split(","), strict=True))
+AGGREGATE = "id,user_id,date,api_key,model,spend,api_requests,prompt_tokens,completion_tokens\n"
+
+Write = Callable[[str, "str | bytes"], Path]
+
+
+@pytest.fixture(scope="module")
+def project() -> Project:
+    return load_project()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a file below the raw folder."""
+
+    def write_file(name: str, content: str | bytes) -> Path:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return file
+
+    return write_file
+
+
+def fault(root: Path, project: Project, *sources: str) -> str:
+    with pytest.raises(UserError) as caught:
+        plan_raw_files(root, project, sources)
+    return str(caught.value)
+
+
+def groups(plan: RawPlan, table: str = "gateway_calls") -> list[dict]:
+    return plan.raw_files[table]
+
+
+def test_files_of_equal_format_and_header_are_one_group(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    second = write("gateway/b.csv", CSV)
+    first = write("gateway/2026/a.txt", CSV)
+    other = write("gateway/c.csv", CSV.replace(",", ";"))
+    plan = plan_raw_files(tmp_path, project)
+    assert groups(plan) == [
+        {
+            "format": "csv",
+            "paths": [str(first), str(second)],
+            "columns": HEADER.split(","),
+            "delimiter": ",",
+        },
+        {
+            "format": "csv",
+            "paths": [str(other)],
+            "columns": HEADER.split(","),
+            "delimiter": ";",
+        },
+    ]
+    assert plan.usage_sources == ["gateway"]
+    assert plan.files == 3
+    assert plan.variables()["raw_root"] == str(tmp_path)
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+def test_the_delimiter_is_the_one_that_finds_the_columns(
+    tmp_path: Path, project: Project, write: Write, sign: str
+) -> None:
+    write("gateway/a.csv", CSV.replace(",", sign))
+    (group,) = groups(plan_raw_files(tmp_path, project))
+    assert group["delimiter"] == sign
+    assert group["columns"] == HEADER.split(",")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.csv", "\ufeff" + CSV, "csv"),
+        ("a.csv", CSV.replace("\n", "\r\n"), "csv"),
+        ("a.csv", HEADER, "csv"),
+        ("a.csv", ",".join(f'"{name}"' for name in HEADER.split(",")) + "\n", "csv"),
+        ("a.log", json.dumps(RECORD) + "\n", "jsonl"),
+        ("a.json", "\ufeff" + json.dumps(RECORD), "jsonl"),
+        ("a.jsonl", "not json at all\n" + json.dumps(RECORD), "jsonl"),
+        ("a.json", " \n" + json.dumps([RECORD], indent=2), "json"),
+        ("a.json", "[]", "json"),
+        ("a.csv.gz", gzip.compress(CSV.encode()), "csv"),
+        ("a.jsonl.gz", gzip.compress(json.dumps(RECORD).encode()), "jsonl"),
+        ("a.json.gz", gzip.compress(json.dumps([RECORD]).encode()), "json"),
+    ],
+)
+def test_the_format_is_told_by_the_content(
+    tmp_path: Path, project: Project, write: Write, name: str, content: str | bytes, expected: str
+) -> None:
+    write(f"gateway/{name}", content)
+    (group,) = groups(plan_raw_files(tmp_path, project))
+    assert group["format"] == expected
+    if expected == "csv":
+        assert group["columns"] == HEADER.split(",")
+
+
+def test_parquet_gives_its_types(tmp_path: Path, project: Project, write: Write) -> None:
+    file = write("gateway/a [1] * it's.parquet", "")
+    names = [f"'x' as {name}" for name in HEADER.split(",")[:-1]]
+    query = f"select {', '.join(names)}, 7::bigint as completion_tokens"
+    duckdb.sql(query).write_parquet(str(file))
+    (group,) = groups(plan_raw_files(tmp_path, project))
+    assert group["format"] == "parquet"
+    assert group["paths"] == [str(file)]
+    assert group["types"] == ["VARCHAR"] * 6 + ["BIGINT"]
+
+
+def test_a_file_of_a_header_alone_is_no_fault(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", HEADER + "\n")
+    assert plan_raw_files(tmp_path, project).files == 1
+
+
+def test_hidden_files_are_skipped(tmp_path: Path, project: Project, write: Write) -> None:
+    write("gateway/.DS_Store", b"\0\1")
+    write("gateway/.cache/a.csv", "")
+    write("gateway/a.csv", CSV)
+    assert plan_raw_files(tmp_path, project).files == 1
+
+
+def test_unknown_and_missing_optional_columns_are_no_fault(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    columns = HEADER.split(",")[::-1]
+    write("gateway/a.csv", ",".join([*columns, "colour", ""]) + "\n")
+    plan = plan_raw_files(tmp_path, project)
+    assert groups(plan)[0]["columns"] == [*columns, "colour", "_unnamed_9"]
+    assert any("gateway/a.csv" in note and "colour" in note for note in plan.notes)
+
+
+def test_json_reads_every_declared_column(tmp_path: Path, project: Project, write: Write) -> None:
+    write("gateway/a.jsonl", json.dumps(RECORD))
+    write("gateway/b.jsonl", json.dumps({**RECORD, "status": "ok"}))
+    (group,) = groups(plan_raw_files(tmp_path, project))
+    assert len(group["paths"]) == 2
+    assert {"status", "headers", "ingested_at"} < set(group["columns"])
+
+
+def test_tables_of_one_folder_are_told_by_their_columns(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV)
+    tables = {table.name: table for table in project.raw_tables()}
+    for name in ("contracts", "commitments"):
+        write(f"contracts/{name}-export.csv", ",".join(tables[name].columns) + "\n")
+    plan = plan_raw_files(tmp_path, project)
+    for name in ("contracts", "commitments"):
+        assert Path(groups(plan, name)[0]["paths"][0]).name == f"{name}-export.csv"
+
+
+def test_litellm_aggregates_are_named_and_not_read(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV)
+    write("litellm/LiteLLM_DailyUserSpend.csv", AGGREGATE)
+    plan = plan_raw_files(tmp_path, project)
+    assert plan.usage_sources == ["gateway"]
+    assert "litellm_spend_logs" not in plan.raw_files
+    assert any("LiteLLM_DailyUserSpend.csv was not read" in note for note in plan.notes)
+
+
+def test_what_lies_beside_the_known_folders_is_named(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV)
+    write("gatway/b.csv", CSV)
+    write("c.csv", CSV)
+    notes = plan_raw_files(tmp_path, project).notes
+    assert any("folder gatway was not read" in note for note in notes)
+    assert any("file c.csv was not read" in note for note in notes)
+
+
+def test_source_limits_what_is_read(tmp_path: Path, project: Project, write: Write) -> None:
+    write("gateway/a.csv", CSV)
+    write("litellm/broken.csv", "")
+    assert plan_raw_files(tmp_path, project, ("gateway",)).usage_sources == ["gateway"]
+    assert "litellm/broken.csv is empty" in fault(tmp_path, project)
+
+
+def test_unknown_source_names_the_known_ones(tmp_path: Path, project: Project) -> None:
+    sentence = fault(tmp_path, project, "gatway")
+    assert "gatway" in sentence
+    assert "gateway, litellm" in sentence
+
+
+def test_a_wanted_source_without_files_is_named(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV)
+    assert str(tmp_path / "litellm") in fault(tmp_path, project, "litellm")
+
+
+def test_a_folder_that_does_not_exist(tmp_path: Path, project: Project) -> None:
+    assert f"{tmp_path / 'no'} doesn't exist" in fault(tmp_path / "no", project)
+
+
+def test_a_raw_folder_that_is_a_file(tmp_path: Path, project: Project, write: Write) -> None:
+    assert "is a file" in fault(write("a.csv", CSV), project)
+
+
+def test_an_empty_folder(tmp_path: Path, project: Project) -> None:
+    (tmp_path / "gateway").mkdir()
+    sentence = fault(tmp_path, project)
+    assert "no usage log" in sentence
+    assert str(tmp_path / "gateway") in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "parts"),
+    [
+        ("a.csv", "", ["is empty"]),
+        ("a.csv", " \n \n", ["is empty"]),
+        ("a.csv", "\ufeff", ["is empty"]),
+        ("a.csv.gz", gzip.compress(b""), ["is empty"]),
+        ("a.csv", "\n" + CSV, ["empty line", "header"]),
+        ("a.csv", HEADER + ",model\n", ["the column model twice"]),
+        ("a.csv", HEADER + ",Model\n", ["twice"]),
+        ("a.csv", '"call_id,provider\n', ["open quote"]),
+        ("a.csv", CSV.replace("prompt_tokens", "tokens"), ["lacks", "prompt_tokens"]),
+        (
+            "a.csv",
+            "call_id,provider,model,started_at\n",
+            ["columns prompt_tokens, completion_tokens"],
+        ),
+        ("a.csv", "name,age\nAnn,7\n", ["no log", "call_id"]),
+        ("notes.txt", "Dear all,\n\nplease find attached\n", ["no log"]),
+        ("a.zip", b"PK\3\4\0\0\0\0", ["no log", "neither text nor Parquet"]),
+        ("a.json", '{"data": []}', ["no log"]),
+        ("a.json", "{\n  broken\n}", ["no log", "no line is a JSON object"]),
+        ("a.json", "[1, 2]", ["no log", "no JSON objects"]),
+        ("a.json", '[{"call_id": "c1"},\n {"call_id": ]', ["JSON array", "line 2"]),
+        ("a.json", "[" + json.dumps(RECORD), ["JSON array", "can't be read"]),
+        ("a.parquet", b"PAR1 and no more", ["broken Parquet"]),
+        ("a.csv.gz", gzip.compress(CSV.encode() * 100)[:-20], ["broken gzip"]),
+        ("a.csv", gzip.compress(CSV.encode()), ["packed with gzip", ".gz"]),
+        ("a.csv.gz", CSV, ["not packed with gzip"]),
+        ("a.csv", CSV.encode("utf-16"), ["UTF-16"]),
+        ("a.csv", CSV.encode() + b"c2,open\xffai\n", ["not UTF-8", "line 3"]),
+    ],
+)
+def test_file_faults(
+    tmp_path: Path,
+    project: Project,
+    write: Write,
+    name: str,
+    content: str | bytes,
+    parts: list[str],
+) -> None:
+    write("gateway/fine.csv", CSV)
+    write(f"gateway/{name}", content)
+    sentence = fault(tmp_path, project)
+    for part in [f"gateway/{name}", *parts]:
+        assert part in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file(tmp_path: Path, project: Project, write: Write) -> None:
+    write("gateway/a.csv", CSV).chmod(0)
+    assert "gateway/a.csv can't be read (Permission denied)" in fault(tmp_path, project)
+
+
+def test_a_link_to_nowhere_cannot_be_read(tmp_path: Path, project: Project) -> None:
+    (tmp_path / "gateway").mkdir()
+    (tmp_path / "gateway" / "a.csv").symlink_to(tmp_path / "gone.csv")
+    assert "gateway/a.csv can't be read" in fault(tmp_path, project)

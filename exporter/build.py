@@ -61,6 +61,12 @@ class BuildResult:
     database: Path | None
     notes: list[str]
     seconds: float
+    is_demo: bool = False
+
+    def __str__(self) -> str:
+        """Say what was published."""
+        of_what = " of the synthetic demo" if self.is_demo else ""
+        return f"Published build {self.build_id}{of_what} after {self.seconds:.0f} s."
 
 
 def run_build(home: Home, request: BuildRequest) -> BuildResult:
@@ -85,7 +91,8 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
         build_id, database = _build(home, project, request, variables, plan)
         _remove_leftovers(home)
     notes = plan.notes if plan else []
-    return BuildResult(build_id, database, notes, time.monotonic() - started)
+    is_demo = variables.get("raw_origin", "seed") == "seed"
+    return BuildResult(build_id, database, notes, time.monotonic() - started, is_demo)
 
 
 def _variables(project: Project, request: BuildRequest, plan: RawPlan | None) -> dict[str, Any]:

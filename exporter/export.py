@@ -199,16 +199,18 @@ def _temporary_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _scratch_folder(home: Home) -> Iterator[Path]:
-    """Make a folder for what exceeds memory: on the builds' disk, else the system's own."""
+    """Make a folder for what exceeds memory: on the home's disk, else the system's own.
+
+    It doesn't lie in builds/, where a build that ends meanwhile tidies up.
+    """
     prefix = ".export."
-    parent: Path | None = home.builds
     try:
-        for other in home.builds.iterdir():
+        for other in home.path.iterdir():
             if other.name.startswith(prefix) and _is_dead(other.name):
                 shutil.rmtree(other, ignore_errors=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f"{prefix}{_process_name()}-", dir=parent))
+        scratch = Path(tempfile.mkdtemp(prefix=f"{prefix}{_process_name()}-", dir=home.path))
     except OSError:
-        scratch = Path(tempfile.mkdtemp(prefix="focus-export"))
+        scratch = Path(tempfile.mkdtemp(prefix="focus-export-"))
     try:
         yield scratch
     finally:

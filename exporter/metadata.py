@@ -246,7 +246,7 @@ def _describe_recency(home: Home, chosen: list[Structure]) -> Iterator[dict[str,
         else datetime.fromtimestamp(database.stat().st_mtime, timezone.utc)
     )
     updated = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with open_build(database, home.builds) as connection:
+    with open_build(database, home.path) as connection:
         for structure in chosen:
             recency: dict[str, Any] = {
                 "DatasetInstanceId": dataset_instance_id(structure.dataset, structure.grain),

@@ -150,18 +150,27 @@ def focus_columns(dataset: str, focus_version: str) -> list[dict[str, Any]]:
     return [column for column in columns if column["feature"] != "Custom"]
 
 
+def value_rules(
+    dataset: str, focus_version: str, present: list[str], text_columns: list[str]
+) -> list[dict[str, Any]]:
+    """Rules on single rows: id, level, reads (columns), predicate (true for a failing row)."""
+    found: list[dict[str, Any]] = _macros()["focus_value_rules"](
+        dataset, focus_version, present, text_columns, True
+    )
+    return found
+
+
 def rule_ids(
     dataset: str, focus_version: str, present: list[str], text_columns: list[str]
 ) -> list[str]:
     """Ids of all rules that a relation with these columns is judged by."""
-    macros = _macros()
     columns = focus_columns(dataset, focus_version)
     ids = [f"{dataset}.columns.{name}" for name in ("unknown", "custom_name", "order")]
     ids += [f"{dataset}.{column['name']}.presence" for column in columns]
     ids += [f"{dataset}.{name}.type" for name in present]
-    value_rules = macros["focus_value_rules"](dataset, focus_version, present, text_columns, True)
-    group_rules = macros["focus_group_rules"](dataset, focus_version, present)
-    return list(dict.fromkeys(ids + [rule["id"] for rule in [*value_rules, *group_rules]]))
+    ids += [rule["id"] for rule in value_rules(dataset, focus_version, present, text_columns)]
+    group_rules = _macros()["focus_group_rules"](dataset, focus_version, present)
+    return list(dict.fromkeys(ids + [rule["id"] for rule in group_rules]))
 
 
 def prepare_check(
@@ -242,7 +251,10 @@ def _typed_column(
     moment = f"cast(try_cast({quoted} as timestamptz) as timestamp) as {name}"
     if name in text_columns:
         text = f"cast({quoted} as varchar) as _text_{name}"
-        return [text, moment if wanted == "timestamp" else f"try_cast({quoted} as double) as {name}"]
+        return [
+            text,
+            moment if wanted == "timestamp" else f"try_cast({quoted} as double) as {name}",
+        ]
     if wanted == "timestamp":
         return [moment]
     if wanted == "double":
@@ -331,10 +343,8 @@ def _load_parquet(
     connection: duckdb.DuckDBPyConnection, path: Path, _compression: str
 ) -> list[tuple[str, str]]:
     source = f"read_parquet({_literal(path)}, file_row_number = true)"
-    connection.execute(
-        "create temp view _file as "
-        f"select * exclude (file_row_number), file_row_number + 1 as _row from {source}"  # noqa: S608
-    )
+    columns = "* exclude (file_row_number), file_row_number + 1 as _row"
+    connection.execute(f"create temp view _file as select {columns} from {source}")  # noqa: S608
     return _catalog_of(connection)
 
 
@@ -344,12 +354,12 @@ def _load_csv(
     """Parse the file once, as text, into a table that is dropped with its folder."""
     header = _header(path, compression)
     delimiter = max(_CSV_DELIMITERS, key=header.count)
-    connection.execute(
-        "create table _raw as select * from read_csv("
-        f"{_literal(path)}, all_varchar = true, header = true, delim = '{delimiter}', "
+    source = (
+        f"read_csv({_literal(path)}, all_varchar = true, header = true, delim = '{delimiter}', "
         f"quote = '\"', escape = '\"', compression = '{compression}', strict_mode = true, "
         f"max_line_size = {_LONGEST_LINE})"
     )
+    connection.execute(f"create table _raw as select * from {source}")  # noqa: S608
     connection.execute("create temp view _file as select *, rowid + 1 as _row from _raw")
     return _catalog_of(connection)
 

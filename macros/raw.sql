@@ -34,11 +34,12 @@
     {{ return(found) }}
 {% endmacro %}
 
-{#- DuckDB folds case, so a quoted name is safe there (`user` is a keyword); elsewhere quotes
-    would make a name case-sensitive. -#}
+{#- Names such as user and end are keywords, so they are quoted. Snowflake keeps unquoted names in
+    upper case, and that is how a raw table's columns are found there. -#}
 {% macro raw_identifier(name) %}{{ return(adapter.dispatch('raw_identifier', 'ai_focus')(name)) }}{% endmacro %}
-{% macro default__raw_identifier(name) %}{{ return(name) }}{% endmacro %}
-{% macro duckdb__raw_identifier(name) %}{{ return('"' ~ name ~ '"') }}{% endmacro %}
+{% macro default__raw_identifier(name) %}{{ return('"' ~ name ~ '"') }}{% endmacro %}
+{% macro snowflake__raw_identifier(name) %}{{ return('"' ~ (name | upper) ~ '"') }}{% endmacro %}
+{% macro bigquery__raw_identifier(name) %}{{ return('`' ~ name ~ '`') }}{% endmacro %}
 
 {% macro raw_from_relation(relation, columns) -%}
 (

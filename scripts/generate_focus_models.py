@@ -97,6 +97,7 @@ class Reference:
     """The reference seeds, asked by dataset and version."""
 
     def __init__(self) -> None:
+        """Read the four seeds."""
         self.columns = read_seed("focus_columns")
         self.rules = read_seed("focus_rules")
         self.subcategories = read_seed("service_subcategories")
@@ -272,9 +273,7 @@ def rule_macro(reference: Reference) -> str:
     return "\n".join(out) + "\n"
 
 
-def reference_macro(
-    reference: Reference, dataset: str, version: str, name: str
-) -> list[str]:
+def reference_macro(reference: Reference, dataset: str, version: str, name: str) -> list[str]:
     """One macro: the columns, relation rules and subcategories of one dataset version."""
     rows = reference.of_version(dataset, version)
     names = {row["column_name"] for row in rows}
@@ -305,9 +304,7 @@ def reference_macro(
                 "level": row["level"],
                 "columns": subjects,
                 "expression": row["expression"],
-                "reads": list(
-                    dict.fromkeys([*subjects, *columns_in(row["expression"], names)])
-                ),
+                "reads": list(dict.fromkeys([*subjects, *columns_in(row["expression"], names)])),
             }
             lines.append(json.dumps(rule) + ",")
     lines += ["],", '"subcategories": {']

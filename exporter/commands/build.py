@@ -78,7 +78,7 @@ def command(home: Home, quiet: bool, strict: bool, **options: Any) -> None:
         return
     totals = marts.read_totals(result.database)
     if not quiet:
-        click.echo(f"Published build {result.build_id} after {result.seconds:.0f} s.\n")
+        click.echo(f"{result}\n")
         click.echo("\n".join(summary.describe(totals)))
     incomplete = summary.describe_incomplete(totals, result.database)
     for line in incomplete:

@@ -10,9 +10,7 @@ import click
 from exporter.errors import UserError
 from exporter.home import Home, home_option
 
-VERSIONS = ("1.4", "1.3", "1.2", "1.1", "1.0")
-# dataset -> the FOCUS versions that have it, newest first
-DATASETS = {"cost-and-usage": VERSIONS, "contract-commitment": ("1.4", "1.3")}
+DATASETS = ("cost-and-usage", "contract-commitment")
 FORMATS = ("csv", "json", "jsonl", "parquet")
 _DATE = click.DateTime(["%Y-%m-%d"])
 
@@ -31,10 +29,8 @@ _DATE = click.DateTime(["%Y-%m-%d"])
 @click.option("--to", "to_date", type=_DATE, help="Last day of the extracts, inclusive (UTC).")
 @click.option(
     "--focus-version",
-    type=click.Choice(VERSIONS),
-    default=VERSIONS[0],
-    show_default=True,
-    help="FOCUS version of the extracts.",
+    metavar="VERSION",
+    help="FOCUS version of the extracts: 1.4 to 1.0  [default: the newest]",
 )
 @click.option(
     "--format",
@@ -52,7 +48,7 @@ def command(
     sources: tuple[str, ...],
     from_date: datetime | None,
     to_date: datetime | None,
-    focus_version: str,
+    focus_version: str | None,
     formats: tuple[str, ...],
 ) -> None:
     """Build the datasets, then write the extracts to exports/: the main job.
@@ -63,33 +59,33 @@ def command(
         raise UserError(
             f"--from {from_date:%Y-%m-%d} is after --to {to_date:%Y-%m-%d}: exchange the two."
         )
-    from exporter import marts, summary
+    from exporter import extract, marts, summary
     from exporter.build import BuildRequest, run_build, say
     from exporter.export import export_dataset
 
+    # a version that doesn't exist is said before the build
+    version = extract.choose(DATASETS[0], focus_version, "call")[1]
     result = run_build(home, BuildRequest(raw_dir=raw_dir, sources=sources))
     files = []
-    for dataset, versions in DATASETS.items():
-        if focus_version not in versions:
-            say(f"Note: FOCUS {focus_version} has no dataset {dataset}; it was not written.")
+    for dataset in DATASETS:
+        if version not in extract.DATASETS[dataset].versions:
+            say(f"Note: FOCUS {version} has no dataset {dataset}; no file of it was written.")
             continue
         for fmt in dict.fromkeys(formats):
-            name = f"focus_{dataset.replace('-', '_')}.{fmt}"
             exported = export_dataset(
                 home,
                 dataset,
-                focus_version,
+                version,
                 fmt,
-                home.exports / name,
-                from_date.date() if from_date else None,
-                to_date.date() if to_date else None,
+                from_date=from_date.date() if from_date else None,
+                to_date=to_date.date() if to_date else None,
             )
             files.append((str(exported.path), f"{int(exported.manifest['rows']):,}"))
     for note in result.notes:
         say(f"Note: {note}")
     assert result.database is not None  # noqa: S101
     totals = marts.read_totals(result.database)
-    click.echo(f"Published build {result.build_id} after {result.seconds:.0f} s.\n")
+    click.echo(f"{result}\n")
     click.echo("\n".join(summary.describe(totals)) + "\n")
     width = max(len(rows) for _, rows in files)
     for path, rows in files:

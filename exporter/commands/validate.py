@@ -46,9 +46,7 @@ _EXAMPLE_WIDTH = 100
     help="A table to read, or JSON for machines.",
 )
 @click.pass_context
-def command(
-    context: click.Context, file: Path, focus_version: str, dataset: str, fmt: str
-) -> None:
+def command(context: click.Context, file: Path, focus_version: str, dataset: str, fmt: str) -> None:
     """Check a CSV or Parquet FILE, ours or anyone's, against the FOCUS rules.
 
     Exit code 1 means that a rule is broken that FOCUS demands; what FOCUS only recommends is
@@ -88,6 +86,10 @@ def _table(report: Report) -> str:
         f"{report.file}: FOCUS {report.focus_version} {report.dataset}, {report.rows:,} rows, "
         f"{report.rules_judged} rules judged, {musts} broken, "
         f"{len(report.failures) - musts} recommendations not followed"
-        + (f", {len(report.not_judged)} rules not judged (no such column)." if report.not_judged else ".")
+        + (
+            f", {len(report.not_judged)} rules not judged (no such column)."
+            if report.not_judged
+            else "."
+        )
     )
     return "\n".join(lines)

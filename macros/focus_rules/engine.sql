@@ -20,10 +20,12 @@
 {% macro duckdb__focus_is_flat_json(value) -%}
     {%- set opened = "'{" ~ "%'" -%}
     {%- set nested = "'{" ~ "%{" ~ "%'" -%}
-    (
-        ({{ value }} like {{ opened }} and {{ value }} not like {{ nested }} and not contains({{ value }}, '[') and json_valid({{ value }}))
-        or {{ matches(value, focus_flat_json_pattern()) }}
-    )
+    {#- a case, because an `or` evaluates both of its sides -#}
+    case
+        when {{ value }} like {{ opened }} and {{ value }} not like {{ nested }}
+            and not contains({{ value }}, '[') and json_valid({{ value }}) then true
+        else {{ matches(value, focus_flat_json_pattern()) }}
+    end
 {%- endmacro %}
 
 

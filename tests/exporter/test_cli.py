@@ -76,6 +76,12 @@ def test_a_date_that_is_none_is_named(tmp_path: Path, date: str) -> None:
     assert_one_sentence(result, 2, "--from", date)
 
 
+def test_a_focus_version_that_does_not_exist_is_said_before_the_build(tmp_path: Path) -> None:
+    result = focus_export("run", "--home", tmp_path, "--focus-version", "2.0")
+    assert_one_sentence(result, 2, "2.0", "1.4")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_vars_that_are_no_mapping_are_refused(tmp_path: Path) -> None:
     for text in ("just text", "[1, 2]", "{a: "):
         assert_one_sentence(focus_export("build", "--home", tmp_path, "--vars", text), 2, "--vars")
@@ -132,6 +138,7 @@ def test_run_writes_both_extracts_and_says_what_is_in_them(demo_run: DemoRun) ->
         assert f"{rows:,} rows in {file}" in result.stdout
         manifest = json.loads(file.with_name(f"{file.name}.manifest.json").read_text())
         assert manifest["rows"] == rows
+    assert "of the synthetic demo" in result.stdout
     for word in ("Rows", "Calls", "Coverage", "Spend", "USD  OpenAI"):
         assert word in result.stdout
     (held_back,) = rows_of(

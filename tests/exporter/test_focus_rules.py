@@ -124,39 +124,39 @@ CONTRACT_COMMITMENT: dict[str, dict[str, str | None]] = {
     },
 }  # fmt: skip
 
-# Relation rules that no general recipe breaks: the row and what is set in it.
-RELATIONS = {
+# Relation rules that no general recipe breaks: the valid row, and what a copy of it has instead.
+RELATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "CostAndUsage.ChargePeriodStart.in_billing_period": (
-        "usage", "ChargePeriodStart = BillingPeriodEnd, ChargePeriodEnd = '2026-03-01'"),
+        "usage", {"ChargePeriodStart": "BillingPeriodEnd"}),
     "CostAndUsage.ChargeFrequency.not_usage_based_purchase": (
-        "purchase", "ChargeFrequency = 'Usage-Based'"),
-    "CostAndUsage.EffectiveCost.commitment_purchase": ("purchase", "EffectiveCost = 1"),
-    "CostAndUsage.EffectiveCost.uncovered": ("usage", "EffectiveCost = 1.4"),
-    "CostAndUsage.ListCost.credit": ("credit", "ListCost = -4"),
-    "CostAndUsage.ContractedCost.credit": ("credit", "ContractedCost = -4"),
-    "CostAndUsage.BilledCost.credit_sign": ("credit", "BilledCost = 5"),
+        "purchase", {"ChargeFrequency": "'Usage-Based'"}),
+    "CostAndUsage.EffectiveCost.commitment_purchase": ("purchase", {"EffectiveCost": "1"}),
+    "CostAndUsage.EffectiveCost.uncovered": ("usage", {"EffectiveCost": "1.4"}),
+    "CostAndUsage.ListCost.credit": ("credit", {"ListCost": "-4"}),
+    "CostAndUsage.ContractedCost.credit": ("credit", {"ContractedCost": "-4"}),
+    "CostAndUsage.BilledCost.credit_sign": ("credit", {"BilledCost": "5"}),
     "CostAndUsage.CommitmentDiscountStatus.usage_only": (
-        "purchase", "CommitmentDiscountStatus = 'Used'"),
-    "CostAndUsage.PricingCategory.committed": ("used", "PricingCategory = 'Standard'"),
+        "purchase", {"CommitmentDiscountStatus": "'Used'"}),
+    "CostAndUsage.PricingCategory.committed": ("used", {"PricingCategory": "'Standard'"}),
     "CostAndUsage.PricingCategory.commitment_purchase": (
-        "purchase", "PricingCategory = 'Committed'"),
-    "CostAndUsage.ResourceId.unused_commitment": ("unused", "ResourceId = 'call-9'"),
-    "CostAndUsage.SkuMeter.with_sku": ("usage", "SkuMeter = null"),
-    "CostAndUsage.InvoiceDetailId.with_invoice": ("rich", "InvoiceId = null"),
+        "purchase", {"PricingCategory": "'Committed'"}),
+    "CostAndUsage.ResourceId.unused_commitment": ("unused", {"ResourceId": "'call-9'"}),
+    "CostAndUsage.SkuMeter.with_sku": ("usage", {"SkuMeter": "null"}),
+    "CostAndUsage.InvoiceDetailId.with_invoice": ("rich", {"InvoiceId": "null"}),
     "CostAndUsage.ServiceSubcategory.within_category": (
-        "usage", "ServiceSubcategory = 'Containers'"),
+        "usage", {"ServiceSubcategory": "'Containers'"}),
     "ContractCommitment.ContractCommitmentPeriodStart.in_contract": (
-        "spend", "ContractCommitmentPeriodStart = '2025-12-31'"),
+        "spend", {"ContractCommitmentPeriodStart": "timestamp '2025-12-31'"}),
     "ContractCommitment.ContractCommitmentPeriodEnd.in_contract": (
-        "spend", "ContractCommitmentPeriodEnd = '2027-01-02'"),
+        "spend", {"ContractCommitmentPeriodEnd": "timestamp '2027-01-02'"}),
     "ContractCommitment.ContractCommitmentDiscountPercentage.share": (
-        "spend", "ContractCommitmentDiscountPercentage = 10"),
+        "spend", {"ContractCommitmentDiscountPercentage": "10"}),
     "ContractCommitment.ContractCommitmentPaymentUpfrontPercentage.share": (
-        "spend", "ContractCommitmentPaymentUpfrontPercentage = -0.1"),
+        "spend", {"ContractCommitmentPaymentUpfrontPercentage": "-0.1"}),
     "ContractCommitment.ContractCommitmentPaymentUpfrontPercentage.payment_model": (
-        "spend", "ContractCommitmentPaymentUpfrontPercentage = 0.5"),
+        "spend", {"ContractCommitmentPaymentUpfrontPercentage": "0.5"}),
     "ContractCommitment.ContractCommitmentLastUpdated.after_created": (
-        "spend", "ContractCommitmentLastUpdated = '2025-11-30'"),
+        "spend", {"ContractCommitmentLastUpdated": "timestamp '2025-11-30'"}),
 }  # fmt: skip
 WRONG_FORMATS = {
     "currency": "usd",
@@ -185,14 +185,13 @@ def sql_type(column: dict[str, Any]) -> str:
 
 
 class Bench:
-    """A table `data`, the valid rows in `valid`, and the prepared check of one dataset version."""
+    """The valid rows of one dataset version (`valid`), and `data`, which the query judges."""
 
     def __init__(self, dataset: str, version: str, typed: bool) -> None:
         self.dataset, self.version = dataset, version
         self.columns = {c["name"]: c for c in rules.focus_columns(dataset, version)}
         self.connection = duckdb.connect()
         self.connection.execute("set TimeZone = 'UTC'")
-        self.connection.execute("set threads = 1")
         items = ", ".join(
             f"{name} {sql_type(column) if typed else 'varchar'}"
             for name, column in self.columns.items()
@@ -202,77 +201,77 @@ class Bench:
         for number, (name, row) in enumerate(base_rows(dataset, version).items(), start=1):
             self.connection.execute(
                 f"insert into valid values ({', '.join(['?'] * (len(self.columns) + 2))})",
-                [number, name, *(row.get(column) for column in self.columns)],
+                [-number, name, *(row.get(column) for column in self.columns)],
             )
         described = self.connection.execute("describe data").fetchall()
         self.catalog = [(row[0], row[1]) for row in described if not row[0].startswith("_")]
-        sql, self.rule_ids = rules.prepare_check(
+        self.sql, self.rule_ids = rules.prepare_check(
             self.connection, "data", self.catalog, dataset, version, typed
         )
-        self.connection.execute("create table catalog_kept as from _catalog")
-        self.connection.execute(f"prepare judge as {sql}")
+        text = [n for n, c in self.columns.items() if c["type"] in ("Decimal", "Date/Time")]
+        self.value_rules = rules.value_rules(
+            dataset, version, list(self.columns), [] if typed else text
+        )
+        self.group_rules = {
+            rule["id"]: rule["columns"]
+            for rule in rules.reference(dataset, version)["rules"]
+            if rule["kind"] in ("group", "unique")
+        }
 
-    def broken(self, *statements: str) -> set[str]:
-        """Ids of the rules that fail on the valid rows after these statements."""
+    def judge(self) -> dict[str, int]:
+        """Failing rows of `data` by rule id."""
+        found = self.connection.execute(self.sql).fetchall()
+        return {rule_id: count for rule_id, _, count, _ in found}
+
+    def start_with_valid_rows(self) -> None:
         self.connection.execute("delete from data")
         self.connection.execute("insert into data from valid")
-        structural = False
-        for statement in statements:
-            structural |= "_catalog" in statement
-            result = self.connection.execute(statement)
-            if statement.startswith("update"):
-                assert result.fetchone() != (0,), f"no row to break: {statement}"
-        found = self.connection.execute("execute judge").fetchall()
-        if structural:
-            self.connection.execute("delete from _catalog")
-            self.connection.execute("insert into _catalog from catalog_kept")
-        return {row[0] for row in found}
 
-    def mutation(self, rule_id: str) -> str:
-        """The one statement that breaks a rule; KeyError where there is none."""
-        if rule_id in RELATIONS:
-            row, change = RELATIONS[rule_id]
-            return f"update data set {change} where _name = '{row}'"
-        _, name, promise = rule_id.split(".")
-        if name == "columns":
-            return {
-                "unknown": "insert into _catalog values ('lineItem', 900, 'VARCHAR')",
-                "custom_name": "insert into _catalog values ('x_lower', 900, 'VARCHAR')",
-                "order": "update _catalog set ordinal_position = 900 where ordinal_position = 1",
-            }[promise]
-        column = self.columns[name]
-        recipes = {
-            "presence": f"delete from _catalog where column_name = '{name}'",
-            "type": f"update _catalog set data_type = 'BOOLEAN' where column_name = '{name}'",
-            "not_null": f"update data set {name} = null where _row = 1",
-            "not_blank": f"update data set {name} = '' where _row = 1",
-            "null_when": f"update data set {name} = {self.sample(column)} "
-            f"where {name} is null and ({column.get('null_when')})",
-            "not_null_when": f"update data set {name} = null "
-            f"where {name} is not null and ({column.get('not_null_when')})",
-            "allowed": f"update data set {name} = 'Nonsense' where _row = 1",
-            "non_negative": f"update data set {name} = -1 where _row = 1",
-            "after_start": f"update data set {name} = {name.replace('End', 'Start')} "
-            "where _row = 1",
-            # one unit in the eighteenth decimal
-            "product": f"update data set {name} = {name} + 0.000000000000000001 where _row = 1",
-            "same_currency": f"update data set {name} = {name} + 1 where _row = 1",
-            "unique": "insert into data select * from data where _row = 1",
+    def add_mutant(self, number: int, where: str, changes: dict[str, str]) -> None:
+        """Add a changed copy of a valid row, numbered for its rule."""
+        items = ", ".join(f"{value} as {name}" for name, value in changes.items())
+        added = self.connection.execute(
+            f"insert into data select * replace ({number} as _row, {items}) from valid "
+            f"where {where} order by _row desc limit 1"
+        ).fetchone()
+        assert added == (1,), f"no valid row to change: {where}"
+
+    def rules_that_see_their_mutant(self) -> set[str]:
+        """Ids of the row rules that fail on the row numbered for them."""
+        items = ", ".join(
+            f"count(case when _row = {number} and ({rule['predicate']}) then 1 end)"
+            for number, rule in enumerate(self.value_rules)
+        )
+        counts = self.connection.execute(f"select {items} from _typed").fetchone()
+        assert counts is not None
+        return {
+            rule["id"] for rule, count in zip(self.value_rules, counts, strict=True) if count == 1
         }
-        if promise == "format" and column.get("format") in WRONG_FORMATS:
-            return f"update data set {name} = '{WRONG_FORMATS[column['format']]}' where _row = 1"
-        if promise.startswith("one_"):
-            other = {rule["id"]: rule["columns"][1] for rule in self.relation_rules()}[rule_id]
-            value = "timestamp '2026-01-02'" if other.startswith("ContractPeriod") else "'other'"
-            having = f"select max(_row) from data where {name} is not null and {other} is not null"
-            having += f" and {name} in (select {name} from data group by 1 having count(*) > 1)"
-            return f"update data set {other} = {value} where _row = ({having})"
-        return recipes[promise]
 
-    def relation_rules(self) -> list[dict[str, Any]]:
-        """Rules of groups of this version."""
-        found = rules.reference(self.dataset, self.version)["rules"]
-        return [rule for rule in found if rule["kind"] == "group"]
+    def mutation(self, rule_id: str) -> tuple[str, dict[str, str]]:
+        """The one mutation of a row rule: which valid row, and what changes; KeyError if none."""
+        if rule_id in RELATIONS:
+            row, changes = RELATIONS[rule_id]
+            return f"_name = '{row}'", changes
+        _, name, promise = rule_id.split(".")
+        column = self.columns[name]
+        if promise == "null_when":
+            where = f"{name} is null and ({column['null_when']})"
+            return where, {name: self.sample(column)}
+        if promise == "not_null_when":
+            return f"{name} is not null and ({column['not_null_when']})", {name: "null"}
+        if promise == "format":
+            return "_row = -1", {name: f"'{WRONG_FORMATS[column['format']]}'"}
+        return "_row = -1", {
+            "not_null": {name: "null"},
+            "not_blank": {name: "''"},
+            "allowed": {name: "'Nonsense'"},
+            "non_negative": {name: "-1"},
+            "after_start": {name: name.replace("End", "Start")},
+            # one unit in the eighteenth decimal
+            "product": {name: f"{name} + 0.000000000000000001"},
+            "same_currency": {name: f"{name} + 1"},
+        }[promise]
 
     def sample(self, column: dict[str, Any]) -> str:
         """Some value of the column's type."""
@@ -283,38 +282,87 @@ class Bench:
         return "'{}'" if column["type"] == "JSON" else "'Tokens'"
 
 
-@pytest.mark.parametrize(("dataset", "version"), VERSIONS)
-def test_every_rule_notices_the_row_that_breaks_it(dataset: str, version: str) -> None:
-    bench = Bench(dataset, version, typed=True)
-    assert bench.broken() == set()
-    unnoticed, without = [], []
-    for rule_id in bench.rule_ids:
+@pytest.fixture(scope="module", params=VERSIONS, ids=lambda param: "-".join(param))
+def bench(request: pytest.FixtureRequest) -> Bench:
+    return Bench(*request.param, typed=True)
+
+
+def test_every_row_rule_notices_the_row_that_breaks_it(bench: Bench) -> None:
+    bench.start_with_valid_rows()
+    assert bench.judge() == {}
+    without = []
+    for number, rule in enumerate(bench.value_rules):
         try:
-            statement = bench.mutation(rule_id)
+            where, changes = bench.mutation(rule["id"])
         except KeyError:
-            without.append(rule_id)
+            without.append(rule["id"])
             continue
-        if rule_id not in bench.broken(statement):
-            unnoticed.append(rule_id)
-    assert (without, unnoticed) == ([], [])
+        bench.add_mutant(number, where, changes)
+    assert without == [], "rules that no mutation breaks"
+    every = {rule["id"] for rule in bench.value_rules}
+    assert every - bench.rules_that_see_their_mutant() == set()
+    assert every - bench.judge().keys() == set()
+
+
+def test_every_group_rule_notices_the_key_that_breaks_it(bench: Bench) -> None:
+    bench.start_with_valid_rows()
+    keys = {columns[0] for columns in bench.group_rules.values()}
+    for number, (rule_id, columns) in enumerate(bench.group_rules.items()):
+        assert rule_id in bench.rule_ids
+        # two rows that share this key and no other
+        pair = {**dict.fromkeys(keys - set(columns), "null"), columns[0]: f"'mutant {number}'"}
+        where = f"{columns[-1]} is not null"
+        bench.add_mutant(number, where, pair)
+        if len(columns) > 1:
+            other = "timestamp '2026-01-02'" if "Period" in columns[1] else "'other'"
+            pair = {**pair, columns[1]: other}
+        bench.add_mutant(number, where, pair)
+    found = bench.judge()
+    # one key each: its own mutant
+    assert {rule_id: found.get(rule_id) for rule_id in bench.group_rules} == dict.fromkeys(
+        bench.group_rules, 1
+    )
+
+
+def test_every_structure_rule_notices_the_column_that_breaks_it(bench: Bench) -> None:
+    bench.start_with_valid_rows()
+    execute = bench.connection.execute
+    execute("create or replace table kept as from _catalog")
+    try:
+        execute("delete from _catalog")
+        missing = {f"{bench.dataset}.{name}.presence" for name in bench.columns}
+        assert bench.judge().keys() == missing
+        execute("insert into _catalog select * replace ('BOOLEAN' as data_type) from kept")
+        execute("update _catalog set ordinal_position = 900 where ordinal_position = 1")
+        execute("insert into _catalog values ('lineItem', 901, 'VARCHAR')")
+        execute("insert into _catalog values ('x_lower', 902, 'VARCHAR')")
+        wrong = {f"{bench.dataset}.{name}.type" for name in bench.columns}
+        names = {f"{bench.dataset}.columns.{rule}" for rule in ("unknown", "custom_name", "order")}
+        assert bench.judge().keys() == wrong | names
+        assert missing | wrong | names | set(bench.group_rules) | {
+            rule["id"] for rule in bench.value_rules
+        } == set(bench.rule_ids)
+    finally:
+        execute("delete from _catalog")
+        execute("insert into _catalog from kept")
 
 
 @pytest.mark.parametrize(("dataset", "version"), VERSIONS)
 def test_every_rule_on_text_notices_the_value_that_breaks_it(dataset: str, version: str) -> None:
     bench = Bench(dataset, version, typed=False)
-    # a CSV keeps each rule too
-    assert bench.broken() == set()
-    unnoticed = []
-    for name, column in bench.columns.items():
-        if column["type"] == "Decimal":
-            wrong = {"type": "1,5"}
-        elif column["type"] == "Date/Time":
-            wrong = {"type": "2026-02-30T00:00:00Z", "format": "2026-01-05 10:00:00"}
-        else:
-            continue
-        for promise, value in wrong.items():
-            rule_id = f"{dataset}.{name}.{promise}"
-            assert rule_id in bench.rule_ids
-            if rule_id not in bench.broken(f"update data set {name} = '{value}' where _row = 1"):
-                unnoticed.append(rule_id)
-    assert unnoticed == []
+    bench.start_with_valid_rows()
+    assert bench.judge() == {}
+    wrong = {
+        ("Decimal", "type"): "1,5",
+        ("Date/Time", "type"): "2026-02-30T00:00:00Z",
+        ("Date/Time", "format"): "2026-01-05 10:00:00",
+    }
+    mutated = set()
+    for number, rule in enumerate(bench.value_rules):
+        _, name, promise = rule["id"].split(".")
+        value = wrong.get((bench.columns[name]["type"], promise))
+        if value is not None:
+            bench.add_mutant(number, "_row = -1", {name: f"'{value}'"})
+            mutated.add(rule["id"])
+    assert mutated - bench.rules_that_see_their_mutant() == set()
+    assert mutated - bench.judge().keys() == set()

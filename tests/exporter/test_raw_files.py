@@ -286,3 +286,20 @@ def test_a_link_to_nowhere_cannot_be_read(tmp_path: Path, project: Project) -> N
     (tmp_path / "gateway").mkdir()
     (tmp_path / "gateway" / "a.csv").symlink_to(tmp_path / "gone.csv")
     assert "gateway/a.csv can't be read" in fault(tmp_path, project)
+
+
+def test_a_line_that_no_reader_takes_is_named(
+    tmp_path: Path, project: Project, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.raw_files.LONGEST_LINE", 1 << 20)
+    # longer than the blocks in which a file is passed over
+    write("gateway/a.csv", CSV + "x" * (3 << 20) + "\n" + ROW)
+    assert "gateway/a.csv has a line of more than 1 MB (line 3)" in fault(tmp_path, project)
+
+
+def test_bytes_that_are_no_text_are_found_far_behind_the_start(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    lines = 60_000
+    write("gateway/a.csv", f"{HEADER}\n{'ü' + ROW}\n".encode() * lines + b"\xff\n")
+    assert f"not UTF-8 text (line {2 * lines + 1})" in fault(tmp_path, project)

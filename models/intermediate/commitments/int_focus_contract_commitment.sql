@@ -4,6 +4,28 @@ commitments as (
 
     select * from {{ ref('stg_contracts__commitments') }}
 
+),
+
+-- an issuer is spelt as on the cost rows: a provider that bills itself by its own name, and a
+-- cloud that bills for another by the name under which it sells
+issuers as (
+
+    select
+        service_provider_name,
+        invoice_issuer_legal_name,
+        invoice_issuer_name
+    from {{ ref('providers') }}
+
+),
+
+resellers as (
+
+    select
+        invoice_issuer_legal_name,
+        min(invoice_issuer_name) as invoice_issuer_name
+    from issuers
+    group by invoice_issuer_legal_name
+
 )
 
 select
@@ -33,12 +55,20 @@ select
     contract_id as ContractId,
     contract_period_end as ContractPeriodEnd,
     contract_period_start as ContractPeriodStart,
-    invoice_issuer_name as InvoiceIssuerName,
+    coalesce(
+        issuers.invoice_issuer_name, resellers.invoice_issuer_name, commitments.invoice_issuer_name
+    ) as InvoiceIssuerName,
     -- a commitment is priced in the currency it is billed in; no input names another
     billing_currency as PricingCurrency,
     contract_commitment_cost as PricingCurrencyContractCommitmentCost,
-    service_provider_name as ServiceProviderName,
+    commitments.service_provider_name as ServiceProviderName,
     billing_account_id as x_BillingAccountId,
     commitment_name as x_CommitmentName,
     source_document as x_SourceDocument
 from commitments
+left join issuers
+    on
+        commitments.service_provider_name = issuers.service_provider_name
+        and commitments.invoice_issuer_name = issuers.invoice_issuer_legal_name
+left join resellers
+    on commitments.invoice_issuer_name = resellers.invoice_issuer_legal_name

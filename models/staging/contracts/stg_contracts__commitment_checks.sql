@@ -372,7 +372,7 @@ checked as (
 
     select
         mapped.*,
-        {{ commitment_fault(checks) }}
+        {{ first_fault(checks) }}
     from mapped
 
 )

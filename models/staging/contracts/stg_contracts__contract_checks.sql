@@ -45,7 +45,7 @@ checked as (
 
     select
         typed.*,
-        {{ commitment_fault(checks) }}
+        {{ first_fault(checks) }}
     from typed
 
 ),

@@ -1,5 +1,5 @@
-{#- Per billing account, billing period and currency the calls cost what the FOCUS rows say, and no
-    charge is lost on its way to FOCUS. -#}
+{#- Per billing account, billing period and currency the calls cost what the FOCUS rows say, so that no
+    charge is lost on its way to FOCUS and no call counts twice; a call that is held back has no cost. -#}
 with of_calls as (
 
     select
@@ -8,7 +8,6 @@ with of_calls as (
         billing_currency,
         sum(billed_cost) as billed_cost
     from {{ ref('ai_calls') }}
-    where hold_reason is null
     group by billing_account_id, billing_period_start, billing_currency
 
 ),

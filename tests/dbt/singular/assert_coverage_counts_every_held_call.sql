@@ -12,9 +12,11 @@ of_calls as (
 
     select
         count(*) as unpriced_calls,
-        coalesce(sum(total_tokens), 0) as unpriced_tokens
-    from {{ ref('ai_calls') }}
-    where hold_reason is not null
+        coalesce(sum(calls.prompt_tokens + calls.completion_tokens), 0) as unpriced_tokens
+    from {{ ref('int_usage') }} as calls
+    inner join {{ ref('int_held_calls') }} as held_calls
+        on calls.call_key = held_calls.call_key
+    where not calls.is_cache_hit
 
 )
 

@@ -1,10 +1,11 @@
-{#- A call that is priced is charged for each of its tokens once, and for nothing else: its meters sum
-    to its own counts. A call that is held back, or that the gateway's cache answered, has no charge.
-    All that is compared per call is compared here, so that the charges are read once. -#}
+{#- A call that is priced is charged for each of its tokens and searches once, and for nothing else: its
+    meters sum to its own counts. A call that is held back, or that the gateway's cache answered, has no
+    charge. All that is compared per call is compared here, so that calls and charges are read once. -#}
 with meters as (
 
     select
         meter,
+        consumed_unit,
         case when consumed_unit = 'Tokens' then token_direction end as token_direction,
         case when consumed_unit = 'Tokens' then token_cache_action end as token_cache_action
     from {{ ref('meters') }}
@@ -21,7 +22,7 @@ charged as (
             as cache_read_tokens,
         sum(case when meters.token_cache_action = 'Write' then charges.consumed_quantity else 0 end)
             as cache_write_tokens,
-        sum(charges.billed_cost) as billed_cost
+        sum(case when meters.consumed_unit = 'Requests' then charges.consumed_quantity else 0 end) as requests
     from {{ ref('int_charges') }} as charges
     left join meters
         on charges.meter = meters.meter
@@ -36,19 +37,23 @@ compared as (
         coalesce(calls.call_key, charged.call_key) as call_key,
         case
             when calls.call_key is null then 'charged, but no call'
-            when charged.call_key is not null and (calls.is_cache_hit or calls.hold_reason is not null)
+            when charged.call_key is not null and (calls.is_cache_hit or held_calls.call_key is not null)
                 then 'charged, but answered from the cache or held back'
-            when calls.is_cache_hit or calls.hold_reason is not null then null
-            when coalesce(charged.input_tokens, 0) <> calls.input_tokens then 'input tokens differ'
-            when coalesce(charged.output_tokens, 0) <> calls.output_tokens then 'output tokens differ'
+            when calls.is_cache_hit or held_calls.call_key is not null then null
+            when coalesce(charged.input_tokens, 0) <> calls.prompt_tokens then 'input tokens differ'
+            when coalesce(charged.output_tokens, 0) <> calls.completion_tokens then 'output tokens differ'
             when coalesce(charged.cache_read_tokens, 0) <> calls.cache_read_tokens then 'cache read tokens differ'
-            when coalesce(charged.cache_write_tokens, 0) <> calls.cache_write_tokens
+            when
+                coalesce(charged.cache_write_tokens, 0)
+                <> calls.cache_write_tokens + calls.cache_write_5m_tokens + calls.cache_write_1h_tokens
                 then 'cache write tokens differ'
-            when coalesce(calls.billed_cost, -1) <> coalesce(charged.billed_cost, 0) then 'billed cost differs'
+            when coalesce(charged.requests, 0) <> calls.web_search_requests then 'web searches differ'
         end as broken_promise
-    from {{ ref('ai_calls') }} as calls
+    from {{ ref('int_usage') }} as calls
     full outer join charged
         on calls.call_key = charged.call_key
+    left join {{ ref('int_held_calls') }} as held_calls
+        on calls.call_key = held_calls.call_key
 
 )
 

@@ -1,6 +1,7 @@
-{#- No instant, context length, region and hour of the day fits two prices of one meter, so that the join
-    that chooses a price never gives a call two. An hourly price and an all-day one may coincide: they are
-    joined apart, and the hourly one goes first. -#}
+{#- No instant, context length and hour of the day fits two prices of one meter, so that the join that
+    chooses a price never gives a call two. Regions don't tell prices apart here: a call that names none
+    would fit them all. An hourly price and an all-day one may coincide: they are joined apart, and the
+    hourly one goes first. -#}
 with meter_prices as (
 
     select * from {{ ref('int_meter_prices') }}

@@ -1,5 +1,5 @@
 {#- Every delivered row of a usage source is a call, a superseded delivery of one, or rejected with a
-    reason: per source, the rows delivered are the sum of the three. -#}
+    reason: per source, the rows delivered are the sum of the three, and no call stands twice. -#}
 with delivered as (
 
     {%- for source_name in var('usage_sources', ['gateway', 'litellm']) %}
@@ -22,8 +22,9 @@ calls as (
 
     select
         source_name,
-        count(*) as calls
-    from {{ ref('ai_calls') }}
+        count(*) as calls,
+        count(distinct call_key) as call_keys
+    from {{ ref('int_usage') }}
     group by source_name
 
 ),
@@ -53,4 +54,5 @@ left join rejected
 where
     delivered.deliveries
     <> coalesce(calls.calls, 0) + coalesce(delivered.superseded, 0) + coalesce(rejected.rejected_rows, 0)
+    or calls.calls <> calls.call_keys
     or coalesce(delivered.rejected, 0) <> coalesce(rejected.rejected_rows, 0)

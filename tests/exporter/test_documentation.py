@@ -1,0 +1,116 @@
+"""Every model, seed and raw table says what its rows and its columns are, and of real columns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import rows_of
+
+Node = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def manifest(demo_home: Path) -> Node:
+    loaded: Node = json.loads((demo_home / "target" / "manifest.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def relations(demo_home: Path) -> dict[str, list[str]]:
+    """Columns of every relation of the demo, in its order."""
+    found: dict[str, list[str]] = {}
+    for table, column in rows_of(
+        demo_home / "ai_focus.duckdb",
+        "select table_name, column_name from information_schema.columns"
+        " order by table_name, ordinal_position",
+    ):
+        found.setdefault(table, []).append(column)
+    return found
+
+
+def nodes(manifest: Node, resource_type: str) -> dict[str, Node]:
+    return {
+        node["alias"]: node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == resource_type and node["package_name"] == "ai_focus"
+    }
+
+
+def undescribed(named: dict[str, Node]) -> list[str]:
+    return [
+        label
+        for name, node in named.items()
+        for label, description in [
+            (name, node["description"]),
+            *((f"{name}.{key}", column["description"]) for key, column in node["columns"].items()),
+        ]
+        if not description.strip()
+    ]
+
+
+@pytest.mark.parametrize("resource_type", ["model", "seed"])
+def test_every_relation_and_column_has_a_description(manifest: Node, resource_type: str) -> None:
+    assert undescribed(nodes(manifest, resource_type)) == []
+
+
+@pytest.mark.parametrize("resource_type", ["model", "seed"])
+def test_described_columns_are_the_columns_of_the_relation(
+    manifest: Node, relations: dict[str, list[str]], resource_type: str
+) -> None:
+    described = {
+        name: {column["name"] for column in node["columns"].values()}
+        for name, node in nodes(manifest, resource_type).items()
+    }
+    built = {name: set(relations[name]) for name in described}
+    wrong = {
+        name: {
+            "without a description": sorted(built[name] - described[name]),
+            "described, but not there": sorted(described[name] - built[name]),
+        }
+        for name in described
+        if built[name] != described[name]
+    }
+    assert wrong == {}
+
+
+def test_every_model_says_its_grain(manifest: Node) -> None:
+    silent = [
+        name
+        for name, node in nodes(manifest, "model").items()
+        if "one row per " not in node["description"].lower()
+    ]
+    assert silent == []
+
+
+def test_every_raw_table_and_column_has_a_description(manifest: Node) -> None:
+    raw_tables = {node["name"]: node for node in manifest["sources"].values()}
+    assert raw_tables
+    assert undescribed(raw_tables) == []
+
+
+def test_every_mart_has_an_enforced_contract(manifest: Node) -> None:
+    loose = [
+        name
+        for name, node in nodes(manifest, "model").items()
+        # a mart under its unversioned name repeats the columns of a version that is contracted
+        if node["path"].startswith("marts") and not node["name"].endswith("_latest")
+        if not node["config"]["contract"]["enforced"]
+    ]
+    assert loose == []
+
+
+def test_every_extract_is_an_exposure(manifest: Node) -> None:
+    exposed = {
+        manifest["nodes"][unique_id]["alias"]
+        for exposure in manifest["exposures"].values()
+        for unique_id in exposure["depends_on"]["nodes"]
+    }
+    extracted = {
+        name
+        for name in nodes(manifest, "model")
+        if name == "ai_calls" or (name.startswith("focus_") and "_v1_" in name)
+    }
+    assert extracted <= exposed

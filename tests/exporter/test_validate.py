@@ -1,0 +1,153 @@
+"""`focus-export validate` on whole files: verdicts, exit codes and one-sentence faults."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner, Result
+
+from exporter import rules
+from exporter.commands.validate import command
+from exporter.errors import UserError
+
+VALID = {
+    "BilledCost": "1.5", "BillingAccountId": "012345678901", "BillingAccountName": "",
+    "BillingCurrency": "USD", "BillingPeriodEnd": "2026-02-01T00:00:00Z",
+    "BillingPeriodStart": "2026-01-01T00:00:00Z", "ChargeCategory": "Usage", "ChargeClass": "",
+    "ChargeDescription": "Output tokens, model m", "ChargeFrequency": "Usage-Based",
+    "ChargePeriodEnd": "2026-01-05T00:00:00Z", "ChargePeriodStart": "2026-01-04T00:00:00Z",
+    "ConsumedQuantity": "500000", "ConsumedUnit": "Tokens", "ContractedCost": "1.5",
+    "ContractedUnitPrice": "3", "EffectiveCost": "1.5", "InvoiceIssuerName": "OpenAI",
+    "ListCost": "1.5", "ListUnitPrice": "3", "PricingCategory": "Standard",
+    "PricingQuantity": "5e-1", "PricingUnit": "1000000 Tokens", "ProviderName": "OpenAI",
+    "PublisherName": "OpenAI", "ServiceCategory": "AI and Machine Learning",
+    "ServiceName": "OpenAI API", "SkuId": "s", "SkuPriceId": "p", "Tags": '{"a": "b, c"}',
+}  # fmt: skip
+
+
+def write_csv(path: Path, *rows: dict[str, str]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def failing(path: Path, version: str = "1.0") -> dict[str, rules.Failure]:
+    report = rules.check_file(path, "CostAndUsage", version)
+    return {f.rule_id: f for f in report.failures if f.level == "must"}
+
+
+def validate(*arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments)
+
+
+def test_a_strangers_csv_without_optional_columns_passes(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "bill.csv", VALID, VALID)
+    report = rules.check_file(path, "CostAndUsage", "1.0")
+    assert report.passed
+    assert report.rows == 2
+    assert "CostAndUsage.RegionId.presence" in {f.rule_id for f in report.failures}
+    assert "CostAndUsage.CommitmentDiscountStatus.allowed" in report.not_judged
+
+
+def test_gzip_bom_and_semicolons_are_read(tmp_path: Path) -> None:
+    text = write_csv(tmp_path / "bill.csv", VALID).read_text(encoding="utf-8")
+    zipped = tmp_path / "bill.csv.gz"
+    zipped.write_bytes(gzip.compress(text.encode()))
+    marked = tmp_path / "bom.csv"
+    marked.write_text("\ufeff" + text, encoding="utf-8")
+    assert failing(zipped) == {}
+    assert failing(marked) == {}
+    with (tmp_path / "semi.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=";").writerows([list(VALID), list(VALID.values())])
+    assert failing(tmp_path / "semi.csv") == {}
+
+
+def test_failures_name_the_row_and_the_value(tmp_path: Path) -> None:
+    wrong = {**VALID, "ListCost": "1.6", "BillingCurrency": "US$", "ChargePeriodEnd": "tomorrow"}
+    found = failing(write_csv(tmp_path / "bill.csv", VALID, wrong, wrong))
+    assert found["CostAndUsage.ListCost.product"].failing_rows == 2
+    assert found["CostAndUsage.ListCost.product"].example.startswith("row 2: ListCost=1.6")
+    assert found["CostAndUsage.BillingCurrency.format"].example == "row 2: BillingCurrency=US$"
+    assert "CostAndUsage.ChargePeriodEnd.type" in found
+
+
+def test_a_missing_mandatory_and_a_foreign_column_fail(tmp_path: Path) -> None:
+    rest = {name: value for name, value in VALID.items() if name != "BilledCost"}
+    found = failing(write_csv(tmp_path / "bill.csv", {**rest, "billedcost": "1", "x_Own": "1"}))
+    assert found.keys() == {"CostAndUsage.BilledCost.presence", "CostAndUsage.columns.unknown"}
+
+
+def test_parquet_is_judged_by_its_types(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "bill.csv", VALID)
+    target = tmp_path / "bill.parquet"
+    duckdb.sql(
+        f"copy (select * replace (cast(BilledCost as varchar) as BilledCost, "
+        f"cast(BillingAccountId as bigint) as BillingAccountId) from '{source}') "
+        f"to '{target}'"
+    )
+    found = failing(target)
+    assert found["CostAndUsage.BilledCost.type"].example == "the column has type VARCHAR"
+    assert "CostAndUsage.BillingAccountId.type" in found
+
+
+def test_a_small_wrong_cost_is_seen_where_the_columns_are_decimals(tmp_path: Path) -> None:
+    target = tmp_path / "ours.parquet"
+    source = write_csv(tmp_path / "bill.csv", VALID)
+    duckdb.sql(
+        "copy (select * replace ("
+        "cast(ListCost as decimal(38,18)) + 0.000000000000000001 as ListCost, "
+        "cast(ContractedCost as decimal(38,18)) as ContractedCost, "
+        "cast(ListUnitPrice as decimal(20,12)) as ListUnitPrice, "
+        "cast(ContractedUnitPrice as decimal(20,12)) as ContractedUnitPrice, "
+        "cast(PricingQuantity as decimal(18,6)) as PricingQuantity) "
+        f"from read_csv('{source}', types = {{'BillingAccountId': 'varchar'}})) to '{target}'"
+    )
+    found = failing(target)
+    assert "CostAndUsage.ListCost.product" in found
+    assert "CostAndUsage.ContractedCost.product" not in found
+
+
+def test_exit_codes_and_json(tmp_path: Path) -> None:
+    good = write_csv(tmp_path / "good.csv", VALID)
+    bad = write_csv(tmp_path / "bad.csv", {**VALID, "ChargeCategory": "Other"})
+    assert validate(str(good), "--focus-version", "1.0").exit_code == 0
+    result = validate(str(bad), "--focus-version", "1.0", "--format", "json")
+    assert result.exit_code == 1
+    content = json.loads(result.stdout)
+    assert content["passed"] is False
+    assert "CostAndUsage.ChargeCategory.allowed" in {f["rule_id"] for f in content["failures"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "does not exist"),
+        (b"", "is empty"),
+        (b'{"records": []}', "holds JSON"),
+        (b"\x00\x01\x02\x03", "neither CSV nor Parquet"),
+        (b"PAR1 but cut off", "can't be read as parquet"),
+        (b"a,b\n1,2\n1,2,3,4\n", "can't be read as CSV"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_in_one_sentence(
+    tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=sentence) as error:
+        rules.check_file(path, "CostAndUsage", "1.4")
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_version_is_told_with_the_known_ones(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "bill.csv", VALID)
+    with pytest.raises(UserError, match=r"use one of 1\.4, 1\.3"):
+        rules.check_file(path, "ContractCommitment", "1.0")

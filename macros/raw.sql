@@ -68,27 +68,23 @@
 )
 {%- endmacro %}
 
-{% macro raw_from_files(table, columns) -%}
-    {%- set groups = var('raw_files').get(table, []) -%}
-    {%- if not groups -%}
-        {{ raw_from_nothing(columns) }}
-    {%- else -%}
-(
-        {%- for group in groups %}
-        {{ 'union all' if not loop.first }}
-        {%- if group.format == 'csv' %}
-        {{ adapter.dispatch('raw_from_csv', 'ai_focus')(group, columns) }}
-        {%- elif group.format == 'jsonl' %}
-        {{ adapter.dispatch('raw_from_jsonl', 'ai_focus')(group, columns) }}
-        {%- elif group.format == 'json' %}
-        {{ adapter.dispatch('raw_from_json', 'ai_focus')(group, columns) }}
-        {%- else %}
-        {{ adapter.dispatch('raw_from_parquet', 'ai_focus')(group, columns) }}
-        {%- endif %}
-        {%- endfor %}
-)
-    {%- endif -%}
-{%- endmacro %}
+{% macro raw_from_files(table, columns) %}
+{{- return(adapter.dispatch('raw_from_files', 'ai_focus')(table, columns)) -}}
+{% endmacro %}
+
+{% macro default__raw_from_files(table, columns) %}
+    {{- exceptions.raise_compiler_error(
+        "Files are read by DuckDB only: set var raw_origin to source or seed.") -}}
+{% endmacro %}
+{#- Files are read by DuckDB (raw_duckdb.sql); a warehouse has its raw tables as sources. -#}
+{% macro default__raw_from_csv(group, columns) %}{{ raw_files_need_duckdb() }}{% endmacro %}
+{% macro default__raw_from_jsonl(group, columns) %}{{ raw_files_need_duckdb() }}{% endmacro %}
+{% macro default__raw_from_json(group, columns) %}{{ raw_files_need_duckdb() }}{% endmacro %}
+{% macro default__raw_from_parquet(group, columns) %}{{ raw_files_need_duckdb() }}{% endmacro %}
+{% macro raw_files_need_duckdb() %}
+    {{ exceptions.raise_compiler_error(
+        'Raw files are read on DuckDB only: load them into tables and set raw_origin to source.') }}
+{% endmacro %}
 
 {#- What a reader of rejected rows sees: the path below the raw folder. -#}
 {% macro raw_file_label(path) -%}

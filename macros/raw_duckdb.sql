@@ -1,6 +1,28 @@
 {#- Files are read by DuckDB as lines of text, so that every line has a number, none is dropped and
     each fault is said of its own line. DuckDB's own CSV and JSON readers drop such lines or stop. -#}
 
+{% macro duckdb__raw_from_files(table, columns) -%}
+    {%- set groups = var('raw_files').get(table, []) -%}
+    {%- if not groups -%}
+        {{ raw_from_nothing(columns) }}
+    {%- else -%}
+(
+        {%- for group in groups %}
+        {{ 'union all' if not loop.first }}
+        {%- if group.format == 'csv' %}
+        {{ duckdb__raw_from_csv(group, columns) }}
+        {%- elif group.format == 'jsonl' %}
+        {{ duckdb__raw_from_jsonl(group, columns) }}
+        {%- elif group.format == 'json' %}
+        {{ duckdb__raw_from_json(group, columns) }}
+        {%- else %}
+        {{ duckdb__raw_from_parquet(group, columns) }}
+        {%- endif %}
+        {%- endfor %}
+)
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro duckdb__raw_lines(group) -%}
     {%- for path in group.paths %}
                 {{ 'union all' if not loop.first }}

@@ -4,9 +4,9 @@
 {{- return(adapter.dispatch('to_utc_timestamp', 'ai_focus')(expression)) -}}
 {% endmacro %}
 
-{#- What is left of the time part without digits and separators is an offset (+02:00, Z, UTC). -#}
+{#- Anything but digits and separators after the date is an offset (+02:00, Z, UTC). -#}
 {% macro has_offset(expression) -%}
-translate(substr({{ expression }}, 11), '0123456789:.Tt ', '') <> ''
+not {{ matches('substr(' ~ expression ~ ', 11)', '[0-9:. Tt]*') }}
 {%- endmacro %}
 
 {% macro default__to_utc_timestamp(expression) -%}

@@ -42,6 +42,9 @@ class Mart:
     key: str
     title: str
     grain: str
+    # The daily grain sums as it is read, and its versions choose columns as those of the call grain
+    # do, which prove what differs between versions: its latest version stands for the others.
+    tests_every_version: bool = True
 
     @property
     def doc_prefix(self) -> str:
@@ -65,6 +68,7 @@ MARTS_OF = (
         "x_ChargeId",
         "FOCUS Cost and Usage by day",
         "One row per UTC day and set of equal dimensions; Resource and call columns are null.",
+        tests_every_version=False,
     ),
     Mart(
         "focus_contract_commitment",
@@ -196,6 +200,8 @@ def mart_yaml(mart: Mart, reference: Reference) -> str:
         if missing:
             lines.append("            exclude:")
             lines += [f"              - {name}" for name in missing]
+        if version != latest and not mart.tests_every_version:
+            continue
         lines += [
             "        data_tests:",
             "          - focus_rules:",

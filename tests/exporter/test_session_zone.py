@@ -11,9 +11,16 @@ from pathlib import Path
 
 from conftest import ROOT, environment, rows_of
 
-COLUMNS = (
-    "call_id,provider,model,started_at,ended_at,prompt_tokens,completion_tokens,ingested_at"
-).split(",")
+COLUMNS = [
+    "call_id",
+    "provider",
+    "model",
+    "started_at",
+    "ended_at",
+    "prompt_tokens",
+    "completion_tokens",
+    "ingested_at",
+]
 
 # sent start -> the same instant in UTC; the zone of the session is New York
 STARTS = {

@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 {#- The same charges summed per UTC day: one row per day and everything that is not of one call. -#}
 {%- set dimensions = [
     'source_name', 'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model',

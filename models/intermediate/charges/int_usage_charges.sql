@@ -13,7 +13,7 @@ held_calls as (
 )
 
 select
-    call_key,
+    usage_priced.call_key,
     source_name,
     call_id,
     billing_account_id,
@@ -50,6 +50,8 @@ select
     tags_json,
     shared_tags_json
 from usage_priced
+left join held_calls
+    on usage_priced.call_key = held_calls.call_key
 where
-    not is_cache_hit
-    and not exists (select 1 from held_calls where held_calls.call_key = usage_priced.call_key)
+    not usage_priced.is_cache_hit
+    and held_calls.call_key is null

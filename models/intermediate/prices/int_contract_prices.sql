@@ -42,6 +42,8 @@ candidates as (
             and coalesce(contract_prices.service_tier, meter_prices.service_tier) = meter_prices.service_tier
             and coalesce(contract_prices.processing_mode, meter_prices.processing_mode)
             = meter_prices.processing_mode
+            -- an absolute price holds in its own currency only
+            and coalesce(contract_prices.currency, meter_prices.currency) = meter_prices.currency
 
 ),
 

@@ -15,6 +15,7 @@ select
     processing_mode,
     discount as discount_percentage,
     price as unit_price,
+    currency,
     starts_at as valid_from,
     coalesce(ends_at, cast('9999-12-31 00:00:00' as {{ timestamp_type() }})) as valid_to
 from checked

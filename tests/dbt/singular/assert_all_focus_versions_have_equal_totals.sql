@@ -1,19 +1,20 @@
 {#- Every version of both grains has the rows and the four costs of the facts. A version is a choice of
     columns of one model, so what can go wrong is a row filter, a join or a mixed-up cost, and that shows
-    on any day: the call grain is compared on its first one, the daily grain as a whole. -#}
+    on any day: the first one is compared. -#}
 {%- set versions = ['1.4', '1.3', '1.2', '1.1', '1.0'] -%}
 
 with first_instant as (
 
-    select min(charge_period_start) as charge_period_start from {{ ref('int_charges') }}
+    select cast({{ dbt.date_trunc('day', 'min(charge_period_start)') }} as {{ timestamp_type() }}) as starts_at
+    from {{ ref('int_charges') }}
 
 ),
 
 first_day as (
 
     select
-        charge_period_start as starts_at,
-        cast({{ dbt.dateadd('day', 1, 'charge_period_start') }} as {{ timestamp_type() }}) as ends_at
+        starts_at,
+        cast({{ dbt.dateadd('day', 1, 'starts_at') }} as {{ timestamp_type() }}) as ends_at
     from first_instant
 
 ),
@@ -44,6 +45,9 @@ totals as (
         sum(billed_cost) as billed_cost,
         sum(effective_cost) as effective_cost
     from {{ ref('int_charges_daily') }}
+    where
+        charge_period_start >= (select starts_at from first_day)
+        and charge_period_start < (select ends_at from first_day)
 
     {%- for version in versions %}
 
@@ -73,6 +77,9 @@ totals as (
         sum(BilledCost) as billed_cost,
         sum(EffectiveCost) as effective_cost
     from {{ ref('focus_cost_and_usage_daily', v=version) }}
+    where
+        ChargePeriodStart >= (select starts_at from first_day)
+        and ChargePeriodStart < (select ends_at from first_day)
     {%- endfor %}
 
 )

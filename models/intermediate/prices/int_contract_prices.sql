@@ -43,7 +43,7 @@ candidates as (
             and coalesce(contract_prices.processing_mode, meter_prices.processing_mode)
             = meter_prices.processing_mode
             -- an absolute price holds in its own currency only
-            and coalesce(contract_prices.currency, meter_prices.currency) = meter_prices.currency
+            and (contract_prices.currency is null or contract_prices.currency = meter_prices.currency)
 
 ),
 

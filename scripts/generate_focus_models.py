@@ -211,7 +211,7 @@ def mart_yaml(mart: Mart, reference: Reference) -> str:
             f'                focus_version: "{version}"',
             f"                row_key: {mart.key}",
         ]
-        if version == latest and mart.dataset == "CostAndUsage":
+        if version == latest and mart.dataset == "CostAndUsage" and mart.tests_every_version:
             lines += [
                 "          - unique:",
                 "              arguments:",

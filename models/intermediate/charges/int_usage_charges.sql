@@ -31,9 +31,6 @@ select
     charge_period_start,
     charge_period_end,
     'Usage' as charge_category,
-    {{ null_text() }} as charge_class,
-    'Usage-Based' as charge_frequency,
-    'Standard' as pricing_category,
     consumed_units as consumed_quantity,
     pricing_quantity,
     currency as billing_currency,
@@ -44,8 +41,6 @@ select
     -- pay-as-you-go: what is contracted is what is billed and what it is worth
     {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as billed_cost,
     {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as effective_cost,
-    {{ null_text() }} as invoice_id,
-    'computed' as cost_basis,
     price_rule,
     tags_json,
     shared_tags_json

@@ -32,7 +32,9 @@ avoided as (
 
     select
         call_key,
-        cast(sum({{ multiply_price('list_unit_price', 'pricing_quantity') }}) as {{ cost_type() }}) as avoided_list_cost,
+        cast(
+            sum({{ multiply_price('list_unit_price', 'pricing_quantity') }}) as {{ cost_type() }}
+        ) as avoided_list_cost,
         max(currency) as billing_currency
     from {{ ref('int_usage_priced') }}
     where is_cache_hit

@@ -62,16 +62,19 @@ token_details as (
     select
         *,
         coalesce(
-            {{ litellm_token_detail(['prompt_tokens_details', 'cached_tokens']) }}, {{ litellm_token_detail(['cache_read_input_tokens']) }}
+            {{ litellm_token_detail(['prompt_tokens_details', 'cached_tokens']) }},
+            {{ litellm_token_detail(['cache_read_input_tokens']) }}
         ) as cache_read_tokens,
         coalesce(
             {{ litellm_token_detail(['cache_creation_input_tokens']) }},
             {{ litellm_token_detail(['prompt_tokens_details', 'cache_creation_tokens']) }}
         ) as all_cache_write_tokens,
-        {{ litellm_token_detail(['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens']) }}
-            as cache_write_5m_tokens,
-        {{ litellm_token_detail(['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens']) }}
-            as cache_write_1h_tokens,
+        {{ litellm_token_detail(
+            ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens']
+        ) }} as cache_write_5m_tokens,
+        {{ litellm_token_detail(
+            ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens']
+        ) }} as cache_write_1h_tokens,
         {{ litellm_token_detail(['completion_tokens_details', 'reasoning_tokens']) }} as reasoning_tokens,
         {{ litellm_token_detail(['prompt_tokens_details', 'audio_tokens']) }} as input_audio_tokens,
         {{ litellm_token_detail(['prompt_tokens_details', 'image_tokens']) }} as input_image_tokens,

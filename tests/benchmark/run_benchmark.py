@@ -1,0 +1,157 @@
+"""Measure the project against hand-written DuckDB on the same gateway calls, as ratios in one run.
+
+    python tests/benchmark/run_benchmark.py [--calls 1000000] [--folder DIR]
+
+Prints a JSON object: seconds of the hand-written script, of the models, tests and seeds of
+`focus-export build` (sums of execution_time in run_results.json), of the CSV export and of a plain
+`COPY` of the same rows in the same order, the peak memory of build and export in MB, and the
+ratios. The totals of script and project must be equal.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+MEMORY_LIMIT = "2GB"
+THREADS = 2
+
+
+def connect(database: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open DuckDB with the threads and memory that the project's own profile has."""
+    config = {"threads": str(THREADS), "memory_limit": MEMORY_LIMIT}
+    connection = duckdb.connect(str(database), read_only=read_only, config=config)
+    connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+def run_handwritten(folder: Path, calls: Path) -> tuple[float, dict[tuple[str, str], Decimal]]:
+    """Run handwritten.sql on the calls; seconds and cost per billing period and provider."""
+    connection = connect(folder / "handwritten.duckdb")
+    files = {
+        "list_prices": ROOT / "seeds/pricing/list_prices.csv",
+        "provider_aliases": ROOT / "seeds/reference/provider_aliases.csv",
+        "model_aliases": ROOT / "seeds/reference/model_aliases.csv",
+        "calls": calls,
+    }
+    for name, path in files.items():
+        connection.execute(f"set variable {name} = '{path}'")
+    started = time.perf_counter()
+    rows = connection.execute((HERE / "handwritten.sql").read_text()).fetchall()
+    seconds = time.perf_counter() - started
+    connection.close()
+    return seconds, {(str(row[0]), row[1]): row[4] for row in rows}
+
+
+def run_command(*command: str) -> tuple[float, int]:
+    """Run a command; seconds and peak memory in MB of the largest process in it."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} ended with status {os.waitstatus_to_exitcode(status)}")
+    return time.perf_counter() - started, usage.ru_maxrss // 1024
+
+
+def execution_seconds(run_results: Path) -> dict[str, float]:
+    """Sum of execution_time per kind of node."""
+    seconds = {"model": 0.0, "test": 0.0, "seed": 0.0}
+    for result in json.loads(run_results.read_text())["results"]:
+        kind = result["unique_id"].split(".")[0]
+        seconds[kind] = seconds.get(kind, 0.0) + result["execution_time"]
+    return seconds
+
+
+def run_copy(database: Path, output: Path) -> float:
+    """Write the newest Cost and Usage as CSV with DuckDB's own COPY, in the export's order."""
+    connection = connect(database, read_only=True)
+    started = time.perf_counter()
+    connection.execute(
+        "copy (select * from focus_cost_and_usage_v1_4 order by ChargePeriodStart, x_ChargeId)"
+        f" to '{output}' (header)"
+    )
+    seconds = time.perf_counter() - started
+    connection.close()
+    return seconds
+
+
+def project_totals(database: Path) -> dict[tuple[str, str], Decimal]:
+    """Billed cost per billing period and provider."""
+    connection = connect(database, read_only=True)
+    rows = connection.execute(
+        "select BillingPeriodStart, split_part(SkuId, '/', 1), sum(BilledCost)"
+        " from focus_cost_and_usage group by all"
+    ).fetchall()
+    connection.close()
+    return {(str(row[0]), row[1]): row[2] for row in rows}
+
+
+def measure(calls: int, folder: Path) -> dict[str, object]:
+    """Run everything in the folder and return the figures."""
+    raw = folder / "raw" / "gateway"
+    raw.mkdir(parents=True, exist_ok=True)
+    parquet = raw / "calls.parquet"
+    subprocess.run(
+        [sys.executable, str(HERE / "generate_calls.py"), "--calls", str(calls), "--output", str(parquet)],
+        check=True,
+    )
+    home = folder / "home"
+    command = [sys.executable, "-m", "exporter.cli"]
+    handwritten, expected = run_handwritten(folder, parquet)
+    build, build_memory = run_command(
+        *command, "build", "--home", str(home), "--raw-dir", str(folder / "raw"), "--threads", "1"
+    )
+    nodes = execution_seconds(home / "target" / "run_results.json")
+    database = (home / "ai_focus.duckdb").resolve()
+    if project_totals(database) != expected:
+        raise SystemExit("The project and the hand-written script do not agree on the totals.")
+    copy = run_copy(database, folder / "copy.csv")
+    export, export_memory = run_command(*command, "export", "--home", str(home), "--format", "csv")
+    return {
+        "calls": calls,
+        "charges": _rows(database),
+        "handwritten_seconds": round(handwritten, 2),
+        "model_seconds": round(nodes["model"], 2),
+        "test_seconds": round(nodes["test"], 2),
+        "seed_seconds": round(nodes["seed"], 2),
+        "build_seconds": round(build, 2),
+        "build_memory_mb": build_memory,
+        "copy_seconds": round(copy, 2),
+        "export_seconds": round(export, 2),
+        "export_memory_mb": export_memory,
+        "models_to_handwritten": round(nodes["model"] / handwritten, 2),
+        "tests_to_models": round(nodes["test"] / nodes["model"], 2),
+        "export_to_copy": round(export / copy, 2),
+    }
+
+
+def _rows(database: Path) -> int:
+    connection = connect(database, read_only=True)
+    (count,) = connection.execute("select count(*) from focus_cost_and_usage").fetchone() or (0,)
+    connection.close()
+    return int(count)
+
+
+def main() -> None:
+    """Parse the arguments, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path, help="work here and keep the files")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        print(json.dumps(measure(arguments.calls, folder.resolve()), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,427 @@
+"""Random and exhaustive calls cost what the plain reference says, and a broken rule is noticed.
+
+The project's SQL runs in this process (see pipeline.py) over calls that lie on the edges of every
+rule: context limits, price switches, hours of the day, tiers, aliases, regions, contract prices,
+duplicates, faulty rows. The reference (reference.py) works out each call a second time.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pipeline import Pipeline, Rewrite
+from reference import (
+    BEGIN_OF_TIME,
+    END_OF_TIME,
+    Call,
+    Charge,
+    Outcome,
+    Price,
+    PriceBook,
+    Row,
+    Sku,
+    price_calls,
+    price_gateway_log,
+)
+
+GATEWAY_COLUMNS = [
+    "call_id",
+    "customer_id",
+    "provider",
+    "model",
+    "started_at",
+    "ended_at",
+    "latency_ms",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cache_hit",
+    "service_tier",
+    "processing_mode",
+    "region",
+    "cost_department",
+    "ingested_at",
+]
+CONTRACT_COLUMNS = [
+    "contract_price_id",
+    "contract_id",
+    "billing_account_id",
+    "provider",
+    "model",
+    "meter",
+    "service_tier",
+    "processing_mode",
+    "discount_percentage",
+    "unit_price",
+    "currency",
+    "valid_from",
+    "valid_to",
+]
+LITELLM_COLUMNS = [
+    "request_id",
+    "call_type",
+    "prompt_tokens",
+    "completion_tokens",
+    "startTime",
+    "endTime",
+    "model",
+    "custom_llm_provider",
+    "metadata",
+    "organization_id",
+]
+CUSTOMERS = ["", "org-acme", "org-globex", "org-initech"]
+SOME_DAY = datetime(2026, 11, 5, 12, 30)
+FIRST_DAY, LAST_DAY = datetime(2025, 5, 1), datetime(2027, 3, 1)
+
+# meters of the price book that no source can tell of a call yet
+UNREACHED_METERS = {
+    "cache_read_audio",
+    "cache_read_image",
+    "file_search",
+    "input_annotated_page",
+    "input_page",
+    "web_search_high",
+    "web_search_low",
+    "web_search_medium",
+}
+
+BOOK = PriceBook()
+SKUS = sorted(BOOK.prices)
+
+
+def write_csv(path: Path, columns: list[str], rows: list[Row]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+# ---------------------------------------------------------------- what the SQL says
+
+
+class Priced:
+    """The SQL's outcome of a raw folder with a gateway log, a LiteLLM log and contract prices."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+
+    def write(self, gateway: list[Row], litellm: list[Row], contracts: list[Row]) -> None:
+        raw = self.pipeline.raw
+        write_raw(raw, gateway, litellm, contracts)
+
+    def outcome(self) -> Outcome:
+        outcome = Outcome()
+        for account, call_id, *values, start, end, month, next_month, region, department in (
+            self.pipeline.rows(
+                """
+                select BillingAccountId, x_CallId, SkuMeter, x_PriceId, x_ContractPriceId,
+                    ConsumedQuantity, PricingQuantity, ListUnitPrice, ContractedUnitPrice,
+                    ListCost, ContractedCost, BillingCurrency,
+                    ChargePeriodStart, ChargePeriodEnd, BillingPeriodStart, BillingPeriodEnd,
+                    RegionId, SubAccountId
+                from focus_cost_and_usage_v1_4
+                order by BillingAccountId, x_CallId, SkuMeter
+                """
+            )
+        ):
+            charge = Charge(*values, (start, end, month, next_month), region, department)
+            outcome.charges.setdefault((account, call_id), []).append(charge)
+        for account, call_id, reason in self.pipeline.rows(
+            "select distinct billing_account_id, call_id, call_hold_reason from quarantined_usage"
+        ):
+            assert (account, call_id) not in outcome.held
+            outcome.held[account, call_id] = reason
+        for account, call_id, worth in self.pipeline.rows(
+            "select billing_account_id, call_id, avoided_list_cost from ai_calls where is_cache_hit"
+        ):
+            outcome.avoided[account, call_id] = worth
+        for line, name in self.pipeline.rows(
+            "select line, field from rejected_rows where source_name = 'gateway'"
+        ):
+            outcome.rejected[line] = name
+        assert not self.pipeline.rows(
+            """
+            select * from focus_cost_and_usage_v1_4
+            where BilledCost <> ContractedCost or EffectiveCost <> ContractedCost
+            """
+        )
+        return outcome
+
+
+def write_raw(raw: Path, gateway: list[Row], litellm: list[Row], contracts: list[Row]) -> None:
+    write_csv(raw / "gateway" / "calls.csv", GATEWAY_COLUMNS, gateway)
+    write_csv(raw / "litellm" / "spend_logs.csv", LITELLM_COLUMNS, litellm)
+    write_csv(raw / "contract_prices" / "prices.csv", CONTRACT_COLUMNS, contracts)
+
+
+def differences(found: Outcome, expected: Outcome) -> list[str]:
+    """Name what differs, a line per call."""
+    lines = []
+    for name in ("charges", "held", "avoided", "rejected"):
+        ours, theirs = getattr(found, name), getattr(expected, name)
+        for key in sorted(ours.keys() | theirs.keys()):
+            if ours.get(key) != theirs.get(key):
+                lines.append(f"{name} {key}:\n  SQL {ours.get(key)}\n  ref {theirs.get(key)}")
+    return lines
+
+
+@pytest.fixture(scope="module")
+def priced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Priced]:
+    folder = tmp_path_factory.mktemp("reference")
+    # any rows do: every test writes its own before it runs the SQL
+    log = random_log(random.Random(0), 20)
+    write_raw(folder / "raw", log, litellm_rows([]), [])
+    pipeline = Pipeline(folder / "raw", folder / "build")
+    yield Priced(pipeline)
+    pipeline.close()
+
+
+# ---------------------------------------------------------------- random logs
+
+
+def random_log(chance: random.Random, size: int) -> list[Row]:
+    """Make a log of calls at the edges of the rules, some delivered twice, some faulty."""
+    rows: list[Row] = []
+    for number in range(size):
+        row = random_row(chance, f"call-{number}")
+        rows.append(row)
+        if chance.random() < 0.08:
+            rows.append(redelivered(chance, row))
+        if chance.random() < 0.05:
+            # another customer's call of the same id
+            other = random_row(chance, row["call_id"])
+            other["customer_id"] = "org-umbrella"
+            rows.append(other)
+        if chance.random() < 0.06:
+            rows.append(spoilt(chance, random_row(chance, f"bad-{number}")))
+    chance.shuffle(rows)
+    return rows
+
+
+def random_row(chance: random.Random, call_id: str) -> Row:
+    sku = chance.choice(SKUS)
+    provider, model, tier, mode = sku
+    names = [name for name, known in BOOK.models[provider].items() if known == model]
+    prompt = random_prompt(chance, sku)
+    cached = chance.choice([0, 0, 0, 1, prompt // 2, prompt])
+    written = chance.choice([0, 0, 0, 0, 1, (prompt - cached) // 3, prompt - cached])
+    written = min(written, prompt - cached)
+    completion = chance.choice([0, 1, chance.randrange(5_000), chance.randrange(2_000_000)])
+    reasoning = chance.choice([0, 0, completion // 2, completion])
+    start = random_start(chance, sku)
+    end = start + timedelta(
+        microseconds=chance.choice([0, 1, 999_999, 1_000_000, chance.randrange(90_000_000)])
+    )
+    row = {
+        "call_id": call_id,
+        "customer_id": chance.choice(CUSTOMERS),
+        "provider": chance.choice([a for a, p in BOOK.providers.items() if p == provider]),
+        "model": chance.choice(names),
+        "started_at": spelt(chance, start),
+        "prompt_tokens": str(prompt),
+        "completion_tokens": str(completion) + chance.choice(["", "", "", ".0"]),
+        "cached_tokens": str(cached) if cached or chance.random() < 0.5 else "",
+        "cache_write_tokens": str(written) if written or chance.random() < 0.5 else "",
+        "reasoning_tokens": str(reasoning) if reasoning or chance.random() < 0.5 else "",
+        "cache_hit": chance.choice(["", "false", "False", "0", "no"]),
+        "service_tier": random_tier(chance, tier),
+        "processing_mode": mode if mode == "batch" else chance.choice(["", "realtime"]),
+        "region": chance.choice(["", "", "us-east-1", "eu-west-1"]),
+        "cost_department": chance.choice(["", "research", "sales"]),
+        "ingested_at": chance.choice(["", spelt(chance, SOME_DAY)]),
+    }
+    row["ended_at"] = spelt(chance, end)
+    if chance.random() < 0.3:
+        row["latency_ms"] = str(Decimal(chance.randrange(100_000)) / 1000)
+        if chance.random() < 0.7:
+            row["ended_at"] = ""
+    if chance.random() < 0.04:
+        row["cache_hit"] = chance.choice(["true", "T", "1", "Yes"])
+    if chance.random() < 0.05:
+        row["service_tier"] = chance.choice(["turbo", "priority", "FLEX", "fast"])
+    if chance.random() < 0.05:
+        row["model"] = chance.choice(["gpt-7-preview", "claude", "", model + "-x"]) or model
+    if chance.random() < 0.03:
+        row["provider"] = chance.choice(["cohere", "open ai"])
+    if chance.random() < 0.1:
+        row["provider"], row["model"] = row["provider"].upper(), row["model"].title()
+    if chance.random() < 0.1:
+        row = {name: f" {value} " for name, value in row.items()}
+    return row
+
+
+def random_tier(chance: random.Random, tier: str) -> str:
+    if tier == "standard":
+        return chance.choice(["", "standard", "default", "auto", "standard_only", "On_Demand"])
+    return chance.choice([tier, tier.upper()])
+
+
+def all_prices(sku: Sku) -> list[Price]:
+    return [price for prices in BOOK.prices[sku].values() for price in prices]
+
+
+def random_prompt(chance: random.Random, sku: Sku) -> int:
+    limits = sorted({price.context_tokens_gt for price in all_prices(sku)})
+    edge = chance.choice(limits)
+    return chance.choice(
+        [0, 1, chance.randrange(20_000), chance.randrange(1_500_000), edge, edge + 1, edge + 2]
+    )
+
+
+def random_start(chance: random.Random, sku: Sku) -> datetime:
+    price = chance.choice(all_prices(sku))
+    moments = [price.valid_from, price.valid_to]
+    moments = [moment for moment in moments if FIRST_DAY <= moment <= LAST_DAY]
+    around = [timedelta(0), timedelta(microseconds=-1), timedelta(seconds=-1), timedelta(seconds=1)]
+    if moments and chance.random() < 0.4:
+        return chance.choice(moments) + chance.choice(around)
+    start = FIRST_DAY + timedelta(seconds=chance.randrange(int((LAST_DAY - FIRST_DAY).days) * 86_400))
+    start += timedelta(microseconds=chance.choice([0, 1, 500_000, 999_999]))
+    if price.window and chance.random() < 0.8:
+        day = datetime(start.year, start.month, start.day)
+        return day + timedelta(seconds=chance.choice(price.window)) + chance.choice(around)
+    return start
+
+
+def spelt(chance: random.Random, moment: datetime) -> str:
+    """Spell an instant in one of the ways of real logs."""
+    way = chance.randrange(8)
+    if way == 0:
+        return moment.isoformat(" ")
+    if way == 1:
+        return moment.isoformat() + "Z"
+    if way == 2:
+        return (moment + timedelta(hours=2)).isoformat() + "+02:00"
+    if way == 3:
+        return (moment + timedelta(hours=5, minutes=30)).isoformat() + "+0530"
+    if way == 4:
+        return (moment - timedelta(hours=8)).isoformat(" ") + "-08"
+    if way == 5:
+        return moment.isoformat(" ", "microseconds") + "789"
+    if way == 6:
+        return moment.isoformat(" ", "microseconds") + " UTC"
+    return moment.isoformat()
+
+
+def redelivered(chance: random.Random, row: Row) -> Row:
+    """Deliver a row once more: the same, or with more tokens and another stamp."""
+    if chance.random() < 0.4:
+        return dict(row)
+    stamps = [SOME_DAY + timedelta(days=days) for days in (-400, -1, 1, 400)]
+    again = {**row, "completion_tokens": str(chance.randrange(3_000)), "reasoning_tokens": ""}
+    again["ingested_at"] = spelt(chance, chance.choice(stamps))
+    # a stamp of its own: which of two equal stamps counts is a rule of another test
+    return again
+
+
+def spoilt(chance: random.Random, row: Row) -> Row:
+    """Break one field of a row."""
+    name, value = chance.choice(
+        [
+            ("call_id", ""),
+            ("provider", ""),
+            ("model", " "),
+            ("started_at", ""),
+            ("started_at", "yesterday"),
+            ("started_at", "2026-02-30T00:00:00"),
+            ("started_at", "2026-13-01T00:00:00Z"),
+            ("ended_at", "soon"),
+            ("ended_at", "1999-12-31T23:59:59Z"),
+            ("latency_ms", "-1"),
+            ("latency_ms", "fast"),
+            ("prompt_tokens", ""),
+            ("prompt_tokens", "7.5"),
+            ("prompt_tokens", "-1"),
+            ("prompt_tokens", "1e3"),
+            ("prompt_tokens", "many"),
+            ("completion_tokens", ""),
+            ("completion_tokens", "007"),
+            ("completion_tokens", "1,000"),
+            ("cached_tokens", "-1"),
+            ("cached_tokens", "99999999"),
+            ("cache_write_tokens", "0.5"),
+            ("reasoning_tokens", "99999999"),
+            ("cache_hit", "maybe"),
+            ("ingested_at", "never"),
+        ]
+    )
+    return {**row, name: value}
+
+
+def random_contracts(chance: random.Random, size: int) -> list[Row]:
+    """Make contract prices that overlap one another in time and in what they name."""
+    rows = []
+    for number in range(size):
+        provider, model, tier, mode = chance.choice(SKUS)
+        meter = chance.choice(["input", "output", "cache_read", "cache_write"])
+        begin = FIRST_DAY + timedelta(days=chance.randrange(600), hours=chance.randrange(24))
+        end = begin + timedelta(days=chance.randrange(1, 400))
+        row = {
+            "contract_price_id": f"CP-{number:03}",
+            "contract_id": "C-1",
+            "billing_account_id": chance.choice(CUSTOMERS[1:] + ["default"]),
+            "provider": provider,
+            "model": chance.choice([model, ""]),
+            "meter": chance.choice([meter, ""]),
+            "service_tier": chance.choice([tier, "", ""]),
+            "processing_mode": chance.choice([mode, "", ""]),
+            "discount_percentage": str(Decimal(chance.randrange(100_000_001)) / 1_000_000),
+            "valid_from": begin.isoformat(),
+            "valid_to": chance.choice(["", end.isoformat()]),
+        }
+        if chance.random() < 0.3 and meter in BOOK.prices[provider, model, tier, mode]:
+            row["model"], row["meter"] = model, meter
+            row["discount_percentage"] = ""
+            row["unit_price"] = str(Decimal(chance.randrange(10**8)) / 10**chance.randrange(6, 12))
+            row["currency"] = chance.choice(["USD", ""])
+        rows.append(row)
+    return [{column: row.get(column, "") for column in CONTRACT_COLUMNS} for row in rows]
+
+
+def completed(rows: list[Row]) -> list[Row]:
+    return [{column: row.get(column, "") for column in GATEWAY_COLUMNS} for row in rows]
+
+
+def check_random_log(priced: Priced, seed: int, size: int, contract_count: int) -> list[str]:
+    chance = random.Random(seed)
+    log = completed(random_log(chance, size))
+    contracts = random_contracts(chance, contract_count)
+    expected = price_gateway_log(BOOK, contracts, log)
+    priced.write(log, [], contracts)
+    priced.pipeline.run()
+    rejected = priced.pipeline.rows("select * from rejected_rows where source_name = 'pricing'")
+    assert not rejected, f"the contract prices are meant to be good: {rejected}"
+    return differences(priced.outcome(), expected)
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    seed=st.integers(min_value=1, max_value=2**32),
+    size=st.integers(min_value=300, max_value=500),
+    contract_count=st.integers(min_value=0, max_value=60),
+)
+def test_random_calls_cost_what_the_reference_says(
+    priced: Priced, seed: int, size: int, contract_count: int
+) -> None:
+    print(f"seed {seed}, {size} calls, {contract_count} contract prices")
+    found = check_random_log(priced, seed, size, contract_count)
+    assert not found, f"{len(found)} calls differ with seed {seed}:\n" + "\n".join(found[:5])

@@ -35,6 +35,12 @@
         {%- do faults.append([
             column,
             column,
+            column ~ '_number is null and length(' ~ column ~ ') > 12 and ' ~ matches(column, '[0-9]{13,}([.]0+)?'),
+            'is too large for a count, which has 12 digits at most',
+        ]) -%}
+        {%- do faults.append([
+            column,
+            column,
             column ~ ' is not null and (' ~ column ~ '_number is null or ' ~ column ~ '_number < 0)',
             'is not a whole number of zero or more',
         ]) -%}

@@ -9,8 +9,11 @@
 not {{ matches('substr(' ~ expression ~ ', 11)', '[0-9:. Tt]*') }}
 {%- endmacro %}
 
+{#- A year of four digits comes first: DuckDB also takes infinity, epoch and years that no calendar
+    column can hold. -#}
 {% macro default__to_utc_timestamp(expression) -%}
 case
+    when substr({{ expression }}, 5, 1) not in ('-', '/') then null
     when {{ has_offset(expression) }}
         then timezone('UTC', try_cast({{ expression }} as timestamp with time zone))
     else try_cast({{ expression }} as timestamp)

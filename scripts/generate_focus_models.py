@@ -213,10 +213,7 @@ def mart_yaml(mart: Mart, reference: Reference) -> str:
         ]
         if version == latest and mart.dataset == "CostAndUsage" and mart.tests_every_version:
             lines += [
-                "          - unique:",
-                "              arguments:",
-                f"                column_name: {mart.key}",
-                "          - not_null:",
+                "          - row_key:",
                 "              arguments:",
                 f"                column_name: {mart.key}",
             ]
@@ -346,7 +343,11 @@ def stale_files(files: dict[Path, str]) -> list[Path]:
         for path, text in files.items()
         if not (ROOT / path).is_file() or (ROOT / path).read_text(encoding="utf-8") != text
     ]
-    present = {path.relative_to(ROOT) for path in (ROOT / MARTS).iterdir() if path.is_file()}
+    present = {
+        path.relative_to(ROOT)
+        for path in (ROOT / MARTS).iterdir()
+        if path.is_file() and not path.name.startswith(".")
+    }
     return sorted(stale + [path for path in present if path not in files])
 
 

@@ -44,7 +44,9 @@ class Pipeline:
                 ]
         self.order = _sorted(parents)
         self._rewritten: set[str] = set()
-        self.connection = duckdb.connect(str(database), config={"TimeZone": "UTC", "threads": 2})
+        self.connection = duckdb.connect(str(database))
+        self.connection.execute("set TimeZone = 'UTC'")
+        self.connection.execute("set threads = 2")
 
     def run(self, rewrites: dict[str, Rewrite] | None = None) -> None:
         """Execute every table again, with some models' SQL rewritten; a rewrite must do something.

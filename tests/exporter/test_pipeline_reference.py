@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -98,6 +98,12 @@ UNREACHED_METERS = {
 
 BOOK = PriceBook()
 SKUS = sorted(BOOK.prices)
+SKUS_WITH_HOURS = [
+    sku
+    for sku in SKUS
+    if any(price.window for prices in BOOK.prices[sku].values() for price in prices)
+]
+AROUND = [timedelta(0), timedelta(microseconds=-1), timedelta(seconds=-1), timedelta(seconds=1)]
 
 
 def write_csv(path: Path, columns: list[str], rows: list[Row]) -> None:
@@ -181,7 +187,7 @@ def differences(found: Outcome, expected: Outcome) -> list[str]:
 def priced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Priced]:
     folder = tmp_path_factory.mktemp("reference")
     # any rows do: every test writes its own before it runs the SQL
-    log = random_log(random.Random(0), 20)
+    log = random_log(random.Random(0), 20, [])
     write_raw(folder / "raw", log, litellm_rows([]), [])
     pipeline = Pipeline(folder / "raw", folder / "build")
     yield Priced(pipeline)
@@ -191,11 +197,13 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Priced]:
 # ---------------------------------------------------------------- random logs
 
 
-def random_log(chance: random.Random, size: int) -> list[Row]:
+def random_log(chance: random.Random, size: int, contracts: list[Row]) -> list[Row]:
     """Make a log of calls at the edges of the rules, some delivered twice, some faulty."""
     rows: list[Row] = []
     for number in range(size):
         row = random_row(chance, f"call-{number}")
+        if contracts and chance.random() < 0.25:
+            row = row_under(chance, row["call_id"], chance.choice(contracts))
         rows.append(row)
         if chance.random() < 0.08:
             rows.append(redelivered(chance, row))
@@ -210,8 +218,24 @@ def random_log(chance: random.Random, size: int) -> list[Row]:
     return rows
 
 
-def random_row(chance: random.Random, call_id: str) -> Row:
-    sku = chance.choice(SKUS)
+def row_under(chance: random.Random, call_id: str, contract: Row) -> Row:
+    """Make a call that a contract price is meant for, near an end of its time."""
+    skus = [
+        sku
+        for sku in SKUS
+        if sku[0] == contract["provider"]
+        and (contract["model"] or sku[1], contract["service_tier"] or sku[2]) == sku[1:3]
+    ]
+    moment = datetime.fromisoformat(chance.choice([contract["valid_from"], contract["valid_to"]]) or contract["valid_from"])
+    row = random_row(chance, call_id, chance.choice(skus), moment + chance.choice(AROUND))
+    row["customer_id"] = contract["billing_account_id"].replace("default", "")
+    return row
+
+
+def random_row(
+    chance: random.Random, call_id: str, sku: Sku | None = None, start: datetime | None = None
+) -> Row:
+    sku = sku or chance.choice(chance.choice([SKUS, SKUS, SKUS, SKUS_WITH_HOURS]))
     provider, model, tier, mode = sku
     names = [name for name, known in BOOK.models[provider].items() if known == model]
     prompt = random_prompt(chance, sku)
@@ -220,7 +244,7 @@ def random_row(chance: random.Random, call_id: str) -> Row:
     written = min(written, prompt - cached)
     completion = chance.choice([0, 1, chance.randrange(5_000), chance.randrange(2_000_000)])
     reasoning = chance.choice([0, 0, completion // 2, completion])
-    start = random_start(chance, sku)
+    start = start or random_start(chance, sku)
     end = start + timedelta(
         microseconds=chance.choice([0, 1, 999_999, 1_000_000, chance.randrange(90_000_000)])
     )
@@ -247,6 +271,8 @@ def random_row(chance: random.Random, call_id: str) -> Row:
         row["latency_ms"] = str(Decimal(chance.randrange(100_000)) / 1000)
         if chance.random() < 0.7:
             row["ended_at"] = ""
+    if mode == "batch" and tier == "standard" and chance.random() < 0.3:
+        row["service_tier"], row["processing_mode"] = chance.choice(["batch", "Batch"]), ""
     if chance.random() < 0.04:
         row["cache_hit"] = chance.choice(["true", "T", "1", "Yes"])
     if chance.random() < 0.05:
@@ -284,14 +310,13 @@ def random_start(chance: random.Random, sku: Sku) -> datetime:
     price = chance.choice(all_prices(sku))
     moments = [price.valid_from, price.valid_to]
     moments = [moment for moment in moments if FIRST_DAY <= moment <= LAST_DAY]
-    around = [timedelta(0), timedelta(microseconds=-1), timedelta(seconds=-1), timedelta(seconds=1)]
     if moments and chance.random() < 0.4:
-        return chance.choice(moments) + chance.choice(around)
+        return chance.choice(moments) + chance.choice(AROUND)
     start = FIRST_DAY + timedelta(seconds=chance.randrange(int((LAST_DAY - FIRST_DAY).days) * 86_400))
     start += timedelta(microseconds=chance.choice([0, 1, 500_000, 999_999]))
     if price.window and chance.random() < 0.8:
         day = datetime(start.year, start.month, start.day)
-        return day + timedelta(seconds=chance.choice(price.window)) + chance.choice(around)
+        return day + timedelta(seconds=chance.choice(price.window)) + chance.choice(AROUND)
     return start
 
 
@@ -396,8 +421,8 @@ def completed(rows: list[Row]) -> list[Row]:
 
 def check_random_log(priced: Priced, seed: int, size: int, contract_count: int) -> list[str]:
     chance = random.Random(seed)
-    log = completed(random_log(chance, size))
     contracts = random_contracts(chance, contract_count)
+    log = completed(random_log(chance, size, contracts))
     expected = price_gateway_log(BOOK, contracts, log)
     priced.write(log, [], contracts)
     priced.pipeline.run()
@@ -425,3 +450,295 @@ def test_random_calls_cost_what_the_reference_says(
     print(f"seed {seed}, {size} calls, {contract_count} contract prices")
     found = check_random_log(priced, seed, size, contract_count)
     assert not found, f"{len(found)} calls differ with seed {seed}:\n" + "\n".join(found[:5])
+
+
+# ---------------------------------------------------------------- every price of the book
+
+# how LiteLLM tells of a meter, below usage_object
+DETAILS = {
+    "cache_read": [("prompt_tokens_details", "cached_tokens")],
+    "cache_write": [("cache_creation_input_tokens",)],
+    "cache_write_5m": [
+        ("cache_creation_input_tokens",),
+        ("prompt_tokens_details", "cache_creation_token_details", "ephemeral_5m_input_tokens"),
+    ],
+    "cache_write_1h": [
+        ("cache_creation_input_tokens",),
+        ("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens"),
+    ],
+    "input_audio": [("prompt_tokens_details", "audio_tokens")],
+    "input_image": [("prompt_tokens_details", "image_tokens")],
+    "output_reasoning": [("completion_tokens_details", "reasoning_tokens")],
+    "output_audio": [("completion_tokens_details", "audio_tokens")],
+    "web_search": [("server_tool_use", "web_search_requests")],
+}
+INPUT_METERS = (
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_5m",
+    "cache_write_1h",
+    "input_audio",
+    "input_image",
+)
+OUTPUT_METERS = ("output", "output_reasoning", "output_audio")
+
+
+def litellm_rows(calls: list[Call]) -> list[Row]:
+    rows = []
+    for call in calls:
+        usage: dict = {}
+        for parts in (call.prompt_parts, call.completion_parts, call.requests):
+            for meter, quantity in parts.items():
+                for path in DETAILS[meter]:
+                    place = usage
+                    for key in path[:-1]:
+                        place = place.setdefault(key, {})
+                    place[path[-1]] = quantity
+        metadata = {
+            "usage_object": usage,
+            "cost_breakdown": {"service_tier": call.service_tier},
+        }
+        rows.append(
+            {
+                "request_id": call.call_id,
+                "call_type": "aretrieve_batch" if call.processing_mode == "batch" else "acompletion",
+                "prompt_tokens": str(call.prompt_tokens),
+                "completion_tokens": str(call.completion_tokens),
+                "startTime": call.started_at.isoformat(" "),
+                "endTime": call.ended_at.isoformat(" "),
+                "model": call.model,
+                "custom_llm_provider": call.provider,
+                "metadata": json.dumps(metadata),
+                "organization_id": call.account,
+            }
+        )
+    return rows
+
+
+def moments_of(prices: list[Price]) -> set[datetime]:
+    """Give the first and the last second of every stretch of time that has a price of its own."""
+    second = timedelta(seconds=1)
+    moments = {SOME_DAY}
+    for price in prices:
+        days = {SOME_DAY.replace(hour=0, minute=0)}
+        if price.valid_from > BEGIN_OF_TIME:
+            moments |= {price.valid_from, price.valid_from - second}
+            days.add(price.valid_from)
+        if price.valid_to < END_OF_TIME:
+            moments |= {price.valid_to, price.valid_to - second}
+            days.add(price.valid_to - timedelta(days=1))
+        for edge in price.window or ():
+            moments |= {day + timedelta(seconds=edge) + shift for day in days for shift in (0 * second, -second)}
+    return moments
+
+
+def call_of_every_price() -> list[Call]:
+    """Make the smallest and the largest call of each SKU, meter, context band and moment."""
+    calls = []
+    for sku in SKUS:
+        provider, model, tier, mode = sku
+        for meter in (*INPUT_METERS, *OUTPUT_METERS, "web_search"):
+            prices = BOOK.of_meter(sku, meter)
+            if not prices:
+                continue
+            limits = sorted({price.context_tokens_gt for price in prices})
+            shapes = set()
+            for limit, next_limit in zip(limits, [*limits[1:], 10**9], strict=True):
+                if meter in INPUT_METERS:
+                    for quantity in {limit + 1, min(next_limit, 1_000_000), next_limit + 1}:
+                        shapes.add((min(quantity, 10**9), min(quantity, 10**9)))
+                else:
+                    shapes |= {(limit and limit + 1, 1), (limit and limit + 1, 1_000_000)}
+            for prompt, quantity in sorted(shapes):
+                for start in sorted(moments_of(prices)):
+                    call = Call(
+                        f"every-{len(calls)}",
+                        "org-every",
+                        provider,
+                        model,
+                        start,
+                        start + timedelta(seconds=3),
+                        prompt,
+                        quantity if meter in OUTPUT_METERS else 0,
+                        tier,
+                        mode,
+                    )
+                    if meter in INPUT_METERS[1:]:
+                        call.prompt_parts[meter] = quantity
+                    elif meter in OUTPUT_METERS[1:]:
+                        call.completion_parts[meter] = quantity
+                    elif meter == "web_search":
+                        call.requests[meter] = quantity
+                    calls.append(call)
+    return calls
+
+
+def test_every_price_of_the_book_charges_as_the_reference_says(priced: Priced) -> None:
+    calls = call_of_every_price()
+    expected = Outcome()
+    price_calls(BOOK, [], calls, expected)
+    priced.write([], litellm_rows(calls), [])
+    priced.pipeline.run()
+    found = priced.outcome()
+    differing = differences(found, expected)
+    assert not differing, f"{len(differing)} of {len(calls)} differ:\n" + "\n".join(differing[:5])
+
+    charged = {charge.price_id for charges in found.charges.values() for charge in charges}
+    book = {
+        price.price_id: meter
+        for meters in BOOK.prices.values()
+        for meter, prices in meters.items()
+        for price in prices
+    }
+    never = {price_id: meter for price_id, meter in book.items() if price_id not in charged}
+    assert set(never.values()) <= UNREACHED_METERS, never
+    # one token of the cheapest meter costs something, a million tokens cost its unit price
+    per_token = [c for charges in found.charges.values() for c in charges if c.consumed == 1]
+    assert min(charge.list_cost for charge in per_token if charge.list_unit_price) > 0
+    millions = [c for charges in found.charges.values() for c in charges if c.pricing_quantity == 1]
+    assert len(millions) > 1000
+    assert all(charge.list_cost == charge.list_unit_price for charge in millions)
+
+
+# ---------------------------------------------------------------- broken rules are noticed
+
+
+def swap(first: str, second: str) -> Rewrite:
+    return lambda code: (
+        code.replace(first, "\0").replace(second, first).replace("\0", second)
+    )
+
+
+def change(old: str, new: str) -> Rewrite:
+    return lambda code: code.replace(old, new)
+
+
+PRICED = "int_usage_priced"
+MUTATIONS: dict[str, tuple[str, Rewrite]] = {
+    "a context limit includes its own count": (
+        PRICED,
+        change("> all_day_prices.context_tokens_gt", ">= all_day_prices.context_tokens_gt"),
+    ),
+    "a context band ends before its last count": (
+        PRICED,
+        change("<= all_day_prices.context_tokens_up_to", "< all_day_prices.context_tokens_up_to"),
+    ),
+    "a price still holds when it has ended": (
+        PRICED,
+        change("charge_period_start < all_day_prices.valid_to", "charge_period_start <= all_day_prices.valid_to"),
+    ),
+    "a price begins after its first instant": (
+        PRICED,
+        change("charge_period_start >= all_day_prices.valid_from", "charge_period_start > all_day_prices.valid_from"),
+    ),
+    "an hour of the day includes its end": (
+        PRICED,
+        change("started_second_of_day < window_prices", "started_second_of_day <= window_prices"),
+    ),
+    "hours of the day count for nothing": (
+        PRICED,
+        change("coalesce(window_prices.unit_price, ", "coalesce("),
+    ),
+    "a price is taken of any meter": (
+        PRICED,
+        change("and usage_meters.meter = all_day_prices.meter", ""),
+    ),
+    "a price is taken of any tier": (
+        PRICED,
+        change("and usage_meters.service_tier = all_day_prices.service_tier", ""),
+    ),
+    "a price is taken of any region": (
+        PRICED,
+        change("or usage_meters.region_id = all_day_prices.region_id", "or true"),
+    ),
+    "a contract price still holds when it has ended": (
+        PRICED,
+        change("charge_period_start < contract_prices.valid_to", "charge_period_start <= contract_prices.valid_to"),
+    ),
+    "a contract price is everybody's": (
+        PRICED,
+        change("list_priced.billing_account_id = contract_prices.billing_account_id", "true"),
+    ),
+    "a discount goes before a price": (
+        "int_contract_prices",
+        change("contract_prices.unit_price is null then 0 else 16", "contract_prices.unit_price is null then 16 else 0"),
+    ),
+    "of two contract prices the earlier holds": (
+        "int_contract_prices",
+        change("candidates.valid_from desc", "candidates.valid_from"),
+    ),
+    "a discount is rounded to cents": (
+        "int_contract_prices",
+        change("        12\n", "        2\n"),
+    ),
+    "cached and cache-write tokens change places": (
+        "int_usage_meters",
+        swap("then cache_read_tokens", "then cache_write_tokens"),
+    ),
+    "input counts cached tokens twice": (
+        "int_usage_meters",
+        change("prompt_tokens - cache_read_tokens", "prompt_tokens"),
+    ),
+    "a verified date begins the life of a price": (
+        "int_list_prices",
+        change("price_date_basis = 'verified_on'", "price_date_basis = 'never'"),
+    ),
+    "a batch tier is no batch": (
+        "int_usage",
+        change("or lower(usage_of_sources.service_tier) = 'batch'", ""),
+    ),
+    "names of models are told by their case": (
+        "int_usage",
+        change("lower(usage_of_sources.model)", "usage_of_sources.model"),
+    ),
+    "the first delivery counts": (
+        "stg_gateway__usage",
+        change("ingested_at desc nulls last", "ingested_at nulls last"),
+    ),
+    "one call id is one call, whoever made it": (
+        "stg_gateway__calls",
+        change("'gateway|' || billing_account_id", "'gateway|'"),
+    ),
+    "a prompt of cached tokens alone is a fault": (
+        "stg_gateway__calls",
+        change("> prompt_tokens_number", ">= prompt_tokens_number"),
+    ),
+    "an offset is left out": (
+        "stg_gateway__calls",
+        change("timezone('UTC', try_cast(started_at as timestamp with time zone))", "try_cast(substr(started_at, 1, 19) as timestamp)"),
+    ),
+    "an unpriced meter does not hold its call": (
+        "int_usage_charges",
+        change("and held_calls.call_key is null", "and list_unit_price is not null"),
+    ),
+    "the gravest reason is not the one that is told": (
+        "int_held_calls",
+        change("case min(", "case max("),
+    ),
+    "answers of the gateway's cache are charged": (
+        "int_usage_charges",
+        change("not usage_priced.is_cache_hit", "true"),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def known(priced: Priced) -> Outcome:
+    """A log that breaks no rule and meets them all, with what the reference says of it."""
+    chance = random.Random(20261105)
+    contracts = random_contracts(chance, 150)
+    log = completed(random_log(chance, 2_000, contracts))
+    expected = price_gateway_log(BOOK, contracts, log)
+    priced.write(log, [], contracts)
+    priced.pipeline.run()
+    assert not differences(priced.outcome(), expected)
+    return expected
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_broken_rule_is_noticed(priced: Priced, known: Outcome, name: str) -> None:
+    model, rewrite = MUTATIONS[name]
+    priced.pipeline.run({model: rewrite})
+    noticed = len(differences(priced.outcome(), known))
+    assert noticed, f"{name}, and no call of {len(known.charges)} tells"

@@ -30,7 +30,7 @@ typed as (
         latency_ms as latency_ms_text,
         {{ to_utc_timestamp('started_at') }} as started_at,
         {{ to_utc_timestamp('ended_at') }} as ended_at,
-        {{ try_cast('latency_ms', 'decimal(18, 3)') }} as latency_ms,
+        {{ try_cast('latency_ms', 'decimal(15, 3)') }} as latency_ms,
         {%- for column in token_columns %}
         {{ column }},
         {{ whole_number(column) }} as {{ column }}_number,

@@ -38,7 +38,7 @@ details as (
         request_duration_ms as request_duration_ms_text,
         {{ to_utc_timestamp('start_time') }} as started_at,
         {{ to_utc_timestamp('end_time') }} as ended_at,
-        {{ try_cast('request_duration_ms', 'decimal(18, 3)') }} as latency_ms,
+        {{ try_cast('request_duration_ms', 'decimal(15, 3)') }} as latency_ms,
         model,
         model_group,
         custom_llm_provider,

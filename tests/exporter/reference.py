@@ -64,7 +64,7 @@ def read_whole(text: str) -> int | None:
     digits = text.split(".")[0]
     if "." not in text and str(int(digits)) != digits:
         return None
-    return int(digits)
+    return int(digits) if len(digits.lstrip("-")) <= 12 else None
 
 
 def floor_second(moment: datetime) -> datetime:
@@ -352,7 +352,7 @@ def read_gateway_row(row: Row) -> Call | str:
         return "started_at"
     if row["ended_at"] and ended_at is None:
         return "ended_at"
-    if row["latency_ms"] and re.fullmatch(r"\d+(\.\d+)?", row["latency_ms"]) is None:
+    if row["latency_ms"] and re.fullmatch(r"\d{1,12}(\.\d+)?", row["latency_ms"]) is None:
         return "latency_ms"
     if ended_at is None:
         if not row["latency_ms"]:

@@ -1,0 +1,169 @@
+"""What the README and docs/ print is true: commands parse, queries give the rows shown."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import click
+import duckdb
+import pytest
+from conftest import ROOT, DemoRun
+
+from exporter.cli import COMMANDS, cli
+
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_QUERY = re.compile(r"^```sql\n([^`]*)^```\n\n((?:^\|.*\n)+)", re.MULTILINE)
+
+
+def command_lines(page: Path) -> Iterator[str]:
+    """Every complete `focus-export` command of a page, in blocks and in running text."""
+    text = page.read_text(encoding="utf-8")
+    pieces = [line for _, block in _FENCE.findall(text) for line in block.splitlines()]
+    pieces += re.findall(r"`([^`\n]+)`", _FENCE.sub("", text))
+    for piece in pieces:
+        for part in re.split(r"\||&&|;", piece.split(" #")[0]):
+            line = re.sub(r"^(?:[A-Z_]+=\S* )+", "", part.strip())
+            if line.startswith("focus-export ") and "…" not in line:
+                yield line
+
+
+LINES = sorted({(page.name, line) for page in PAGES for line in command_lines(page)})
+
+
+@pytest.mark.parametrize(("page", "line"), LINES)
+def test_every_command_line_parses(page: str, line: str) -> None:
+    arguments = shlex.split(line)[1:]
+    if arguments[0].startswith("-"):
+        assert arguments in (["--help"], ["--version"])
+        return
+    context = click.Context(cli)
+    command = cli.get_command(context, arguments[0])
+    assert command is not None, f"{page}: there is no command {arguments[0]}"
+    try:
+        command.make_context(arguments[0], arguments[1:], parent=context)
+    except click.exceptions.Exit as stop:
+        # --help ends here
+        assert stop.exit_code == 0
+
+
+def test_the_readme_names_every_command_and_the_two_to_start_with() -> None:
+    text = README.read_text(encoding="utf-8")
+    for name in COMMANDS:
+        assert f"| `focus-export {name}` |" in text, name
+    blocks = [line for _, block in _FENCE.findall(text) for line in block.splitlines()]
+    commands = [line.split("#")[0].strip() for line in blocks]
+    assert "pip install . && focus-export run" in commands
+    assert "pip install '.[dev]' && pytest" in commands
+
+
+def test_an_unknown_option_in_a_page_would_be_seen() -> None:
+    command = cli.get_command(click.Context(cli), "export")
+    assert command is not None
+    with pytest.raises(click.NoSuchOption):
+        command.make_context("export", ["--colour"])
+
+
+def shown(value: object) -> str:
+    """A value as the pages write it."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    return str(value)
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+EXAMPLES = [
+    pytest.param(query, table, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, (query, table) in enumerate(
+        _QUERY.findall(page.read_text(encoding="utf-8")), start=1
+    )
+]
+
+
+@pytest.mark.parametrize(("query", "table"), EXAMPLES)
+def test_a_query_gives_the_rows_shown_below_it(query: str, table: str, demo_home: Path) -> None:
+    header, _, *rows = table.splitlines()
+    database = (demo_home / "ai_focus.duckdb").resolve()
+    with duckdb.connect(str(database), read_only=True) as connection:
+        result = connection.execute(query)
+        columns = [column[0] for column in result.description]
+        found = [[shown(value) for value in row] for row in result.fetchall()]
+    assert columns == cells(header)
+    assert found == [cells(row) for row in rows]
+
+
+def test_the_readme_shows_queries() -> None:
+    assert len(_QUERY.findall(README.read_text(encoding="utf-8"))) >= 3
+
+
+def test_the_closing_table_is_that_of_the_demo(demo_run: DemoRun) -> None:
+    closing = demo_run.result.stdout.split("\n\n")[1]
+    assert f"```\n{closing}\n```" in README.read_text(encoding="utf-8")
+
+
+def test_what_is_said_of_the_price_lists_is_so() -> None:
+    with (ROOT / "seeds/pricing/list_prices.csv").open(newline="", encoding="utf-8") as stream:
+        prices = list(csv.DictReader(stream))
+    with (ROOT / "seeds/pricing/price_multipliers.csv").open(newline="", encoding="utf-8") as file:
+        uplifts = len(list(csv.DictReader(file)))
+    models = len({(price["provider"], price["model"]) for price in prices})
+    basis = [price["valid_from_basis"] for price in prices]
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    assert f"{len(prices):,} prices of {models} models. Of {basis.count('unknown')} " in text
+    assert f"{uplifts} uplifts" in text
+    text = " ".join((ROOT / "docs/pricing.md").read_text(encoding="utf-8").split())
+    assert (
+        f"Of {len(prices):,} prices {basis.count('unknown')} are `unknown`, "
+        f"{basis.count('verified_on')} `verified_on`, {basis.count('effective')} `effective`."
+    ) in text
+    assert f"{uplifts} uplifts" in text
+    assert {price["currency"] for price in prices} == {"USD"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    missing = [
+        link
+        for link in links
+        if not link.startswith("https://") and not (page.parent / link).exists()
+    ]
+    assert missing == []
+
+
+def test_the_documentation_index_lists_every_page() -> None:
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "index.md" or f"]({page.name})" in index, page.name
+
+
+def test_every_raw_column_and_variable_is_in_the_pages() -> None:
+    from exporter.project import load_project
+
+    project = load_project()
+    sources = (ROOT / "docs/sources.md").read_text(encoding="utf-8")
+    for table in project.raw_tables():
+        needed = table.columns if table.name == "gateway_calls" else table.required
+        if table.folder in ("gateway", "litellm", "contracts"):
+            assert [name for name in needed if f"`{name}`" not in sources] == []
+    readme = README.read_text(encoding="utf-8")
+    # set by --raw-dir alone
+    internal = {"raw_files", "raw_root"}
+    for name in project.settings["vars"].keys() - internal:
+        assert f"`{name}`" in readme, name

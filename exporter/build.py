@@ -8,8 +8,10 @@ build that fails or is killed leaves the published one untouched.
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,8 +37,11 @@ KEPT_BUILDS = 2
 SHOWN_FAILURES = 20
 SHOWN_LINES = 12
 DUCKDB_TARGET = "duckdb"
+WAREHOUSES = ("snowflake", "bigquery")
 # seconds that a stopped dbt has to end by itself
 PATIENCE = 5
+# what macros/vars.sql says of a variable that no model knows
+_VARIABLE_MISTAKE = re.compile(r"The variable \w+ is .*?: it must be one of [\w, ]+\.")
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
     """Build and publish; raises UserError (mistakes, file faults) or DataError (failed checks)."""
     project = load_project()
     started = time.monotonic()
+    _check_settings(request)
     if request.target != DUCKDB_TARGET and request.raw_dir is not None:
         raise UserError(
             f"--raw-dir works with DuckDB only: load the raw tables into {request.target} and "
@@ -93,6 +99,28 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
     notes = plan.notes if plan else []
     is_demo = variables.get("raw_origin", "seed") == "seed"
     return BuildResult(build_id, database, notes, time.monotonic() - started, is_demo)
+
+
+def _check_settings(request: BuildRequest) -> None:
+    """Say what is wrong with the environment before dbt says it in its own words."""
+    threads = os.environ.get("AI_FOCUS_THREADS", "1")
+    if not threads.isdecimal() or int(threads) < 1:
+        raise UserError(f"AI_FOCUS_THREADS is {threads!r}: give a whole number of 1 or more.")
+    if request.target == DUCKDB_TARGET:
+        from exporter.extract import check_memory_limit
+
+        check_memory_limit()
+    elif request.target in WAREHOUSES:
+        if importlib.util.find_spec(f"dbt.adapters.{request.target}") is None:
+            raise UserError(
+                f"dbt has no adapter for {request.target} here: "
+                f"run `pip install 'ai-focus[{request.target}]'`."
+            )
+    elif "DBT_PROFILES_DIR" not in os.environ:
+        raise UserError(
+            f"There is no target '{request.target}': choose {DUCKDB_TARGET}, "
+            f"{' or '.join(WAREHOUSES)}, or name your own profiles.yml with DBT_PROFILES_DIR."
+        )
 
 
 def _variables(project: Project, request: BuildRequest, plan: RawPlan | None) -> dict[str, Any]:
@@ -301,6 +329,9 @@ def _run_dbt(
             f"its last words are in {home.logs / 'dbt.stderr.log'}. Nothing was published."
         )
     if not end["success"]:
+        mistake = _VARIABLE_MISTAKE.search(" ".join((end["error"] or "").split()))
+        if mistake is not None:
+            raise UserError(f"{mistake[0]} Nothing was published.")
         raise DataError(_describe_failure(end, database, log))
     return version, end["results"]
 

@@ -190,10 +190,22 @@ def choose(dataset: str, focus_version: str | None, grain: str) -> tuple[Dataset
     return entry, version
 
 
+def check_memory_limit() -> str:
+    """Give AI_FOCUS_MEMORY_LIMIT as DuckDB takes it; raises UserError for what is no amount."""
+    limit = os.environ.get("AI_FOCUS_MEMORY_LIMIT") or "2GB"
+    try:
+        duckdb.connect(config={"memory_limit": limit}).close()
+    except (duckdb.ParserException, duckdb.InvalidInputException):
+        raise UserError(
+            f"AI_FOCUS_MEMORY_LIMIT is {limit!r}: give an amount such as 2GB."
+        ) from None
+    return limit
+
+
 @contextmanager
 def open_build(database: Path, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a build's resolved DuckDB file for reading; what exceeds memory goes to `spill`."""
-    limit = os.environ.get("AI_FOCUS_MEMORY_LIMIT") or "2GB"
+    limit = check_memory_limit()
     try:
         connection = duckdb.connect(
             str(database),
@@ -205,10 +217,6 @@ def open_build(database: Path, spill: Path) -> Iterator[duckdb.DuckDBPyConnectio
         raise UserError(
             f"The build {database} can't be read now ({reason}): "
             "wait until the process that writes it has ended, then try again."
-        ) from None
-    except (duckdb.ParserException, duckdb.InvalidInputException):
-        raise UserError(
-            f"AI_FOCUS_MEMORY_LIMIT is {limit!r}: give an amount such as 2GB."
         ) from None
     try:
         connection.execute("set timezone = 'UTC'")
@@ -421,8 +429,8 @@ class Extract:
 
 
 def read_coverage(connection: duckdb.DuckDBPyConnection, selection: Selection) -> Coverage:
-    """Count the calls and tokens of the selection's dates: all of them, and those with a price."""
-    terms, values = ["true"], []
+    """Count the billable calls and tokens of the selection's dates: all, and those with a price."""
+    terms, values = ["is_billable"], []
     if selection.from_date is not None:
         terms.append("charge_period_start >= cast(? as timestamp)")
         values.append(selection.from_date.isoformat())

@@ -8,11 +8,8 @@
         {{ raw_from_files(table, columns) }}
     {%- elif origin == 'source' -%}
         {{ raw_from_relation(source('raw', table), columns) }}
-    {%- elif origin == 'seed' -%}
-        {{ raw_from_relation(ref('raw_' ~ table), columns) }}
     {%- else -%}
-        {{ exceptions.raise_compiler_error(
-            "var raw_origin is '" ~ origin ~ "': it must be seed, file or source.") }}
+        {{ raw_from_relation(ref('raw_' ~ table), columns) }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -23,6 +23,7 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- DuckDB's buffer would be 16 of the longest lines, 1 GB for each packed file. -#}
 {% macro duckdb__raw_lines(group) -%}
     {%- for path in group.paths %}
                 {{ 'union all' if not loop.first }}
@@ -31,7 +32,7 @@
                     {{ sql_text(path) }},
                     columns = {'line': 'varchar'},
                     header = false, auto_detect = false, strict_mode = false,
-                    delim = E'\x01', quote = '', escape = '', max_line_size = 67108864
+                    delim = E'\x01', quote = '', escape = '', max_line_size = 67108864, buffer_size = 67108864
                 )
     {%- endfor %}
 {%- endmacro %}

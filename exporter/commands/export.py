@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime
+from datetime import date
 
 import click
 
 from exporter.errors import IncompleteError, UserError
 from exporter.home import Home, home_option
+from exporter.options import parse_day
 
 _SUFFIXES = {
     "csv": "csv",
@@ -40,15 +41,6 @@ def _to_filters(
     return filters
 
 
-def _to_day(_context: click.Context, parameter: click.Parameter, value: str | None) -> date | None:
-    if value is None:
-        return None
-    try:
-        return datetime.strptime(value, "%Y-%m-%d").date()
-    except ValueError:
-        raise UserError(f"{parameter.opts[0]} {value!r} is no date: write YYYY-MM-DD.") from None
-
-
 @click.command(
     name="export",
     short_help="Write one dataset to a file or to standard output.",
@@ -71,7 +63,7 @@ def _to_day(_context: click.Context, parameter: click.Parameter, value: str | No
     "--from",
     "from_date",
     metavar="YYYY-MM-DD",
-    callback=_to_day,
+    callback=parse_day,
     help="First day, inclusive, UTC, by ChargePeriodStart. Commitments are taken when their "
     "period overlaps the days.",
 )
@@ -79,7 +71,7 @@ def _to_day(_context: click.Context, parameter: click.Parameter, value: str | No
     "--to",
     "to_date",
     metavar="YYYY-MM-DD",
-    callback=_to_day,
+    callback=parse_day,
     help="Last day, inclusive, UTC, likewise.",
 )
 @click.option(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 
 import click
 
 from exporter.errors import UserError
 from exporter.home import Home, home_option
+from exporter.options import parse_day
 
 DATASETS = ("cost-and-usage", "contract-commitment")
 FORMATS = ("csv", "json", "jsonl", "parquet")
-_DATE = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command(name="run")
@@ -25,8 +25,20 @@ _DATE = click.DateTime(["%Y-%m-%d"])
 @click.option(
     "--source", "sources", multiple=True, metavar="NAME", help="Build this usage source only."
 )
-@click.option("--from", "from_date", type=_DATE, help="First day of the extracts (UTC).")
-@click.option("--to", "to_date", type=_DATE, help="Last day of the extracts, inclusive (UTC).")
+@click.option(
+    "--from",
+    "from_date",
+    callback=parse_day,
+    metavar="DATE",
+    help="First day of the extracts (UTC).",
+)
+@click.option(
+    "--to",
+    "to_date",
+    callback=parse_day,
+    metavar="DATE",
+    help="Last day of the extracts, inclusive (UTC).",
+)
 @click.option(
     "--focus-version",
     metavar="VERSION",
@@ -46,8 +58,8 @@ def command(
     home: Home,
     raw_dir: Path | None,
     sources: tuple[str, ...],
-    from_date: datetime | None,
-    to_date: datetime | None,
+    from_date: date | None,
+    to_date: date | None,
     focus_version: str | None,
     formats: tuple[str, ...],
 ) -> None:
@@ -56,9 +68,7 @@ def command(
     Without arguments it builds the synthetic demo.
     """
     if from_date and to_date and from_date > to_date:
-        raise UserError(
-            f"--from {from_date:%Y-%m-%d} is after --to {to_date:%Y-%m-%d}: exchange the two."
-        )
+        raise UserError(f"--from {from_date} lies after --to {to_date}: swap the two dates.")
     from exporter import extract, marts, summary
     from exporter.build import BuildRequest, run_build, say
     from exporter.export import export_dataset
@@ -77,8 +87,8 @@ def command(
                 dataset,
                 version,
                 fmt,
-                from_date=from_date.date() if from_date else None,
-                to_date=to_date.date() if to_date else None,
+                from_date=from_date,
+                to_date=to_date,
             )
             files.append((str(exported.path), f"{int(exported.manifest['rows']):,}"))
     for note in result.notes:

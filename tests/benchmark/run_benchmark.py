@@ -58,7 +58,9 @@ def run_command(*command: str) -> tuple[float, int]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"{' '.join(command)} ended with status {os.waitstatus_to_exitcode(status)}")
+        raise SystemExit(
+            f"{' '.join(command)} ended with status {os.waitstatus_to_exitcode(status)}"
+        )
     return time.perf_counter() - started, usage.ru_maxrss // 1024
 
 
@@ -101,7 +103,14 @@ def measure(calls: int, folder: Path) -> dict[str, object]:
     raw.mkdir(parents=True, exist_ok=True)
     parquet = raw / "calls.parquet"
     subprocess.run(
-        [sys.executable, str(HERE / "generate_calls.py"), "--calls", str(calls), "--output", str(parquet)],
+        [
+            sys.executable,
+            str(HERE / "generate_calls.py"),
+            "--calls",
+            str(calls),
+            "--output",
+            str(parquet),
+        ],
         check=True,
     )
     home = folder / "home"

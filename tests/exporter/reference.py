@@ -115,7 +115,7 @@ class PriceBook:
             self.fallbacks[row["meter"]].append(row["price_meter"])
 
     def _add_key(self, rows: list[Row]) -> None:
-        """Date the prices of one key: they follow one another, the first may be open to the past."""
+        """Date the prices of one key: they follow one another, the first may be open."""
         for number, row in enumerate(rows):
             begin = read_time(row["valid_from"])
             if begin is None or (number == 0 and row["valid_from_basis"] == "verified_on"):
@@ -144,7 +144,7 @@ class PriceBook:
             )
 
     def of_meter(self, sku: Sku, meter: str) -> list[Price]:
-        """All prices that a meter of a SKU may have: its own, or those of the first that stands in."""
+        """All prices that a meter of a SKU may have: its own, or those of the first stand-in."""
         priced = self.prices.get(sku, {})
         for price_meter in self.fallbacks[meter]:
             if price_meter in priced:
@@ -181,7 +181,12 @@ def contracted(
     best: tuple | None = None
     chosen: Row | None = None
     for row in contracts:
-        wanted = ("model", model), ("meter", meter), ("service_tier", tier), ("processing_mode", mode)
+        wanted = (
+            ("model", model),
+            ("meter", meter),
+            ("service_tier", tier),
+            ("processing_mode", mode),
+        )
         if row["billing_account_id"] != account or row["provider"] != provider:
             continue
         if any(row[name] and row[name] != value for name, value in wanted):
@@ -416,9 +421,7 @@ def price_gateway_log(book: PriceBook, contracts: list[Row], log: list[Row]) -> 
     return outcome
 
 
-def price_calls(
-    book: PriceBook, contracts: list[Row], calls: list[Call], outcome: Outcome
-) -> None:
+def price_calls(book: PriceBook, contracts: list[Row], calls: list[Call], outcome: Outcome) -> None:
     for call in calls:
         key = (call.account, call.call_id)
         charges, reason = price_call(book, contracts, call)

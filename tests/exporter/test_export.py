@@ -115,7 +115,7 @@ AI_CALLS = """
         timestamp '2026-01-01 00:00:01' + to_seconds(i * 61) as charge_period_end,
         date_trunc('month', charge_period_start) as billing_period_start,
         date_trunc('month', charge_period_start) + interval 1 month as billing_period_end,
-        cast(i % 900 as bigint) as latency_ms, i % 7 = 0 as is_cache_hit,
+        cast(i % 900 as bigint) as latency_ms, i % 7 = 0 as is_cache_hit, true as is_billable,
         cast(i as bigint) as input_tokens, cast(2 * i as bigint) as output_tokens,
         cast(3 * i as bigint) as total_tokens,
         case when i % 10 > 0 then cast({costs} as decimal(38,18)) end as billed_cost,

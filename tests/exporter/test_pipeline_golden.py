@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from typing import NamedTuple
 
 import pytest
@@ -29,6 +29,8 @@ SELLERS = {
     "azure": "Microsoft",
     "gcp_vertex": "Google Cloud",
 }
+
+FINOPS_MARTS = ("ai_calls", "coverage", "quarantined_usage", "rejected_rows")
 
 CACHE_HIT = "chatcmpl-721ba03d5fe40ec7f722033e16c8e_cache_hit1793700065.8812"
 PAID_IN_CAPACITY = "gpt-4o-ptu"
@@ -69,10 +71,13 @@ def sample() -> list[dict]:
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Build the sample with both forms of the spend log."""
+    """Build the sample with both forms of the spend log; then its raw folder is gone."""
     home = tmp_path_factory.mktemp("golden")
-    result = focus_export("build", "--home", home, "--raw-dir", RAW)
+    raw = tmp_path_factory.mktemp("golden_raw") / "raw"
+    copytree(RAW, raw)
+    result = focus_export("build", "--home", home, "--raw-dir", raw)
     assert result.returncode == 0, result.stdout + result.stderr
+    rmtree(raw)
     return Build(home, home / "ai_focus.duckdb", result)
 
 
@@ -120,6 +125,18 @@ def test_each_cost_is_a_price_times_a_quantity(build: Build) -> None:
         assert contracted_price == list_price
         assert quantity * {"1000000 Tokens": 1_000_000, "1000 Requests": 1_000}[unit] == consumed
         assert costs == [list_price * quantity] * 4
+
+
+def test_every_mart_can_be_read_without_the_raw_folder(build: Build) -> None:
+    marts = [
+        name
+        for (name,) in build.rows("select table_name from information_schema.tables")
+        if name.startswith("focus_c") or name in FINOPS_MARTS
+    ]
+    assert len(marts) >= 18
+    for name in marts:
+        # every column, so that nothing behind a view is left out
+        build.rows(f"select * from {name}")
 
 
 def test_nothing_of_the_demo_leaks_into_a_users_build(build: Build) -> None:
@@ -178,7 +195,9 @@ def test_capacity_that_is_paid_apart_holds_its_call_back(build: Build, sample: l
     call_id = one_call(sample, model_group=PAID_IN_CAPACITY)["request_id"]
     assert build.call(call_id) == (None, False, "capacity_paid", "success")
     assert build.charges(call_id) == []
-    assert build.rows("select call_id, meter, hold_reason from quarantined_usage order by meter") == [
+    assert build.rows(
+        "select call_id, meter, hold_reason from quarantined_usage order by meter"
+    ) == [
         (call_id, "input", "capacity_paid"),
         (call_id, "output", "capacity_paid"),
     ]

@@ -129,9 +129,18 @@ class Priced:
 
     def outcome(self) -> Outcome:
         outcome = Outcome()
-        for account, call_id, *values, start, end, month, next_month, region, department in (
-            self.pipeline.rows(
-                """
+        for (
+            account,
+            call_id,
+            *values,
+            start,
+            end,
+            month,
+            next_month,
+            region,
+            department,
+        ) in self.pipeline.rows(
+            """
                 select BillingAccountId, x_CallId, SkuMeter, x_PriceId, x_ContractPriceId,
                     ConsumedQuantity, PricingQuantity, ListUnitPrice, ContractedUnitPrice,
                     ListCost, ContractedCost, BillingCurrency,
@@ -140,7 +149,6 @@ class Priced:
                 from focus_cost_and_usage_v1_4
                 order by BillingAccountId, x_CallId, SkuMeter
                 """
-            )
         ):
             charge = Charge(*values, (start, end, month, next_month), region, department)
             outcome.charges.setdefault((account, call_id), []).append(charge)
@@ -226,7 +234,9 @@ def row_under(chance: random.Random, call_id: str, contract: Row) -> Row:
         if sku[0] == contract["provider"]
         and (contract["model"] or sku[1], contract["service_tier"] or sku[2]) == sku[1:3]
     ]
-    moment = datetime.fromisoformat(chance.choice([contract["valid_from"], contract["valid_to"]]) or contract["valid_from"])
+    moment = datetime.fromisoformat(
+        chance.choice([contract["valid_from"], contract["valid_to"]]) or contract["valid_from"]
+    )
     row = random_row(chance, call_id, chance.choice(skus), moment + chance.choice(AROUND))
     row["customer_id"] = contract["billing_account_id"].replace("default", "")
     return row
@@ -312,7 +322,9 @@ def random_start(chance: random.Random, sku: Sku) -> datetime:
     moments = [moment for moment in moments if FIRST_DAY <= moment <= LAST_DAY]
     if moments and chance.random() < 0.4:
         return chance.choice(moments) + chance.choice(AROUND)
-    start = FIRST_DAY + timedelta(seconds=chance.randrange(int((LAST_DAY - FIRST_DAY).days) * 86_400))
+    start = FIRST_DAY + timedelta(
+        seconds=chance.randrange(int((LAST_DAY - FIRST_DAY).days) * 86_400)
+    )
     start += timedelta(microseconds=chance.choice([0, 1, 500_000, 999_999]))
     if price.window and chance.random() < 0.8:
         day = datetime(start.year, start.month, start.day)
@@ -404,7 +416,7 @@ def random_contracts(chance: random.Random, size: int) -> list[Row]:
         row = {
             "contract_price_id": f"CP-{number:03}",
             "contract_id": "C-1",
-            "billing_account_id": chance.choice(CUSTOMERS[1:] + ["default"]),
+            "billing_account_id": chance.choice([*CUSTOMERS[1:], "default"]),
             "provider": provider,
             "model": chance.choice([model, ""]),
             "meter": chance.choice([meter, ""]),
@@ -417,7 +429,9 @@ def random_contracts(chance: random.Random, size: int) -> list[Row]:
         if chance.random() < 0.3 and meter in BOOK.prices[provider, model, tier, mode]:
             row["model"], row["meter"] = model, meter
             row["discount_percentage"] = ""
-            row["unit_price"] = str(Decimal(chance.randrange(10**8)) / 10**chance.randrange(6, 12))
+            row["unit_price"] = str(
+                Decimal(chance.randrange(10**8)) / 10 ** chance.randrange(6, 12)
+            )
             row["currency"] = chance.choice(["USD", ""])
         rows.append(row)
     return [{column: row.get(column, "") for column in CONTRACT_COLUMNS} for row in rows]
@@ -510,7 +524,9 @@ def litellm_rows(calls: list[Call]) -> list[Row]:
         rows.append(
             {
                 "request_id": call.call_id,
-                "call_type": "aretrieve_batch" if call.processing_mode == "batch" else "acompletion",
+                "call_type": "aretrieve_batch"
+                if call.processing_mode == "batch"
+                else "acompletion",
                 "prompt_tokens": str(call.prompt_tokens),
                 "completion_tokens": str(call.completion_tokens),
                 "startTime": call.started_at.isoformat(" "),
@@ -537,7 +553,11 @@ def moments_of(prices: list[Price]) -> set[datetime]:
             moments |= {price.valid_to, price.valid_to - second}
             days.add(price.valid_to - timedelta(days=1))
         for edge in price.window or ():
-            moments |= {day + timedelta(seconds=edge) + shift for day in days for shift in (0 * second, -second)}
+            moments |= {
+                day + timedelta(seconds=edge) + shift
+                for day in days
+                for shift in (0 * second, -second)
+            }
     return moments
 
 
@@ -613,9 +633,7 @@ def test_every_price_of_the_book_charges_as_the_reference_says(priced: Priced) -
 
 
 def swap(first: str, second: str) -> Rewrite:
-    return lambda code: (
-        code.replace(first, "\0").replace(second, first).replace("\0", second)
-    )
+    return lambda code: code.replace(first, "\0").replace(second, first).replace("\0", second)
 
 
 def change(old: str, new: str) -> Rewrite:
@@ -634,11 +652,17 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a price still holds when it has ended": (
         PRICED,
-        change("charge_period_start < all_day_prices.valid_to", "charge_period_start <= all_day_prices.valid_to"),
+        change(
+            "charge_period_start < all_day_prices.valid_to",
+            "charge_period_start <= all_day_prices.valid_to",
+        ),
     ),
     "a price begins after its first instant": (
         PRICED,
-        change("charge_period_start >= all_day_prices.valid_from", "charge_period_start > all_day_prices.valid_from"),
+        change(
+            "charge_period_start >= all_day_prices.valid_from",
+            "charge_period_start > all_day_prices.valid_from",
+        ),
     ),
     "an hour of the day includes its end": (
         PRICED,
@@ -662,7 +686,10 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a contract price still holds when it has ended": (
         PRICED,
-        change("charge_period_start < contract_prices.valid_to", "charge_period_start <= contract_prices.valid_to"),
+        change(
+            "charge_period_start < contract_prices.valid_to",
+            "charge_period_start <= contract_prices.valid_to",
+        ),
     ),
     "a contract price is everybody's": (
         PRICED,
@@ -670,7 +697,10 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a discount goes before a price": (
         "int_contract_prices",
-        change("contract_prices.unit_price is null then 0 else 16", "contract_prices.unit_price is null then 16 else 0"),
+        change(
+            "contract_prices.unit_price is null then 0 else 16",
+            "contract_prices.unit_price is null then 16 else 0",
+        ),
     ),
     "of two contract prices the earlier holds": (
         "int_contract_prices",
@@ -714,7 +744,10 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "an offset is left out": (
         "stg_gateway__calls",
-        change("timezone('UTC', try_cast(started_at as timestamp with time zone))", "try_cast(substr(started_at, 1, 19) as timestamp)"),
+        change(
+            "timezone('UTC', try_cast(started_at as timestamp with time zone))",
+            "try_cast(substr(started_at, 1, 19) as timestamp)",
+        ),
     ),
     "an unpriced meter does not hold its call": (
         "int_usage_charges",

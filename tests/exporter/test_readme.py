@@ -52,6 +52,9 @@ def test_every_command_line_parses(page: str, line: str) -> None:
     except click.exceptions.Exit as stop:
         # --help ends here
         assert stop.exit_code == 0
+    except click.MissingParameter:
+        # a command that the text only names
+        assert len(arguments) == 1
 
 
 def test_the_readme_names_every_command_and_the_two_to_start_with() -> None:
@@ -151,6 +154,24 @@ def test_the_documentation_index_lists_every_page() -> None:
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
     for page in (ROOT / "docs").glob("*.md"):
         assert page.name == "index.md" or f"]({page.name})" in index, page.name
+
+
+def test_the_examples_of_raw_files_are_known_for_what_they_are(tmp_path: Path) -> None:
+    from exporter.project import load_project
+    from exporter.raw_files import plan_raw_files
+
+    blocks = dict(_FENCE.findall(README.read_text(encoding="utf-8")))
+    prices = dict(_FENCE.findall((ROOT / "docs/pricing.md").read_text(encoding="utf-8")))
+    for name, content in (
+        ("gateway/calls.csv", blocks["csv"]),
+        ("litellm/spend.jsonl", blocks["json"]),
+        ("contract_prices/prices.csv", prices["csv"]),
+    ):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    plan = plan_raw_files(tmp_path, load_project())
+    assert set(plan.raw_files) == {"gateway_calls", "litellm_spend_logs", "contract_prices"}
+    assert plan.notes == []
 
 
 def test_every_raw_column_and_variable_is_in_the_pages() -> None:

@@ -2,7 +2,7 @@
 
 with usage_of_sources as (
 
-    {%- for source_name in var('usage_sources', ['gateway', 'litellm']) %}
+    {%- for source_name in usage_sources() %}
     {{ 'union all' if not loop.first }}
     select * from {{ ref('stg_' ~ source_name ~ '__usage') }}
     {%- endfor %}
@@ -109,6 +109,9 @@ named as (
 
 select
     named.*,
+    -- what a provider can charge for: not a failed call, nor one from the gateway's own cache
+    not named.is_cache_hit
+    and named.prompt_tokens + named.completion_tokens + named.web_search_requests > 0 as is_billable,
     reasoning_prices.model is not null as is_reasoning_priced_apart,
     -- capacity bought in advance pays for the call, unless it spilled over to pay-as-you-go
     provisioned_deployments.deployment is not null and not named.is_spillover as is_capacity_paid

@@ -68,6 +68,7 @@ select
     ) as latency_ms,
     usage_of_calls.status,
     usage_of_calls.is_cache_hit,
+    usage_of_calls.is_billable,
     usage_of_calls.prompt_tokens as input_tokens,
     usage_of_calls.completion_tokens as output_tokens,
     usage_of_calls.prompt_tokens + usage_of_calls.completion_tokens as total_tokens,

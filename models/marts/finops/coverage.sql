@@ -16,7 +16,6 @@ providers as (
 
 ),
 
--- only calls that a provider can charge for: a failed call and one from the gateway's cache can't
 billable as (
 
     select
@@ -29,9 +28,7 @@ billable as (
         on usage_of_calls.call_key = held_calls.call_key
     left join providers
         on usage_of_calls.provider = providers.provider
-    where
-        not usage_of_calls.is_cache_hit
-        and usage_of_calls.prompt_tokens + usage_of_calls.completion_tokens + usage_of_calls.web_search_requests > 0
+    where usage_of_calls.is_billable
 
 )
 

@@ -4,11 +4,12 @@ with checked as (
 
 )
 
-select
+-- a price list delivered twice counts once
+select distinct
     contract_price_id,
     contract_id,
     billing_account_id,
-    provider,
+    known_provider as provider,
     model,
     meter,
     service_tier,

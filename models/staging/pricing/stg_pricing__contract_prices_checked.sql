@@ -1,6 +1,14 @@
+{{ config(materialized='table') }}
+
 with contract_prices as (
 
     select * from {{ raw('contract_prices') }} as raw_rows
+
+),
+
+provider_aliases as (
+
+    select * from {{ ref('provider_aliases') }}
 
 ),
 
@@ -51,17 +59,19 @@ typed as (
         {{ try_cast('discount_percentage', 'decimal(9, 6)') }} as discount,
         {{ try_cast('unit_price', price_type()) }} as price
     from contract_prices
+    left join provider_aliases
+        on lower(contract_prices.provider) = provider_aliases.alias
     left join priced_providers
-        on contract_prices.provider = priced_providers.provider
+        on provider_aliases.provider = priced_providers.provider
     left join priced_models
         on
-            contract_prices.provider = priced_models.provider
+            provider_aliases.provider = priced_models.provider
             and contract_prices.model = priced_models.model
     left join meters
         on contract_prices.meter = meters.meter
     left join priced_meters
         on
-            contract_prices.provider = priced_meters.provider
+            provider_aliases.provider = priced_meters.provider
             and contract_prices.model = priced_meters.model
             and contract_prices.meter = priced_meters.meter
 

@@ -7,13 +7,13 @@ with checked as (
 latest as (
 
     select
-        provider,
+        known_provider as provider,
         deployment,
         starts_at as valid_from,
         least(
             coalesce(ends_at, cast('9999-12-31 00:00:00' as {{ timestamp_type() }})),
             coalesce(
-                lead(starts_at) over (partition by provider, deployment order by starts_at, ends_at),
+                lead(starts_at) over (partition by known_provider, deployment order by starts_at, ends_at),
                 cast('9999-12-31 00:00:00' as {{ timestamp_type() }})
             )
         ) as valid_to

@@ -1,16 +1,27 @@
+{{ config(materialized='table') }}
+
 with provisioned_deployments as (
 
     select * from {{ raw('provisioned_deployments') }} as raw_rows
 
 ),
 
+provider_aliases as (
+
+    select * from {{ ref('provider_aliases') }}
+
+),
+
 typed as (
 
     select
-        *,
-        {{ to_utc_timestamp('valid_from') }} as starts_at,
-        {{ to_utc_timestamp('valid_to') }} as ends_at
+        provisioned_deployments.*,
+        provider_aliases.provider as known_provider,
+        {{ to_utc_timestamp('provisioned_deployments.valid_from') }} as starts_at,
+        {{ to_utc_timestamp('provisioned_deployments.valid_to') }} as ends_at
     from provisioned_deployments
+    left join provider_aliases
+        on lower(provisioned_deployments.provider) = provider_aliases.alias
 
 )
 
@@ -18,6 +29,7 @@ select
     *,
     {{ first_fault([
         ['provider', 'provider', 'provider is null', 'is empty'],
+        ['provider', 'provider', 'known_provider is null', 'is no provider'],
         ['deployment', 'deployment', 'deployment is null', 'is empty'],
         ['valid_from', 'valid_from', 'starts_at is null', 'is no date and time'],
         ['valid_to', 'valid_to',

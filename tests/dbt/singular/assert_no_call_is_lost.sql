@@ -2,7 +2,7 @@
     reason: per source, the rows delivered are the sum of the three, and no call stands twice. -#}
 with delivered as (
 
-    {%- for source_name in var('usage_sources', ['gateway', 'litellm']) %}
+    {%- for source_name in usage_sources() %}
     {{ 'union all' if not loop.first }}
     select
         '{{ source_name }}' as source_name,

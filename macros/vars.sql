@@ -1,0 +1,18 @@
+{#- The enabled usage sources. (dbt_project.yml names the default too: it is read before its vars.) -#}
+{% macro usage_sources() %}{{ return(var('usage_sources', ['gateway', 'litellm'])) }}{% endmacro %}
+
+{#- Stops a run whose variables have values that no model knows: they would be taken for a default. -#}
+{% macro check_vars() %}
+    {%- set allowed = {
+        'raw_origin': ['seed', 'file', 'source'],
+        'resource_id': ['call', 'deployment', 'none'],
+        'service_name': ['product', 'model'],
+    } -%}
+    {%- for name, values in allowed.items() -%}
+        {%- if var(name) not in values -%}
+            {{ exceptions.raise_compiler_error(
+                "The variable " ~ name ~ " is '" ~ var(name) ~ "': it must be one of "
+                ~ values | join(', ') ~ ".") }}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}

@@ -23,14 +23,17 @@ def environment() -> dict[str, str]:
 
 
 def focus_export(
-    *arguments: str | Path, cwd: Path | None = None, timeout: float = 300
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    timeout: float = 300,
+    variables: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own and hold back its output."""
     return subprocess.run(
         [sys.executable, "-m", "exporter.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
-        env=environment(),
+        env={**environment(), **(variables or {})},
         cwd=cwd,
         timeout=timeout,
         check=False,

@@ -73,6 +73,11 @@ list_priced as (
             and usage_meters.service_tier = window_prices.service_tier
             and usage_meters.processing_mode = window_prices.processing_mode
             and not usage_meters.is_capacity_paid
+            and (
+                window_prices.region_id is null
+                or usage_meters.region_id is null
+                or usage_meters.region_id = window_prices.region_id
+            )
             and usage_meters.charge_period_start >= window_prices.valid_from
             and usage_meters.charge_period_start < window_prices.valid_to
             and greatest(usage_meters.prompt_tokens, 1) > window_prices.context_tokens_gt

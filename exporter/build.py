@@ -26,12 +26,11 @@ from typing import Any
 import click
 
 from exporter.errors import DataError, UserError
-from exporter.home import DATABASE, Home
+from exporter.home import DATABASE, DESCRIPTION, Home
 from exporter.progress import Progress
 from exporter.project import Project, load_project, tool_version
 from exporter.raw_files import RawPlan, plan_raw_files, select_sources
 
-DESCRIPTION = "build.json"
 LOCK = ".lock"
 KEPT_BUILDS = 2
 SHOWN_FAILURES = 20
@@ -103,11 +102,11 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
 
 def _check_settings(request: BuildRequest) -> None:
     """Say what is wrong with the environment before dbt says it in its own words."""
-    threads = os.environ.get("AI_FOCUS_THREADS", "1")
-    if not threads.isdecimal() or int(threads) < 1:
+    threads = os.environ.get("AI_FOCUS_THREADS") or "1"
+    if request.threads is None and (not threads.isdecimal() or int(threads) < 1):
         raise UserError(f"AI_FOCUS_THREADS is {threads!r}: give a whole number of 1 or more.")
     if request.target == DUCKDB_TARGET:
-        from exporter.extract import check_memory_limit
+        from exporter.database import check_memory_limit
 
         check_memory_limit()
     elif request.target in WAREHOUSES:
@@ -356,7 +355,8 @@ def _start_dbt(
     if request.threads:
         arguments += ["--threads", str(request.threads)]
     environment = {
-        **os.environ,
+        # an empty setting counts as none
+        **{name: value for name, value in os.environ.items() if value or name[:9] != "AI_FOCUS_"},
         "AI_FOCUS_HOME": str(home.path),
         "DBT_TARGET_PATH": str(home.target),
         "DBT_LOG_PATH": str(home.logs),
@@ -435,15 +435,6 @@ def _example_rows(database: Path, query: str) -> list[str]:
 
     rows = marts.read_failing_rows(database, query)
     return [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
-
-
-def read_description(database: Path) -> dict[str, Any]:
-    """Give a build's build.json; empty for a file that dbt made without the wrapper."""
-    file = database.resolve().parent / DESCRIPTION
-    if not file.is_file():
-        return {}
-    description: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return description
 
 
 def say(text: str) -> None:

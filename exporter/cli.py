@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
+import threading
 from importlib import import_module
 from types import FrameType
 from typing import Any, NoReturn
@@ -29,6 +31,8 @@ EXIT_DATA = 1
 EXIT_USER = 2
 EXIT_INCOMPLETE = 3
 EXIT_INTERRUPTED = 130
+# as the shell says of a program whose reader went away
+EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
 
 
@@ -67,10 +71,23 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except (UserError, DataError, IncompleteError, click.ClickException):
             raise
-        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.exceptions.Exit, click.Abort):
             raise
+        except BrokenPipeError:
+            # click would end with 1
+            raise SystemExit(EXIT_BROKEN_PIPE) from None
         except Exception as error:
+            if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
+                raise UserError(_describe_full(error)) from None
             raise _UnexpectedError(_describe_unexpected(ctx, error)) from None
+
+
+# what a stream that takes no more says; an error of a file would carry its name
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
+
+
+def _describe_full(error: OSError) -> str:
+    return f"The output can't be written ({error.strerror}): free some space or send it elsewhere."
 
 
 class _UnexpectedError(Exception):
@@ -120,7 +137,8 @@ def cli() -> None:
     """AI usage, prices and contracts as FinOps FOCUS datasets.
 
     Exit codes: 0 done, 1 the data failed a check, 2 a mistake in the call or in a file,
-    3 incomplete where --strict asks for completeness.
+    3 incomplete where --strict asks for completeness, 130 stopped by Ctrl-C, 141 the reader of
+    the output went away, 143 stopped by SIGTERM.
     """
 
 
@@ -129,41 +147,59 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(EXIT_TERMINATED)
 
 
-def _fail(message: str, code: int) -> NoReturn:
+def _fail(message: str, code: int) -> int:
     click.echo(f"Error: {message}", err=True)
-    sys.exit(code)
+    return code
+
+
+def _run(arguments: list[str] | None) -> int:
+    """Run the command line; gives its exit code, every error being said in one sentence."""
+    try:
+        result = cli.main(arguments, prog_name="focus-export", standalone_mode=False)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else EXIT_DATA
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return EXIT_USER
+    except click.ClickException as error:
+        code = _fail(error.format_message(), EXIT_USER)
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(f"Try `{error.ctx.command_path} --help`.", err=True)
+        return code
+    except UserError as error:
+        return _fail(str(error), EXIT_USER)
+    except (DataError, _UnexpectedError) as error:
+        return _fail(str(error), EXIT_DATA)
+    except IncompleteError as error:
+        return _fail(str(error), EXIT_INCOMPLETE)
+    except (KeyboardInterrupt, click.Abort):
+        return EXIT_INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _flush(code: int) -> int:
+    """Empty the standard output, so that Python has nothing to complain of at its end."""
+    if sys.stdout is None:
+        return code
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if code == 0 and isinstance(error, BrokenPipeError):
+            return EXIT_BROKEN_PIPE
+        if code == 0:
+            return _fail(_describe_full(error), EXIT_USER)
+    return code
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code; never shows a traceback."""
     signal.signal(signal.SIGTERM, _terminate)
-    try:
-        result = cli.main(arguments, prog_name="focus-export", standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(EXIT_USER)
-    except click.ClickException as error:
-        if isinstance(error, click.UsageError) and error.ctx is not None:
-            click.echo(f"Error: {error.format_message()}", err=True)
-            click.echo(f"Try `{error.ctx.command_path} --help`.", err=True)
-            sys.exit(EXIT_USER)
-        _fail(error.format_message(), EXIT_USER)
-    except UserError as error:
-        _fail(str(error), EXIT_USER)
-    except DataError as error:
-        _fail(str(error), EXIT_DATA)
-    except IncompleteError as error:
-        _fail(str(error), EXIT_INCOMPLETE)
-    except _UnexpectedError as error:
-        _fail(str(error), EXIT_DATA)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # the reader of standard output went away; Python must not complain at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_DATA)
-    sys.exit(result if isinstance(result, int) else 0)
+    code = _flush(_run(arguments))
+    if threading.active_count() > 1:
+        # a thread that hangs in DuckDB must not keep the process
+        os._exit(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

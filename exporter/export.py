@@ -17,19 +17,12 @@ from typing import IO, Any
 import duckdb
 
 from exporter import manifest as manifests
+from exporter.database import open_database
 from exporter.errors import UserError
-from exporter.extract import (
-    COMPRESSIONS,
-    FORMATS,
-    Extract,
-    Selection,
-    choose,
-    count_rejected,
-    open_build,
-    read_coverage,
-)
+from exporter.extract import Extract, Selection, choose, count_rejected, read_coverage
 from exporter.home import Home
 from exporter.metadata import dataset_instance_id, json_column_names, schema_id
+from exporter.options import COMPRESSIONS, FORMATS
 from exporter.project import load_project, tool_version
 
 STDOUT = "-"
@@ -94,7 +87,7 @@ def export_dataset(
     json_names = json_column_names(project, entry.focus_id)
     with (
         _scratch_folder(home) as scratch,
-        open_build(database, scratch) as connection,
+        open_database(database, scratch) as connection,
         _temporary_file(path or scratch / default_name) as temporary,
     ):
         extract = Extract(connection, selection, json_names)
@@ -123,10 +116,6 @@ def export_dataset(
                 f"{path or 'The extract'} can't be written ({_shorten(error)}): "
                 "free some space, or name another file with --output."
             ) from None
-        except duckdb.OutOfMemoryException:
-            raise UserError(
-                "The extract needs more memory than AI_FOCUS_MEMORY_LIMIT allows: raise it."
-            ) from None
         if path is None:
             _send(temporary, stdout)
             return ExportResult(None, None, manifest)
@@ -142,6 +131,8 @@ def _find_path(home: Home, output: Path | str | None, default_name: str) -> Path
         path = Path(output).expanduser().absolute()
         if path.is_dir():
             path = path / default_name
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is no regular file: use --output - to stream.")
     if path.parent == home.exports:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -235,8 +226,16 @@ def _send(file: Path, stdout: IO[bytes] | None) -> None:
     if stdout is None:
         raise ValueError("an extract to standard output needs a stream")
     with file.open("rb") as source:
-        shutil.copyfileobj(source, stdout, 1 << 20)
-    stdout.flush()
+        try:
+            shutil.copyfileobj(source, stdout, 1 << 20)
+            stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UserError(
+                f"The extract can't be written to standard output ({error.strerror}): "
+                "name a file with --output."
+            ) from None
 
 
 def _shorten(error: Exception) -> str:

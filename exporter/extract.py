@@ -7,21 +7,16 @@ SQL, so no row passes through Python, and memory is bounded by DuckDB's limit.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from pathlib import Path
 
 import duckdb
 
+from exporter.database import run_copy
 from exporter.errors import UserError
-
-FORMATS = ("csv", "json", "jsonl", "parquet")
-COMPRESSIONS = ("gzip", "zstd")
-GRAINS = ("call", "day")
 
 # text that a spreadsheet may run as a formula (OWASP, "CSV Injection")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -190,41 +185,6 @@ def choose(dataset: str, focus_version: str | None, grain: str) -> tuple[Dataset
     return entry, version
 
 
-def check_memory_limit() -> str:
-    """Give AI_FOCUS_MEMORY_LIMIT as DuckDB takes it; raises UserError for what is no amount."""
-    limit = os.environ.get("AI_FOCUS_MEMORY_LIMIT") or "2GB"
-    try:
-        duckdb.connect(config={"memory_limit": limit}).close()
-    except (duckdb.ParserException, duckdb.InvalidInputException):
-        raise UserError(
-            f"AI_FOCUS_MEMORY_LIMIT is {limit!r}: give an amount such as 2GB."
-        ) from None
-    return limit
-
-
-@contextmanager
-def open_build(database: Path, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a build's resolved DuckDB file for reading; what exceeds memory goes to `spill`."""
-    limit = check_memory_limit()
-    try:
-        connection = duckdb.connect(
-            str(database),
-            read_only=True,
-            config={"memory_limit": limit, "temp_directory": str(spill)},
-        )
-    except duckdb.IOException as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"The build {database} can't be read now ({reason}): "
-            "wait until the process that writes it has ended, then try again."
-        ) from None
-    try:
-        connection.execute("set timezone = 'UTC'")
-        yield connection
-    finally:
-        connection.close()
-
-
 class Extract:
     """One selection of a build: its columns, its totals, and the file DuckDB writes of it."""
 
@@ -301,11 +261,12 @@ class Extract:
         return (" where " + " and ".join(terms) if terms else ""), values
 
     def _check_value(self, name: str, kind: str, value: str) -> None:
-        fits = self._connection.execute(
-            f"select {_cast_value('try_cast', kind)} is not null",
+        found = self._connection.execute(
+            f"select cast({_cast_value('try_cast', kind)} as varchar)",
             [value],
         ).fetchall()[0][0]
-        if not fits:
+        # a cast to a number rounds without a word
+        if found is None or (_is_number(kind) and not _is_equal(found, value)):
             raise UserError(
                 f"--filter {name}={value}: {value!r} is no {kind.lower()}, the type of {name}."
             )
@@ -420,11 +381,13 @@ class Extract:
                 head = json.dumps({"focus_version": self._selection.focus_version})[:-1]
                 options += f", prefix '{head}, \"records\": [\n', suffix ']}}\n'"
             query = f"{line} as line"
-        self._connection.execute(
+        run_copy(
+            self._connection,
             f"copy (select {query} from ({self._ordered(constants)})) to {target}"  # noqa: S608
             # the name is a temporary one already
             f" ({options}, use_tmp_file false)",
             parameters,
+            path,
         )
 
 
@@ -516,6 +479,17 @@ def _time_text(name: str) -> str:
     if name.startswith("x_"):
         return f"replace(cast(cast({_name(name)} as timestamp) as varchar), ' ', 'T') || 'Z'"
     return f"strftime({_name(name)}, '%Y-%m-%dT%H:%M:%SZ')"
+
+
+def _is_number(kind: str) -> bool:
+    return kind.startswith("DECIMAL") or kind.endswith(("INT", "INTEGER"))
+
+
+def _is_equal(number: str, text: str) -> bool:
+    try:
+        return Decimal(number) == Decimal(text)
+    except InvalidOperation:
+        return False
 
 
 def _is_fraction(kind: str) -> bool:

@@ -13,6 +13,7 @@ import click
 from exporter.errors import UserError
 
 DATABASE = "ai_focus.duckdb"
+DESCRIPTION = "build.json"
 _META_KEY = "exporter.home"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.extract import Coverage, Extract, Selection
+from exporter.home import DESCRIPTION
 
 _CHUNK = 1 << 20
 
@@ -33,7 +34,7 @@ def read_build(database: Path) -> dict[str, str | None]:
     """
     folder = database.parent
     try:
-        content = json.loads((folder / "build.json").read_text(encoding="utf-8"))
+        content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         content = {}
     name = folder.name if folder.parent.name == "builds" else None

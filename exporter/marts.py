@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+
+from exporter.database import open_database
 
 _SPEND = """
     select ServiceProviderName, BillingCurrency, sum(BilledCost)
@@ -74,23 +74,10 @@ class Totals:
     spend: list[tuple[str, str, Decimal]]
 
 
-@contextmanager
-def open_database(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a build's resolved file for reading."""
-    connection = duckdb.connect(str(database.resolve()), read_only=True)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
 def seal(database: Path) -> None:
     """Write everything into the one file, so that no `.wal` is left beside it."""
-    connection = duckdb.connect(str(database))
-    try:
+    with open_database(database, read_only=False) as connection:
         connection.execute("force checkpoint")
-    finally:
-        connection.close()
 
 
 def read_totals(database: Path) -> Totals:
@@ -150,16 +137,19 @@ def read_failing_rows(database: Path, query: str, limit: int = 3) -> list[dict[s
             return []
 
 
-def describe_parquet(file: Path) -> list[tuple[str, str]] | None:
-    """Give names and DuckDB types of a Parquet file's columns; None when it can't be read."""
+def describe_parquet(file: Path) -> tuple[list[tuple[str, str]], bool] | None:
+    """Give names and DuckDB types of a Parquet file's columns, and whether it has a row.
+
+    None when it can't be read.
+    """
     with duckdb.connect() as connection:
         try:
             relation = connection.read_parquet(str(file))
+            has_rows = bool(relation.count("*").fetchall()[0][0])
         except duckdb.Error:
             return None
-        return [
-            (name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)
-        ]
+        kinds = zip(relation.columns, relation.types, strict=True)
+        return [(name, str(kind)) for name, kind in kinds], has_rows
 
 
 def is_valid_json(text: str) -> bool:

@@ -18,7 +18,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from exporter.errors import UserError
-from exporter.extract import DATASETS, Dataset, count_rejected, open_build, read_billing_months
+from exporter.database import open_database
+from exporter.extract import DATASETS, Dataset, count_rejected, read_billing_months
 from exporter.home import Home
 from exporter.manifest import read_build
 from exporter.project import Project
@@ -246,7 +247,7 @@ def _describe_recency(home: Home, chosen: list[Structure]) -> Iterator[dict[str,
         else datetime.fromtimestamp(database.stat().st_mtime, timezone.utc)
     )
     updated = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with open_build(database, home.path) as connection:
+    with open_database(database, home.path) as connection:
         for structure in chosen:
             recency: dict[str, Any] = {
                 "DatasetInstanceId": dataset_instance_id(structure.dataset, structure.grain),

@@ -1,12 +1,27 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the choices that they offer."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 
 import click
 
 from exporter.errors import UserError
+
+FORMATS = ("csv", "json", "jsonl", "parquet")
+COMPRESSIONS = ("gzip", "zstd")
+GRAINS = ("call", "day")
+
+raw_dir_option = click.option(
+    "--raw-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Read your own files: DIR/gateway/, DIR/litellm/ … (default: the synthetic demo).",
+)
+source_option = click.option(
+    "--source", "sources", multiple=True, metavar="NAME", help="Build this usage source only."
+)
 
 
 def parse_day(

@@ -1,7 +1,8 @@
 """Finds out what the files of a raw folder are, before anything is built.
 
-A file's format and table are known by its content: magic bytes, its header or its keys. Rows are
-never parsed here; each text file is passed over once in blocks, to see that it can be read whole.
+A file's format and table are known by its content: magic bytes, its header or its keys. Each text
+file is passed over once in blocks, to see that it can be read whole. Rows are not parsed here, with
+two exceptions: the first JSON lines, for their keys, and a JSON array, which is read as one text.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import gzip
 import io
 import json
 import os
+import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -41,6 +43,8 @@ class Shape:
     columns: tuple[str, ...]
     delimiter: str | None = None
     types: tuple[str, ...] = ()
+    # files are grouped by the rest
+    has_records: bool = field(default=True, compare=False)
 
 
 @dataclass
@@ -91,6 +95,8 @@ def plan_raw_files(root: Path, project: Project, sources: tuple[str, ...] = ()) 
             found.setdefault(table.name, []).append((file, shape))
             plan.files += 1
             plan.bytes += file.stat().st_size
+            if folder in wanted and not shape.has_records:
+                plan.notes.append(f"{file.relative_to(root)} holds no records.")
             if folder in wanted and folder not in plan.usage_sources:
                 plan.usage_sources.append(folder)
         if sources and folder in wanted and not files:
@@ -171,6 +177,8 @@ def _recognise(
 ) -> tuple[RawTable | None, Shape]:
     label = file.relative_to(root)
     try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise UserError(f"{label} is no regular file: take it out of the raw folder.")
         shape = read_shape(file, str(label), tables)
     except OSError as error:
         raise UserError(
@@ -319,9 +327,11 @@ def _read_parquet_shape(file: Path, label: str) -> Shape:
     described = describe_parquet(file)
     if described is None:
         raise UserError(f"{label} is a broken Parquet file: copy or export it again, complete.")
-    names = tuple(name for name, _ in described)
+    columns, has_records = described
+    names = tuple(name for name, _ in columns)
     _refuse_duplicates(names, label)
-    return Shape("parquet", names, types=tuple(kind for _, kind in described))
+    types = tuple(kind for _, kind in columns)
+    return Shape("parquet", names, types=types, has_records=has_records)
 
 
 def _read_json_shape(file: Path, is_gzip: bool, label: str) -> Shape:
@@ -355,7 +365,7 @@ def _read_json_shape(file: Path, is_gzip: bool, label: str) -> Shape:
             f"{label} is no log that is known here: its array holds no JSON objects; "
             "take it out of the raw folder."
         )
-    return Shape("json", tuple(keys))
+    return Shape("json", tuple(keys), has_records=records > 0)
 
 
 def _read_json_lines_shape(file: Path, is_gzip: bool, label: str) -> Shape:
@@ -381,7 +391,12 @@ def _read_json_lines_shape(file: Path, is_gzip: bool, label: str) -> Shape:
 def _read_csv_shape(text: str, label: str, tables: list[RawTable]) -> Shape:
     if text[0] in "\r\n":
         raise UserError(f"{label} begins with an empty line: put its header on the first line.")
-    line = text.split("\n", 1)[0].rstrip("\r")
+    line, _, rest = text.partition("\n")
+    line = line.rstrip("\r")
+    if "\r" in line:
+        raise UserError(
+            f"{label} ends its lines with a carriage return alone: save it with line feeds."
+        )
     if line.count('"') % 2:
         raise UserError(f"{label} has an open quote in its header: close it on the first line.")
     known = {column for table in tables for column in table.columns}
@@ -395,7 +410,7 @@ def _read_csv_shape(text: str, label: str, tables: list[RawTable]) -> Shape:
     _refuse_duplicates([name for name in names if name], label)
     # a column without a name can't be read, but it counts
     columns = [name or f"_unnamed_{place}" for place, name in enumerate(names, start=1)]
-    return Shape("csv", tuple(columns), delimiter=delimiter)
+    return Shape("csv", tuple(columns), delimiter=delimiter, has_records=bool(rest.strip()))
 
 
 def _refuse_duplicates(names: tuple[str, ...] | list[str], label: str) -> None:

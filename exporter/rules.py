@@ -7,6 +7,7 @@ described in docs/validation.md.
 from __future__ import annotations
 
 import re
+import stat
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -277,6 +278,7 @@ def check_file(path: Path, dataset: str, focus_version: str) -> Report:
     import duckdb
 
     reference(dataset, focus_version)
+    names = [column["name"] for column in focus_columns(dataset, focus_version)]
     kind, compression = _kind_of(path)
     with tempfile.TemporaryDirectory(prefix="focus-validate-") as folder:
         connection = duckdb.connect(str(Path(folder) / "file.duckdb"))
@@ -285,17 +287,31 @@ def check_file(path: Path, dataset: str, focus_version: str) -> Report:
             connection.execute("set preserve_insertion_order = true")
             load = _load_parquet if kind == "parquet" else _load_csv
             try:
-                catalog = load(connection, path, compression)
+                catalog = load(connection, path, compression, names)
                 rows = _count(connection)
-                sql, judged = prepare_check(
-                    connection, "_file", catalog, dataset, focus_version, kind == "parquet"
-                )
-                failures = failures_of(connection.execute(sql).fetchall())
             except duckdb.Error as error:
-                raise UserError(f"{path} can't be read as {kind}: {_first_line(error)}") from None
+                raise UserError(
+                    f"{path} can't be read as {kind} ({_reason(error)}): "
+                    "mend it or export it again."
+                ) from None
+            if not any(name in names for name, _ in catalog):
+                raise UserError(
+                    f"{path} has no column of {dataset} in FOCUS {focus_version}: "
+                    "check its header, or name its --dataset."
+                )
+            sql, judged = prepare_check(
+                connection, "_file", catalog, dataset, focus_version, kind == "parquet"
+            )
+            try:
+                failures = failures_of(connection.execute(sql).fetchall())
+            except duckdb.IOException as error:
+                # a broken page of a Parquet file, or no space for what exceeds memory
+                raise UserError(
+                    f"{path} can't be judged ({_reason(error)}): "
+                    "export it again, or free some space."
+                ) from None
         finally:
             connection.close()
-    names = [column["name"] for column in focus_columns(dataset, focus_version)]
     every = rule_ids(dataset, focus_version, names, [])
     judged_set = set(judged)
     return Report(
@@ -317,12 +333,14 @@ def _count(connection: duckdb.DuckDBPyConnection) -> int:
 def _kind_of(path: Path) -> tuple[str, str]:
     """Format and compression by the file's first bytes; UserError where it is neither format."""
     try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            raise UserError(f"{path} is a folder: name a CSV or Parquet file.")
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UserError(f"{path} is no regular file: save it as one first.")
         with path.open("rb") as file:
             start = file.read(4096)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: name a CSV or Parquet file.") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder: name a CSV or Parquet file.") from None
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}.") from None
     if not start:
@@ -340,50 +358,79 @@ def _kind_of(path: Path) -> tuple[str, str]:
 
 
 def _load_parquet(
-    connection: duckdb.DuckDBPyConnection, path: Path, _compression: str
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    _compression: str,
+    focus_names: list[str],
 ) -> list[tuple[str, str]]:
-    source = f"read_parquet({_literal(path)}, file_row_number = true)"
-    columns = "* exclude (file_row_number), file_row_number + 1 as _row"
-    connection.execute(f"create temp view _file as select {columns} from {source}")  # noqa: S608
-    return _catalog_of(connection)
+    described = connection.execute(
+        f"describe select * from read_parquet({_literal(path)})"  # noqa: S608
+    ).fetchall()
+    catalog = [(str(row[0]), str(row[1])) for row in described]
+    if any(name.lower() == "file_row_number" for name, _ in catalog):
+        # DuckDB's own number would clash with the column of that name
+        source, number = f"read_parquet({_literal(path)})", "row_number() over ()"
+    else:
+        source = f"read_parquet({_literal(path)}, file_row_number = true)"
+        number = "file_row_number + 1"
+    items = [f"{number} as _row", *(f'"{name}"' for name, _ in catalog if name in focus_names)]
+    connection.execute(f"create temp view _file as select {', '.join(items)} from {source}")  # noqa: S608
+    return catalog
 
 
 def _load_csv(
-    connection: duckdb.DuckDBPyConnection, path: Path, compression: str
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    compression: str,
+    focus_names: list[str],
 ) -> list[tuple[str, str]]:
-    """Parse the file once, as text, into a table that is dropped with its folder."""
-    header = _header(path, compression)
-    delimiter = max(_CSV_DELIMITERS, key=header.count)
+    """Parse the file once, as text, into a table that is dropped with its folder.
+
+    Its columns are named by their place, so that no name of the file can clash; nothing is guessed,
+    so that no line is skipped.
+    """
+    names, delimiter = _header(path, compression)
+    columns = ", ".join(f"'c{place}': 'varchar'" for place in range(len(names)))
     source = (
-        f"read_csv({_literal(path)}, all_varchar = true, header = true, delim = '{delimiter}', "
-        f"quote = '\"', escape = '\"', compression = '{compression}', strict_mode = true, "
-        f"max_line_size = {_LONGEST_LINE})"
+        f"read_csv({_literal(path)}, auto_detect = false, header = true, skip = 0, "
+        f"columns = {{{columns}}}, delim = '{delimiter}', quote = '\"', escape = '\"', "
+        f"compression = '{compression}', strict_mode = true, max_line_size = {_LONGEST_LINE})"
     )
     connection.execute(f"create table _raw as select * from {source}")  # noqa: S608
-    connection.execute("create temp view _file as select *, rowid + 1 as _row from _raw")
-    return _catalog_of(connection)
+    items = ["rowid + 1 as _row"]
+    items += [f'c{place} as "{name}"' for place, name in enumerate(names) if name in focus_names]
+    connection.execute(f"create temp view _file as select {', '.join(items)} from _raw")  # noqa: S608
+    return [(name, "VARCHAR") for name in names]
 
 
-def _header(path: Path, compression: str) -> str:
+def _header(path: Path, compression: str) -> tuple[list[str], str]:
+    """Give the column names of a CSV file and its delimiter."""
+    import csv
     import gzip
 
     opener: Callable[..., Any] = gzip.open if compression == "gzip" else open
     try:
-        with opener(path, "rt", encoding="utf-8", errors="replace") as file:
-            return str(file.readline(_LONGEST_LINE))
-    except (OSError, EOFError) as error:
+        with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
+            line = file.readline(_LONGEST_LINE)
+            delimiter = max(_CSV_DELIMITERS, key=line.count)
+            file.seek(0)
+            names = next(csv.reader(file, delimiter=delimiter), [])
+    except (OSError, EOFError, csv.Error) as error:
         raise UserError(f"{path} can't be read: {error}.") from None
-
-
-def _catalog_of(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    rows = connection.execute("describe _file").fetchall()
-    return [(str(row[0]), str(row[1])) for row in rows if row[0] != "_row"]
+    if not line.strip():
+        raise UserError(f"{path} begins with an empty line: put its header on the first line.")
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{path} has the column {name!r} twice: give each a name of its own.")
+    return names, delimiter
 
 
 def _literal(path: Path) -> str:
     return "'" + str(path.resolve()).replace("'", "''") + "'"
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") + "." if lines else "unknown error."
+def _reason(error: Exception) -> str:
+    """Give the first line of DuckDB's message and the reason, without its advice on options."""
+    text = str(error).split("\nPossible ", 1)[0]
+    lines = [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
+    return ": ".join(dict.fromkeys([lines[0], lines[-1]])) if lines else "unknown error"

@@ -33,6 +33,8 @@ def describe(totals: Totals) -> list[str]:
 def describe_incomplete(totals: Totals, database: Path) -> list[str]:
     """Give a sentence for everything that the datasets lack."""
     lines = []
+    if not totals.calls:
+        lines.append("Incomplete: there is no call that a provider can charge for.")
     if totals.rejected:
         by_source = ", ".join(f"{source} {count:,}" for source, count in totals.rejected)
         lines.append(f"Incomplete: records were rejected ({by_source}); see rejected_rows.")

@@ -52,8 +52,8 @@ round(
 {% macro pricing_quantity(quantity, pricing_block) -%}
 cast(
     case {{ pricing_block }}
-        when 1000000 then cast({{ quantity }} as {{ quantity_type() }}) * 0.000001
-        when 1000 then cast({{ quantity }} as {{ quantity_type() }}) * 0.001
+        when 1000000 then cast({{ quantity }} as {{ quantity_type() }}) * cast('0.000001' as {{ quantity_type() }})
+        when 1000 then cast({{ quantity }} as {{ quantity_type() }}) * cast('0.001' as {{ quantity_type() }})
         when 1 then cast({{ quantity }} as {{ quantity_type() }})
     end as {{ quantity_type() }}
 )

@@ -35,8 +35,8 @@
         {%- do faults.append([
             column,
             column,
-            column ~ '_number is null and length(' ~ column ~ ') > 12 and ' ~ matches(column, '[0-9]{13,}([.]0+)?'),
-            'is too large for a count, which has 12 digits at most',
+            column ~ '_number is null and length(' ~ column ~ ') > 10 and ' ~ matches(column, '[0-9]{11,}([.]0+)?'),
+            'is too large for a count, which has 10 digits at most',
         ]) -%}
         {%- do faults.append([
             column,
@@ -47,6 +47,16 @@
     {%- endfor -%}
     {{ return(faults) }}
 {% endmacro %}
+
+{#- A hash of several texts. Each stands with its length, so that no two lists of texts run together. -#}
+{% macro hash_of(columns) -%}
+    {%- set parts = [] -%}
+    {%- for column in columns -%}
+        {%- do parts.append(
+            "coalesce(cast(length(" ~ column ~ ") as " ~ text_type() ~ ") || ':' || " ~ column ~ ", '-')") -%}
+    {%- endfor -%}
+    {{ text_hash(parts | join(' || ')) }}
+{%- endmacro %}
 
 {% macro text_hash(expression) %}{{ return(adapter.dispatch('text_hash', 'ai_focus')(expression)) }}{% endmacro %}
 {% macro default__text_hash(expression) %}md5({{ expression }}){% endmacro %}

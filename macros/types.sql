@@ -45,14 +45,14 @@
 {% macro bigquery__matches(expression, pattern) %}regexp_contains({{ expression }}, r'^(?:{{ pattern }})$'){% endmacro %}
 
 {#- Text as a whole number, or null. 7 and 7.0 are whole; 7.5, 1e3 (digits may be missing) and words are not.
-    More than 12 digits are no count: they don't fit the quantity type. -#}
+    More than 10 digits are no count of one call: sums of them would not fit the quantity type. -#}
 {% macro whole_number(expression) %}
     case
         when
-            length({{ expression }}) <= 12
+            length({{ expression }}) <= 10
             and cast({{ try_cast(expression, whole_type()) }} as {{ text_type() }}) = {{ expression }}
             then {{ try_cast(expression, whole_type()) }}
-        when {{ matches(expression, '-?[0-9]{1,12}[.]0+') }}
+        when {{ matches(expression, '-?[0-9]{1,10}[.]0+') }}
             then {{ try_cast(dbt.split_part(expression, "'.'", 1), whole_type()) }}
     end
 {%- endmacro %}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from exporter.errors import IncompleteError, UserError
 from exporter.home import Home, home_option
+from exporter.options import raw_dir_option, source_option
 
 
 def parse_variables(
@@ -31,15 +31,8 @@ def parse_variables(
 
 
 @click.command(name="build")
-@click.option(
-    "--raw-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Read your own files: DIR/gateway/, DIR/litellm/ … (default: the synthetic demo).",
-)
-@click.option(
-    "--source", "sources", multiple=True, metavar="NAME", help="Build this usage source only."
-)
+@raw_dir_option
+@source_option
 @click.option(
     "--target",
     envvar="AI_FOCUS_TARGET",

@@ -9,7 +9,7 @@ import click
 
 from exporter.errors import IncompleteError, UserError
 from exporter.home import Home, home_option
-from exporter.options import parse_day
+from exporter.options import COMPRESSIONS, FORMATS, GRAINS, parse_day
 
 _SUFFIXES = {
     "csv": "csv",
@@ -77,12 +77,12 @@ def _to_filters(
 @click.option(
     "--format",
     "fmt",
-    type=click.Choice(["csv", "json", "jsonl", "parquet"]),
+    type=click.Choice(FORMATS),
     help="File format  [default: by the name of --output, else csv]",
 )
 @click.option(
     "--grain",
-    type=click.Choice(["call", "day"]),
+    type=click.Choice(GRAINS),
     default="call",
     show_default=True,
     help="One row per call and price, or those rows summed by day.",
@@ -99,7 +99,7 @@ def _to_filters(
 @click.option("--columns", metavar="A,B,C", help="Only these columns, in this order.")
 @click.option(
     "--compress",
-    type=click.Choice(["gzip", "zstd"]),
+    type=click.Choice(COMPRESSIONS),
     help="Compress CSV, JSON or JSON lines  [default: by the name of --output (.gz, .zst)]",
 )
 @click.option(
@@ -144,6 +144,10 @@ def command(
         names = [name.strip() for name in columns.split(",") if name.strip()]
         if not names:
             raise UserError("--columns names no column: write --columns BilledCost,ServiceName.")
+    # a closed standard output is None
+    stdout = sys.stdout.buffer if output == STDOUT and sys.stdout is not None else None
+    if output == STDOUT and stdout is None:
+        raise UserError("Standard output is closed: name a file with --output.")
     guessed_format, guessed_compression = _guess(output)
     result = export_dataset(
         home,
@@ -158,7 +162,7 @@ def command(
         columns=names,
         compress=compress or guessed_compression,
         safe_csv=safe_csv,
-        stdout=sys.stdout.buffer if output == STDOUT else None,
+        stdout=stdout,
     )
     rows = f"{result.manifest['rows']:,} rows"
     if result.path is None:

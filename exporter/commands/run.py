@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -9,22 +10,14 @@ import click
 
 from exporter.errors import UserError
 from exporter.home import Home, home_option
-from exporter.options import parse_day
+from exporter.options import FORMATS, parse_day, raw_dir_option, source_option
 
 DATASETS = ("cost-and-usage", "contract-commitment")
-FORMATS = ("csv", "json", "jsonl", "parquet")
 
 
 @click.command(name="run")
-@click.option(
-    "--raw-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Read your own files: DIR/gateway/, DIR/litellm/ … (default: the synthetic demo).",
-)
-@click.option(
-    "--source", "sources", multiple=True, metavar="NAME", help="Build this usage source only."
-)
+@raw_dir_option
+@source_option
 @click.option(
     "--from",
     "from_date",
@@ -69,6 +62,12 @@ def command(
     """
     if from_date and to_date and from_date > to_date:
         raise UserError(f"--from {from_date} lies after --to {to_date}: swap the two dates.")
+    target = os.environ.get("AI_FOCUS_TARGET") or "duckdb"
+    if target != "duckdb":
+        raise UserError(
+            f"AI_FOCUS_TARGET is {target!r}, but `run` writes its extracts from DuckDB only: "
+            "unset it, or use `focus-export build`."
+        )
     from exporter import extract, marts, summary
     from exporter.build import BuildRequest, run_build, say
     from exporter.export import export_dataset

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from exporter.home import Home, home_option
+from exporter.options import GRAINS
 
 _EXAMPLES = """\b
 Examples:
@@ -33,7 +34,7 @@ Examples:
 )
 @click.option(
     "--grain",
-    type=click.Choice(["call", "day"]),
+    type=click.Choice(GRAINS),
     help="Only this grain  [default: all; before FOCUS 1.3, which knows one schema: call]",
 )
 @click.option(

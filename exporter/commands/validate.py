@@ -54,7 +54,7 @@ def command(context: click.Context, file: Path, focus_version: str, dataset: str
     """
     from exporter.rules import DATASETS, check_file
 
-    report = check_file(file, DATASETS[dataset], focus_version)
+    report = check_file(file, DATASETS[dataset], focus_version.removeprefix("v"))
     click.echo(_json(report) if fmt == "json" else _table(report))
     if not report.passed:
         context.exit(1)

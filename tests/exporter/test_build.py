@@ -15,6 +15,8 @@ import pytest
 from conftest import ROOT, assert_one_sentence, environment, rows_of
 
 from exporter.home import Home
+from exporter.marts import Totals
+from exporter.summary import describe_incomplete
 
 # the real command line on the toy project
 _TOY_CLI = """
@@ -282,6 +284,28 @@ def test_vars_may_not_say_again_what_source_says(toy_project: Path, tmp_path: Pa
     assert_one_sentence(result, 2, "usage_sources")
 
 
+@pytest.mark.parametrize(
+    ("threads", "arguments"), [("", []), ("none", ["--threads", "1"])], ids=["empty", "overruled"]
+)
+def test_a_setting_that_is_empty_or_overruled_is_not_checked(
+    toy_project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    threads: str,
+    arguments: list[str],
+) -> None:
+    settings = {**environment(), "AI_FOCUS_THREADS": threads, "AI_FOCUS_MEMORY_LIMIT": ""}
+    monkeypatch.setattr(sys.modules[__name__], "environment", lambda: settings)
+    assert build(toy_project, tmp_path, "--quiet", *arguments).returncode == 0
+
+
 def test_raw_dir_needs_duckdb(toy_project: Path, tmp_path: Path) -> None:
     result = build(toy_project, tmp_path, "--target", "snowflake", "--raw-dir", str(tmp_path))
     assert_one_sentence(result, 2, "--raw-dir", "snowflake")
+
+
+def test_a_build_without_a_call_is_not_complete() -> None:
+    totals = Totals(0, 0, 0, 0, 0, [], [], 0, [])
+    assert describe_incomplete(totals, Path("unread")) == [
+        "Incomplete: there is no call that a provider can charge for."
+    ]

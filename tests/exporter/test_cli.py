@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -157,6 +158,50 @@ def test_a_setting_that_makes_no_sense_is_named(
     monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)
     result = focus_export("build", "--home", tmp_path, variables={name: value})
     assert_one_sentence(result, 2, sentence)
+
+
+def test_run_takes_no_other_target_than_duckdb(tmp_path: Path) -> None:
+    result = focus_export("run", "--home", tmp_path, variables={"AI_FOCUS_TARGET": "snowflake"})
+    assert_one_sentence(result, 2, "AI_FOCUS_TARGET is 'snowflake'", "DuckDB only")
+    assert list(tmp_path.iterdir()) == []
+
+
+def schema_into(redirection: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m exporter.cli schema {redirection}"],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=ROOT,
+        check=False,
+    )
+
+
+def test_a_closed_standard_output_shows_no_traceback() -> None:
+    result = schema_into(">&-")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_standard_output_is_one_sentence() -> None:
+    result = schema_into("> /dev/full")
+    assert_one_sentence(result, 2, "No space left")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(
+        [sys.executable, "-m", "exporter.cli", "schema"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        cwd=ROOT,
+        check=False,
+    )
+    os.close(writer)
+    assert (process.returncode, process.stderr) == (141, b"")
 
 
 def test_a_variable_that_no_model_knows_is_named(tmp_path: Path) -> None:

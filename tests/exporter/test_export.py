@@ -507,6 +507,8 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--from", "01.02.2026"], "no date"),
     (["--filter", "BiledCost=1"], "did you mean BilledCost"),
     (["--filter", "BilledCost=cheap"], "'cheap' is no decimal"),
+    (["--filter", "BilledCost=0.1234567890123456789"], "is no decimal(38,18)"),
+    (["--dataset", "ai-calls", "--filter", "UsageQuantity=1664.4"], "'1664.4' is no bigint"),
     (["--filter", "BilledCost"], "no equals sign"),
     (["--columns", "billedcost"], "did you mean BilledCost"),
     (["--columns", ","], "names no column"),
@@ -514,6 +516,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--format", "parquet", "--compress", "gzip"], "compressed inside"),
     (["--format", "json", "--safe-csv"], "is for CSV"),
     (["--output", "missing/folder/x.csv"], "doesn't exist"),
+    (["--output", "/dev/null"], "/dev/null is no regular file: use --output - to stream"),
 ]
 
 
@@ -547,6 +550,67 @@ def test_standard_output_gets_the_file_and_no_manifest(home: Home, tmp_path: Pat
     focus_export("export", "--home", home.path, *arguments, tmp_path / "x.csv")
     with (tmp_path / "x.csv").open(encoding="utf-8", newline=None) as file:
         assert result.stdout == file.read()
+
+
+@pytest.mark.parametrize("redirection", [">&-", "> /dev/full"])
+def test_a_closed_or_full_standard_output_gets_one_sentence(home: Home, redirection: str) -> None:
+    command = f"{sys.executable} -m exporter.cli export --home {home.path} --output - {redirection}"
+    result = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, env=environment(), check=False
+    )
+    assert_one_sentence(result, 2, "tandard output", "--output")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_goes_away_ends_an_export_quietly(home: Home) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(
+        [*(sys.executable, "-m", "exporter.cli", "export"), "--home", home.path, "--output", "-"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        check=False,
+    )
+    os.close(writer)
+    assert (process.returncode, process.stderr) == (141, b"")
+
+
+def test_too_little_memory_gets_one_sentence(home: Home, tmp_path: Path) -> None:
+    result = focus_export(
+        *("export", "--home", home.path, "--output", tmp_path / "x.csv"),
+        variables={"AI_FOCUS_MEMORY_LIMIT": "1MB"},
+    )
+    assert_one_sentence(result, 2, "more memory than AI_FOCUS_MEMORY_LIMIT (1MB) allows")
+    assert list(tmp_path.iterdir()) == []
+
+
+class HangingConnection:
+    """A connection whose COPY goes on until it is interrupted."""
+
+    def __init__(self) -> None:
+        self.interrupted = threading.Event()
+
+    def execute(self, statement: str, parameters: list[object]) -> None:
+        self.interrupted.wait(30)
+        raise duckdb.InterruptException("interrupted")
+
+    def interrupt(self) -> None:
+        self.interrupted.set()
+
+
+def test_a_writer_that_hangs_on_a_full_disk_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.database._STALLED", 0)
+    full = SimpleNamespace(free=0)
+    monkeypatch.setattr("exporter.database.shutil.disk_usage", lambda _: full)
+    file = tmp_path / "x.csv"
+    file.touch()
+    connection: Any = HangingConnection()
+    with pytest.raises(UserError, match="no space left"):
+        run_copy(connection, "copy", [], file)
+    assert connection.interrupted.is_set()
 
 
 def test_format_and_compression_follow_the_name_of_the_output(home: Home, tmp_path: Path) -> None:

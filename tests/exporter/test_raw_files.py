@@ -126,11 +126,30 @@ def test_parquet_gives_its_types(tmp_path: Path, project: Project, write: Write)
     assert group["types"] == ["VARCHAR"] * 6 + ["BIGINT"]
 
 
-def test_a_file_of_a_header_alone_is_no_fault(
+def test_files_without_records_are_no_fault_but_named(
     tmp_path: Path, project: Project, write: Write
 ) -> None:
     write("gateway/a.csv", HEADER + "\n")
-    assert plan_raw_files(tmp_path, project).files == 1
+    write("gateway/b.json", "[]")
+    names = ", ".join(f"'x' as {name}" for name in HEADER.split(","))
+    target = write("gateway/c.parquet", "")
+    duckdb.sql(f"select {names} where false").write_parquet(str(target))
+    write("gateway/d.csv", CSV)
+    plan = plan_raw_files(tmp_path, project)
+    assert plan.files == 4
+    assert plan.notes == [
+        f"gateway/{name} holds no records." for name in ("a.csv", "b.json", "c.parquet")
+    ]
+    # they are read like the others
+    assert len(groups(plan)[0]["paths"]) == 2
+
+
+def test_a_pipe_is_named_and_not_waited_for(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV)
+    os.mkfifo(tmp_path / "gateway" / "b.csv")
+    assert "gateway/b.csv is no regular file" in fault(tmp_path, project)
 
 
 def test_hidden_files_are_skipped(tmp_path: Path, project: Project, write: Write) -> None:
@@ -235,6 +254,7 @@ def test_an_empty_folder(tmp_path: Path, project: Project) -> None:
         ("a.csv", "\ufeff", ["is empty"]),
         ("a.csv.gz", gzip.compress(b""), ["is empty"]),
         ("a.csv", "\n" + CSV, ["empty line", "header"]),
+        ("a.csv", CSV.replace("\n", "\r"), ["carriage return", "line feeds"]),
         ("a.csv", HEADER + ",model\n", ["the column model twice"]),
         ("a.csv", HEADER + ",Model\n", ["twice"]),
         ("a.csv", '"call_id,provider\n', ["open quote"]),

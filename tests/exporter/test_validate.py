@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 from pathlib import Path
 
 import duckdb
@@ -133,7 +134,15 @@ def test_exit_codes_and_json(tmp_path: Path) -> None:
         (b'{"records": []}', "holds JSON"),
         (b"\x00\x01\x02\x03", "neither CSV nor Parquet"),
         (b"PAR1 but cut off", "can't be read as parquet"),
-        (b"a,b\n1,2\n1,2,3,4\n", "can't be read as CSV"),
+        (b"a,b\n1,2\n1,2,3,4\n", r"CSV \(.*Line: 3: Expected Number of Columns: 2.*\): mend"),
+        (b"a,b\n1,2\n1\n", "Line: 3: .* Found: 1"),
+        # a guess would skip the first two lines
+        (b"BilledCost,Tags\n1\n2\n3,x\n4,y\n5,z\n", "Line: 2: .* Found: 1"),
+        (b'a,b\n1,2\n"1,2\n', "unterminated quote"),
+        (b"a,b\n1,\xff\n", "not utf-8"),
+        (b"\nBilledCost\n1\n", "begins with an empty line"),
+        (b"BilledCost,BilledCost\n1,1\n", "'BilledCost' twice"),
+        (b"a,b\n1,2\n", r"no column of CostAndUsage in FOCUS 1\.4"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_in_one_sentence(
@@ -145,6 +154,47 @@ def test_a_file_that_cannot_be_read_is_told_in_one_sentence(
     with pytest.raises(UserError, match=sentence) as error:
         rules.check_file(path, "CostAndUsage", "1.4")
     assert "\n" not in str(error.value)
+
+
+def test_a_pipe_and_a_folder_are_told_apart_from_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="is no regular file"):
+        rules.check_file(tmp_path / "pipe", "CostAndUsage", "1.4")
+    with pytest.raises(UserError, match="is a folder"):
+        rules.check_file(tmp_path, "CostAndUsage", "1.4")
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_every_line_end_is_read(tmp_path: Path, line_end: str) -> None:
+    path = write_csv(tmp_path / "bill.csv", VALID, VALID)
+    path.write_bytes(path.read_bytes().replace(b"\r\n", line_end.encode()))
+    report = rules.check_file(path, "CostAndUsage", "1.0")
+    assert (report.passed, report.rows) == (True, 2)
+
+
+def test_names_of_the_file_do_not_clash_with_internal_ones(tmp_path: Path) -> None:
+    odd = {**VALID, "_row": "x", "rowid": "y", "file_row_number": "z", "billedcost": "1"}
+    path = write_csv(tmp_path / "bill.csv", odd, {**odd, "BillingCurrency": "US$"})
+    target = tmp_path / "bill.parquet"
+    duckdb.sql(
+        f"copy (select * exclude billedcost_1 from read_csv('{path}', all_varchar = true)) "
+        f"to '{target}'"
+    )
+    for file in (path, target):
+        found = failing(file)
+        assert found["CostAndUsage.BillingCurrency.format"].example == "row 2: BillingCurrency=US$"
+        assert "CostAndUsage.columns.unknown" in found
+
+
+@pytest.mark.parametrize("column", [c["name"] for c in rules.focus_columns("CostAndUsage", "1.4")])
+def test_one_focus_column_is_enough_for_a_report(tmp_path: Path, column: str) -> None:
+    report = rules.check_file(write_csv(tmp_path / "x.csv", {column: "1"}), "CostAndUsage", "1.4")
+    assert not report.passed
+
+
+def test_a_version_may_have_a_leading_v(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "bill.csv", VALID)
+    assert validate(str(path), "--focus-version", "v1.0").exit_code == 0
 
 
 def test_an_unknown_version_is_told_with_the_known_ones(tmp_path: Path) -> None:

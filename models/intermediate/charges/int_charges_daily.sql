@@ -33,12 +33,11 @@ summed as (
 )
 
 select
-    {{ text_hash(
-        "cast(charge_day as " ~ text_type() ~ ") || '|' || meter_price_id || '|' || coalesce(contract_price_id, '') || '|' || "
-        ~ "source_name || '|' || billing_account_id || '|' || coalesce(billing_account_name, '') || '|' || "
-        ~ "coalesce(sub_account_id, '') || '|' || coalesce(sub_account_name, '') || '|' || served_model || '|' || "
-        ~ "coalesce(region_id, '') || '|' || price_rule || '|' || coalesce(shared_tags_json, '')"
-    ) }} as charge_id,
+    {{ hash_of([
+        'cast(charge_day as ' ~ text_type() ~ ')', 'meter_price_id', 'contract_price_id', 'source_name',
+        'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model',
+        'region_id', 'price_rule', 'shared_tags_json',
+    ]) }} as charge_id,
     {{ null_text() }} as call_id,
     {{ null_text() }} as deployment,
     cast(null as {{ timestamp_type() }}) as started_at,

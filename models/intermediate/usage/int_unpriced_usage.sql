@@ -11,6 +11,7 @@ with unpriced as (
         meter,
         service_tier,
         processing_mode,
+        region_id,
         is_capacity_paid
     from {{ ref('int_usage_priced') }}
     where list_unit_price is null
@@ -24,12 +25,14 @@ priced_skus as (
         model,
         meter,
         service_tier,
-        processing_mode
+        processing_mode,
+        region_id
     from {{ ref('int_meter_prices') }}
 
 )
 
-select
+-- a price for another region is none for this call
+select distinct
     unpriced.call_key,
     unpriced.meter,
     case
@@ -46,3 +49,8 @@ left join priced_skus
         and unpriced.meter = priced_skus.meter
         and unpriced.service_tier = priced_skus.service_tier
         and unpriced.processing_mode = priced_skus.processing_mode
+        and (
+            priced_skus.region_id is null
+            or unpriced.region_id is null
+            or unpriced.region_id = priced_skus.region_id
+        )

@@ -63,6 +63,7 @@ named as (
         {{ second_of_day('usage_of_sources.started_at') }} as started_second_of_day,
         usage_of_sources.latency_ms,
         usage_of_sources.prompt_tokens,
+        usage_of_sources.context_tokens,
         usage_of_sources.completion_tokens,
         usage_of_sources.reasoning_tokens,
         usage_of_sources.cache_read_tokens,
@@ -73,20 +74,10 @@ named as (
         usage_of_sources.input_image_tokens,
         usage_of_sources.output_audio_tokens,
         usage_of_sources.web_search_requests,
-        case
-            when
-                usage_of_sources.service_tier is null
-                or lower(usage_of_sources.service_tier)
-                in ('standard', 'default', 'auto', 'standard_only', 'on_demand', 'batch')
-                then 'standard'
-            else lower(usage_of_sources.service_tier)
-        end as service_tier,
-        case
-            when lower(usage_of_sources.processing_mode) = 'batch' or lower(usage_of_sources.service_tier) = 'batch'
-                then 'batch'
-            else coalesce(lower(usage_of_sources.processing_mode), 'realtime')
-        end as processing_mode,
-        usage_of_sources.region_id,
+        {{ service_tier_of('usage_of_sources.service_tier') }} as service_tier,
+        {{ processing_mode_of('usage_of_sources.processing_mode', 'usage_of_sources.service_tier') }}
+            as processing_mode,
+        lower(usage_of_sources.region_id) as region_id,
         usage_of_sources.is_cache_hit,
         usage_of_sources.status,
         usage_of_sources.feature,
@@ -109,9 +100,12 @@ named as (
 
 select
     named.*,
-    -- what a provider can charge for: not a failed call, nor one from the gateway's own cache
+    -- what a provider can charge for: it has tokens or searches, or the source says that it cost
     not named.is_cache_hit
-    and named.prompt_tokens + named.completion_tokens + named.web_search_requests > 0 as is_billable,
+    and (
+        named.prompt_tokens + named.completion_tokens + named.web_search_requests > 0
+        or coalesce(named.source_cost, 0) > 0
+    ) as is_billable,
     reasoning_prices.model is not null as is_reasoning_priced_apart,
     -- capacity bought in advance pays for the call, unless it spilled over to pay-as-you-go
     provisioned_deployments.deployment is not null and not named.is_spillover as is_capacity_paid

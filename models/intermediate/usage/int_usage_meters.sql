@@ -14,7 +14,7 @@ meters as (
     where
         meter in (
             'input', 'cache_read', 'cache_write', 'cache_write_5m', 'cache_write_1h', 'input_audio', 'input_image',
-            'output', 'output_reasoning', 'output_audio', 'web_search'
+            'output', 'output_reasoning', 'output_audio', 'web_search', 'request'
         )
 
 ),
@@ -42,6 +42,13 @@ metered as (
             when 'output_reasoning' then case when is_reasoning_priced_apart then reasoning_tokens else 0 end
             when 'output_audio' then output_audio_tokens
             when 'web_search' then web_search_requests
+            -- a call that cost without tokens (an image, speech, a tool): no price, but not free
+            when 'request'
+                then
+                    case
+                        when is_billable and prompt_tokens + completion_tokens + web_search_requests = 0 then 1
+                        else 0
+                    end
         end as consumed_quantity
     from usage_of_calls
     cross join meters

@@ -44,6 +44,11 @@ list_priced as (
         case
             when usage_meters.is_capacity_paid then 'none'
             when all_day_prices.region_id is not null and usage_meters.region_id is null then 'region_assumed'
+            -- a batch's requests are each taken for short ones
+            when
+                usage_meters.context_tokens is null
+                and all_day_prices.context_tokens_up_to < {{ no_context_limit() }}
+                then 'context_assumed'
             else coalesce(window_prices.price_rule, all_day_prices.price_rule, 'none')
         end as price_rule,
         coalesce(window_prices.price_date_basis, all_day_prices.price_date_basis) as price_date_basis
@@ -63,8 +68,8 @@ list_priced as (
             )
             and usage_meters.charge_period_start >= all_day_prices.valid_from
             and usage_meters.charge_period_start < all_day_prices.valid_to
-            and greatest(usage_meters.prompt_tokens, 1) > all_day_prices.context_tokens_gt
-            and greatest(usage_meters.prompt_tokens, 1) <= all_day_prices.context_tokens_up_to
+            and greatest(coalesce(usage_meters.context_tokens, 0), 1) > all_day_prices.context_tokens_gt
+            and greatest(coalesce(usage_meters.context_tokens, 0), 1) <= all_day_prices.context_tokens_up_to
     left join window_prices
         on
             usage_meters.provider = window_prices.provider
@@ -80,8 +85,8 @@ list_priced as (
             )
             and usage_meters.charge_period_start >= window_prices.valid_from
             and usage_meters.charge_period_start < window_prices.valid_to
-            and greatest(usage_meters.prompt_tokens, 1) > window_prices.context_tokens_gt
-            and greatest(usage_meters.prompt_tokens, 1) <= window_prices.context_tokens_up_to
+            and greatest(coalesce(usage_meters.context_tokens, 0), 1) > window_prices.context_tokens_gt
+            and greatest(coalesce(usage_meters.context_tokens, 0), 1) <= window_prices.context_tokens_up_to
             and usage_meters.started_second_of_day >= window_prices.daily_window_from
             and usage_meters.started_second_of_day < window_prices.daily_window_to
 

@@ -84,7 +84,7 @@ select
     end as billed_cost,
     case
         when usage_of_calls.is_cache_hit or held_calls.call_key is null
-            then coalesce(charged.billing_currency, avoided.billing_currency, '{{ var("billing_currency") }}')
+            then coalesce(charged.billing_currency, avoided.billing_currency, {{ sql_text(var('billing_currency')) }})
     end as billing_currency,
     case when not usage_of_calls.is_cache_hit then held_calls.hold_reason end as hold_reason,
     case when held_calls.call_key is null then avoided.avoided_list_cost end as avoided_list_cost,

@@ -17,10 +17,10 @@ typed as (
         _line,
         _fault,
         call_id,
-        coalesce(customer_id, '{{ var("billing_account_id") }}') as billing_account_id,
+        coalesce(customer_id, {{ sql_text(var('billing_account_id')) }}) as billing_account_id,
         case
             when customer_id is not null then customer_name
-            else {{ "'" ~ var('billing_account_name') ~ "'" if var('billing_account_name') else null_text() }}
+            else {{ sql_text(var('billing_account_name')) if var('billing_account_name') else null_text() }}
         end as billing_account_name,
         provider,
         model,
@@ -107,7 +107,7 @@ select
     fault_field,
     fault_reason,
     fault_value,
-    {{ text_hash("'gateway|' || billing_account_id || '|' || coalesce(call_id, '')") }} as call_key,
+    {{ hash_of(["'gateway'", 'billing_account_id', 'call_id']) }} as call_key,
     call_id,
     billing_account_id,
     billing_account_name,

@@ -13,7 +13,7 @@ with calls as (
         ref('stg_gateway__repeated_calls'),
         'call_key',
         columns,
-        ['ingested_at desc nulls last', 'ended_at desc'] + columns,
+        ['ingested_at desc nulls last', 'ended_at desc', 'completion_tokens desc', 'prompt_tokens desc'] + columns,
     ) }}
 
 )
@@ -36,6 +36,7 @@ select
     ended_at,
     latency_ms,
     prompt_tokens,
+    prompt_tokens as context_tokens,
     completion_tokens,
     reasoning_tokens,
     cache_read_tokens,

@@ -48,7 +48,6 @@ details as (
         cache_hit,
         team_id,
         organization_id,
-        end_user,
         session_id,
         status,
         updated_at as updated_at_text,
@@ -61,12 +60,13 @@ token_details as (
 
     select
         *,
+        -- a provider fills one field or both: a zero in one says nothing about the other
         coalesce(
-            {{ litellm_token_detail(['prompt_tokens_details', 'cached_tokens']) }},
+            nullif({{ litellm_token_detail(['prompt_tokens_details', 'cached_tokens']) }}, '0'),
             {{ litellm_token_detail(['cache_read_input_tokens']) }}
         ) as cache_read_tokens,
         coalesce(
-            {{ litellm_token_detail(['cache_creation_input_tokens']) }},
+            nullif({{ litellm_token_detail(['cache_creation_input_tokens']) }}, '0'),
             {{ litellm_token_detail(['prompt_tokens_details', 'cache_creation_tokens']) }}
         ) as all_cache_write_tokens,
         {{ litellm_token_detail(
@@ -166,6 +166,10 @@ checked as (
                 ['cache_write_5m_tokens', 'all_cache_write_tokens',
                  'coalesce(cache_write_5m_tokens_number, 0) + coalesce(cache_write_1h_tokens_number, 0)' ~ ' > coalesce(all_cache_write_tokens_number, 0)',
                  'and cache_write_1h_tokens together exceed all cache writes'],
+                ['cached_tokens', 'cache_read_tokens',
+                 'cache_read_tokens_number > 0'
+                 ~ ' and coalesce(input_audio_tokens_number, 0) + coalesce(input_image_tokens_number, 0) > 0',
+                 'and audio or image tokens stand in one prompt, and which of them are cached is not told'],
                 ['prompt_tokens', 'prompt_tokens',
                  'coalesce(cache_read_tokens_number, 0) + coalesce(all_cache_write_tokens_number, 0)' ~ ' + coalesce(input_audio_tokens_number, 0) + coalesce(input_image_tokens_number, 0)' ~ ' > prompt_tokens_total',
                  'is less than its cached, cache-write, audio and image tokens together'],
@@ -184,14 +188,13 @@ select
     fault_field,
     fault_reason,
     fault_value,
-    {{ text_hash(
-        "'litellm|' || coalesce(organization_id, '" ~ var('billing_account_id') ~ "') || '|' || coalesce(request_id, '')"
-    ) }} as call_key,
+    -- request_id is the table's own key; the organisation may be missing in an older extract
+    {{ hash_of(["'litellm'", 'request_id']) }} as call_key,
     request_id as call_id,
-    coalesce(organization_id, '{{ var("billing_account_id") }}') as billing_account_id,
+    coalesce(organization_id, {{ sql_text(var('billing_account_id')) }}) as billing_account_id,
     case
         when organization_id is null
-            then {{ "'" ~ var('billing_account_name') ~ "'" if var('billing_account_name') else null_text() }}
+            then {{ sql_text(var('billing_account_name')) if var('billing_account_name') else null_text() }}
     end as billing_account_name,
     team_id as sub_account_id,
     coalesce(team_alias, team_id) as sub_account_name,
@@ -214,6 +217,8 @@ select
     ) as ended_at,
     latency_ms,
     prompt_tokens_total as prompt_tokens,
+    -- the tokens of a batch are the sum of its requests, whose own contexts are not known
+    case when coalesce(call_type, '') <> 'aretrieve_batch' then prompt_tokens_total end as context_tokens,
     completion_tokens_total as completion_tokens,
     coalesce(cache_read_tokens_number, 0) as cache_read_tokens,
     -- writes beyond the breakdown have an unknown lifetime
@@ -229,12 +234,11 @@ select
     coalesce(web_search_requests_number, 0) as web_search_requests,
     -- LiteLLM's own response cache, never the provider's prompt cache
     coalesce(lower(cache_hit) in ('true', 't'), false) as is_cache_hit,
-    azure_spillover is not null as is_spillover,
+    coalesce(azure_spillover, 'false') not in ('false', '{}', '') as is_spillover,
     status,
     service_tier,
     case when call_type = 'aretrieve_batch' then 'batch' end as processing_mode,
     user_id,
-    end_user,
     session_id,
     -- request tags are the users' own scheme; keys of spend_logs_metadata get a prefix, so that the
     -- two can't be mistaken for one another (FOCUS Tags)

@@ -1,9 +1,9 @@
 {%- set columns = [
     'call_key', 'call_id', 'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name',
-    'provider', 'model', 'model_group', 'started_at', 'ended_at', 'latency_ms', 'prompt_tokens', 'completion_tokens',
+    'provider', 'model', 'model_group', 'started_at', 'ended_at', 'latency_ms', 'prompt_tokens', 'context_tokens', 'completion_tokens',
     'cache_read_tokens', 'cache_write_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens', 'reasoning_tokens',
     'input_audio_tokens', 'input_image_tokens', 'output_audio_tokens', 'web_search_requests', 'is_cache_hit',
-    'is_spillover', 'status', 'service_tier', 'processing_mode', 'user_id', 'end_user', 'session_id', 'tags_json', 'spend',
+    'is_spillover', 'status', 'service_tier', 'processing_mode', 'user_id', 'session_id', 'tags_json', 'spend',
     'ingested_at',
 ] -%}
 
@@ -14,7 +14,7 @@ with calls as (
         ref('stg_litellm__repeated_calls'),
         'call_key',
         columns,
-        ['ingested_at desc nulls last', 'ended_at desc'] + columns,
+        ['ingested_at desc nulls last', 'ended_at desc', 'completion_tokens desc', 'prompt_tokens desc'] + columns,
     ) }}
 
 )
@@ -36,6 +36,7 @@ select
     ended_at,
     latency_ms,
     prompt_tokens,
+    context_tokens,
     completion_tokens,
     reasoning_tokens,
     cache_read_tokens,

@@ -12,8 +12,15 @@ select distinct
     known_provider as provider,
     model,
     meter,
-    service_tier,
-    processing_mode,
+    -- an absolute price that names no tier or mode is that of standard calls at once; a discount
+    -- that names none is off all of them
+    case
+        when service_tier is not null or price is not null then {{ service_tier_of('service_tier') }}
+    end as service_tier,
+    case
+        when processing_mode is not null or price is not null or lower(service_tier) = 'batch'
+            then {{ processing_mode_of('processing_mode', 'service_tier') }}
+    end as processing_mode,
     discount as discount_percentage,
     price as unit_price,
     currency,

@@ -12,68 +12,32 @@ provider_aliases as (
 
 ),
 
--- a price that matches nothing in the price book would be ignored in silence
-priced_meters as (
-
-    select
-        provider,
-        model,
-        meter,
-        min(currency) as currency
-    from {{ ref('list_prices') }}
-    group by 1, 2, 3
-
-),
-
-priced_providers as (
-
-    select distinct provider from priced_meters
-
-),
-
-priced_models as (
-
-    select distinct
-        provider,
-        model
-    from priced_meters
-
-),
-
-meters as (
-
-    select distinct meter from {{ ref('meter_fallbacks') }}
-
-),
-
 typed as (
 
     select
         contract_prices.*,
-        priced_providers.provider as known_provider,
-        priced_models.model as known_model,
-        meters.meter as known_meter,
-        priced_meters.currency as list_currency,
-        {{ to_utc_timestamp('valid_from') }} as starts_at,
-        {{ to_utc_timestamp('valid_to') }} as ends_at,
-        {{ try_cast('discount_percentage', 'decimal(9, 6)') }} as discount,
-        {{ try_cast('unit_price', price_type()) }} as price
+        provider_aliases.provider as known_provider,
+        {{ to_utc_timestamp('contract_prices.valid_from') }} as starts_at,
+        {{ to_utc_timestamp('contract_prices.valid_to') }} as ends_at,
+        {{ try_cast('contract_prices.discount_percentage', 'decimal(9, 6)') }} as discount,
+        {{ try_cast('contract_prices.unit_price', price_type()) }} as price,
+        {{ hash_of([
+            'contract_id', 'billing_account_id', 'contract_prices.provider', 'model', 'meter', 'service_tier',
+            'processing_mode', 'discount_percentage', 'unit_price', 'currency', 'valid_from', 'valid_to',
+        ]) }} as content_hash
     from contract_prices
     left join provider_aliases
         on lower(contract_prices.provider) = provider_aliases.alias
-    left join priced_providers
-        on provider_aliases.provider = priced_providers.provider
-    left join priced_models
-        on
-            provider_aliases.provider = priced_models.provider
-            and contract_prices.model = priced_models.model
-    left join meters
-        on contract_prices.meter = meters.meter
-    left join priced_meters
-        on
-            provider_aliases.provider = priced_meters.provider
-            and contract_prices.model = priced_meters.model
-            and contract_prices.meter = priced_meters.meter
+
+),
+
+compared as (
+
+    select
+        *,
+        min(content_hash) over (partition by contract_price_id) as first_content,
+        max(content_hash) over (partition by contract_price_id) as last_content
+    from typed
 
 )
 
@@ -101,11 +65,8 @@ select
         ['meter', 'meter',
                  'unit_price is not null and (model is null or meter is null)',
                  'and model are needed for an absolute unit_price'],
-        ['provider', 'provider', 'known_provider is null', 'has no prices in the price book'],
-        ['model', 'model', 'model is not null and known_model is null',
-                 'has no prices of this provider in the price book'],
-        ['meter', 'meter', 'meter is not null and known_meter is null', 'is no meter'],
-        ['currency', 'currency', 'unit_price is not null and coalesce(currency, list_currency) <> list_currency',
-                 'is not the currency of the list price'],
+        ['provider', 'provider', 'known_provider is null', 'is no provider'],
+        ['contract_price_id', 'contract_price_id', 'first_content <> last_content',
+         'is given twice with different values'],
     ]) }}
-from typed
+from compared

@@ -1,6 +1,9 @@
-{#- Every reference rule of one FOCUS dataset version: fails with one row per broken rule. -#}
+{#- Every reference rule of one FOCUS dataset version: fails with one row per broken rule that the
+    dataset must keep. What it only should keep depends on the user's rows, and `validate` tells it. -#}
 {% test focus_rules(model, dataset, focus_version, row_key) %}
 {%- set present = focus_reference(dataset, focus_version)['columns'] | map(attribute='name') | list -%}
+select *
+from (
 {{ focus_check_sql(
     dataset,
     focus_version,
@@ -9,4 +12,6 @@
     present,
     "coalesce(cast(" ~ row_key ~ " as " ~ text_type() ~ "), 'null')"
 ) }}
+) as broken
+where rule_level = 'must'
 {% endtest %}

@@ -1,0 +1,41 @@
+{#- One row per contract price and list price that it covers. -#}
+
+with contract_prices as (
+
+    select * from {{ ref('stg_pricing__contract_prices') }}
+
+),
+
+meter_prices as (
+
+    select * from {{ ref('int_meter_prices') }}
+
+)
+
+select
+    contract_prices.billing_account_id,
+    meter_prices.meter_price_id,
+    contract_prices.contract_price_id,
+    contract_prices.valid_from,
+    contract_prices.valid_to,
+    coalesce(
+        contract_prices.unit_price,
+        {{ discounted_price('meter_prices.unit_price', 'contract_prices.discount_percentage') }}
+    ) as contracted_unit_price,
+    case when contract_prices.unit_price is null then 0 else 16 end
+    + case when contract_prices.model is null then 0 else 8 end
+    + case when contract_prices.meter is null then 0 else 4 end
+    + case when contract_prices.service_tier is null then 0 else 2 end
+    + case when contract_prices.processing_mode is null then 0 else 1 end as specificity
+from contract_prices
+inner join meter_prices
+    on
+        contract_prices.provider = meter_prices.provider
+        and coalesce(contract_prices.model, meter_prices.model) = meter_prices.model
+        -- a meter that borrows the price of another borrows its discount too
+        and coalesce(contract_prices.meter, meter_prices.meter) in (meter_prices.meter, meter_prices.price_meter)
+        and coalesce(contract_prices.service_tier, meter_prices.service_tier) = meter_prices.service_tier
+        and coalesce(contract_prices.processing_mode, meter_prices.processing_mode) = meter_prices.processing_mode
+        and (contract_prices.currency is null or contract_prices.currency = meter_prices.currency)
+        -- an absolute price can't be meant for a long context, which costs a multiple
+        and (contract_prices.unit_price is null or meter_prices.context_tokens_gt = 0)

@@ -1,0 +1,29 @@
+{#- Contract prices that cover no list price: they would be ignored, and the list price charged. -#}
+
+with contract_prices as (
+
+    select * from {{ ref('stg_pricing__contract_prices_checked') }} where fault_reason is null
+
+),
+
+candidates as (
+
+    select distinct contract_price_id from {{ ref('int_contract_price_candidates') }}
+
+)
+
+select
+    cast('pricing' as {{ text_type() }}) as source_name,
+    cast('contract_prices' as {{ text_type() }}) as raw_table,
+    contract_prices._file as file,
+    contract_prices._line as line,
+    contract_prices.contract_price_id as record_key,
+    'contract_price_id' as field,
+    'contract_price_id ''' || contract_prices.contract_price_id
+    || ''' covers no list price: check provider, model, meter, service_tier, processing_mode and currency.'
+        as reason,
+    contract_prices.contract_price_id as raw_value
+from contract_prices
+left join candidates
+    on contract_prices.contract_price_id = candidates.contract_price_id
+where candidates.contract_price_id is null

@@ -77,12 +77,12 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
     """Build and publish; raises UserError (mistakes, file faults) or DataError (failed checks)."""
     project = load_project()
     started = time.monotonic()
-    _check_settings(request)
     if request.target != DUCKDB_TARGET and request.raw_dir is not None:
         raise UserError(
             f"--raw-dir works with DuckDB only: load the raw tables into {request.target} and "
             "leave --raw-dir out."
         )
+    _check_settings(request)
     plan = None
     if request.raw_dir is not None:
         plan = plan_raw_files(request.raw_dir, project, request.sources)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-from exporter.errors import UserError
 from exporter.database import open_database
+from exporter.errors import UserError
 from exporter.extract import DATASETS, Dataset, count_rejected, read_billing_months
 from exporter.home import Home
 from exporter.manifest import read_build

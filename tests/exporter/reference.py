@@ -64,7 +64,7 @@ def read_whole(text: str) -> int | None:
     digits = text.split(".")[0]
     if "." not in text and str(int(digits)) != digits:
         return None
-    return int(digits) if len(digits.lstrip("-")) <= 12 else None
+    return int(digits) if len(digits) <= 10 else None
 
 
 def floor_second(moment: datetime) -> datetime:
@@ -84,6 +84,8 @@ class Price:
     window: tuple[int, int] | None
     valid_from: datetime
     valid_to: datetime
+    # under which it stands in the book; another meter may borrow it
+    meter: str
 
 
 Sku = tuple[str, str, str, str]  # provider, model, service tier, processing mode
@@ -140,6 +142,7 @@ class PriceBook:
                     window,
                     begin,
                     end,
+                    row["meter"],
                 )
             )
 
@@ -173,29 +176,52 @@ def _second_of_clock(text: str) -> int:
     return int(hours) * 3600 + int(minutes) * 60
 
 
+def covers(row: Row, sku: Sku, meter: str, price: Price) -> bool:
+    """Tell whether a contract price is one for this list price, at whatever time."""
+    provider, model, tier, mode = sku
+    if row["provider"] != provider or row["model"] not in ("", model):
+        return False
+    if row["meter"] not in ("", meter, price.meter):
+        return False
+    if row["currency"] not in ("", price.currency):
+        return False
+    if row["unit_price"]:
+        # a price is for standard calls at once, unless it says more, and for short contexts
+        wanted = (row["service_tier"] or "standard", row["processing_mode"] or "realtime")
+        return wanted == (tier, mode) and price.context_tokens_gt == 0
+    return row["service_tier"] in ("", tier) and row["processing_mode"] in ("", mode)
+
+
+def idle_contracts(book: PriceBook, contracts: list[Row]) -> set[str]:
+    """Give the contract prices that cover no list price."""
+    return {
+        row["contract_price_id"]
+        for row in contracts
+        if not any(
+            covers(row, sku, meter, price)
+            for sku in book.prices
+            if sku[0] == row["provider"]
+            for meter in book.fallbacks
+            for price in book.of_meter(sku, meter)
+        )
+    }
+
+
 def contracted(
     contracts: list[Row], account: str, sku: Sku, meter: str, price: Price, moment: datetime
 ) -> tuple[Decimal, str | None]:
     """Give the price that was agreed for a list price, and the row that says so."""
-    provider, model, tier, mode = sku
     best: tuple | None = None
     chosen: Row | None = None
     for row in contracts:
-        wanted = (
-            ("model", model),
-            ("meter", meter),
-            ("service_tier", tier),
-            ("processing_mode", mode),
-        )
-        if row["billing_account_id"] != account or row["provider"] != provider:
+        if row["billing_account_id"] != account or not covers(row, sku, meter, price):
             continue
-        if any(row[name] and row[name] != value for name, value in wanted):
-            continue
+        named = ("model", "meter", "service_tier", "processing_mode")
         begin = read_time(row["valid_from"]) or BEGIN_OF_TIME
         if not begin <= floor_second(moment) < (read_time(row["valid_to"]) or END_OF_TIME):
             continue
         # a price before a discount, then the one that names more, then the one that began later
-        rank = (bool(row["unit_price"]), *(bool(row[name]) for name, _ in wanted), begin)
+        rank = (bool(row["unit_price"]), *(bool(row[name]) for name in named), begin)
         if best is None or (rank, best[1]) > (best[0], row["contract_price_id"]):
             best, chosen = (rank, row["contract_price_id"]), row
     if chosen is None:
@@ -297,7 +323,10 @@ def price_call(
             charges.append(_charge(book, contracts, call, sku, meter, quantity, price))
         elif not model:
             reasons.append("unknown_model")
-        elif not book.of_meter(sku, meter):
+        elif not any(
+            not price.region_id or not call.region or price.region_id == call.region
+            for price in book.of_meter(sku, meter)
+        ):
             reasons.append("no_price_for_meter")
         else:
             reasons.append("no_price_at_time")
@@ -394,7 +423,7 @@ def read_gateway_row(row: Row) -> Call | str:
         completion,
         row["service_tier"],
         row["processing_mode"],
-        row["region"],
+        row["region"].lower(),
         row["cost_department"],
         row["cache_hit"].lower() in TRUE,
         prompt_parts={"cache_read": cached, "cache_write": written},
@@ -412,8 +441,14 @@ def price_gateway_log(book: PriceBook, contracts: list[Row], log: list[Row]) -> 
         if isinstance(call, str):
             outcome.rejected[line] = call
             continue
-        # of several deliveries the one that was ingested last counts, then the one that ended last
-        rank = (read_time(row["ingested_at"]) or BEGIN_OF_TIME, call.ended_at)
+        # of several deliveries the one that was ingested last counts, then the one that ended last,
+        # then the one with more tokens
+        rank = (
+            read_time(row["ingested_at"]) or BEGIN_OF_TIME,
+            call.ended_at,
+            call.completion_tokens,
+            call.prompt_tokens,
+        )
         key = (call.account, call.call_id)
         if key not in delivered or rank > delivered[key][0]:
             delivered[key] = (rank, call)

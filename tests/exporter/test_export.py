@@ -6,14 +6,17 @@ import csv
 import gzip
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -21,6 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, assert_one_sentence, environment, focus_export
 
+from exporter.database import run_copy
 from exporter.errors import UserError
 from exporter.export import ExportResult, export_dataset
 from exporter.extract import DATASETS

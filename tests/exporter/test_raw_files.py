@@ -144,9 +144,7 @@ def test_files_without_records_are_no_fault_but_named(
     assert len(groups(plan)[0]["paths"]) == 2
 
 
-def test_a_pipe_is_named_and_not_waited_for(
-    tmp_path: Path, project: Project, write: Write
-) -> None:
+def test_a_pipe_is_named_and_not_waited_for(tmp_path: Path, project: Project, write: Write) -> None:
     write("gateway/a.csv", CSV)
     os.mkfifo(tmp_path / "gateway" / "b.csv")
     assert "gateway/b.csv is no regular file" in fault(tmp_path, project)

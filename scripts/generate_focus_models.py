@@ -43,7 +43,8 @@ class Mart:
     title: str
     grain: str
     # The daily grain sums as it is read, and its versions choose columns as those of the call grain
-    # do, which prove what differs between versions: its latest version stands for the others.
+    # do, which prove what differs between versions and what groups of rows must share: its latest
+    # version stands for the others, and its rows for themselves.
     tests_every_version: bool = True
 
     @property
@@ -211,6 +212,8 @@ def mart_yaml(mart: Mart, reference: Reference) -> str:
             f'                focus_version: "{version}"',
             f"                row_key: {mart.key}",
         ]
+        if not mart.tests_every_version:
+            lines.append("                grouped: false")
         if version == latest and mart.dataset == "CostAndUsage" and mart.tests_every_version:
             lines += [
                 "          - row_key:",

@@ -2,13 +2,15 @@
     dataset version. `relation` is scanned once for the rules on single rows and once, grouped, for the
     rules on groups; `catalog` lists its columns. Only rows that break some rule reach the counting,
     so a clean table costs one evaluation of each predicate. `row_key` is text that names a row in the
-    examples. `own` is false for a stranger's file, whose custom columns only need a proper name. -#}
+    examples. `levels` limits the rules on values, `grouped` says whether those on groups are asked. `own` is false for a stranger's file, whose custom columns only need a proper name. -#}
 {% macro focus_check_sql(
     dataset, focus_version, relation, catalog, present, row_key, text_columns=[], exact=true,
-    typed=true, own=true
+    typed=true, own=true, levels=['must', 'should'], grouped=true
 ) %}
-{%- set rules = focus_value_rules(dataset, focus_version, present, text_columns, exact) -%}
-{%- set group_rules = focus_group_rules(dataset, focus_version, present) -%}
+{%- set rules = focus_value_rules(dataset, focus_version, present, text_columns, exact)
+    | selectattr('level', 'in', levels) | list -%}
+{%- set group_rules = focus_group_rules(dataset, focus_version, present)
+    | selectattr('level', 'in', levels) | list if grouped else [] -%}
 {%- set columns = [] -%}
 {%- for rule in rules -%}
     {%- for name in rule['reads'] if name not in columns -%}{%- do columns.append(name) -%}{%- endfor -%}

@@ -93,6 +93,7 @@ BREAKS: dict[str, list[str]] = {
     "assert_daily_grain_sums_to_call_grain": [
         f"delete from int_charges where {ONE_CHARGE}",
         f"delete from int_charges_daily where {ONE_DAILY}",
+        "update int_charges_daily set charge_id = 'one id for all'",
         *(
             f"update int_charges_daily set {column} = {column} + 0.000001 where {ONE_DAILY}"
             for column in (

@@ -1,6 +1,7 @@
 {#- Every reference rule of one FOCUS dataset version: fails with one row per broken rule that the
-    dataset must keep. What it only should keep depends on the user's rows, and `validate` tells it. -#}
-{% test focus_rules(model, dataset, focus_version, row_key) %}
+    dataset must keep. What it only should keep depends on the user's rows, and `validate` tells it. Without `grouped` the rules on
+    groups (one SKU per SKU price …) are left to the grain that has the same SKUs. -#}
+{% test focus_rules(model, dataset, focus_version, row_key, grouped=true) %}
 {%- set present = focus_reference(dataset, focus_version)['columns'] | map(attribute='name') | list -%}
 select *
 from (
@@ -10,7 +11,9 @@ from (
     model,
     focus_relation_columns(model),
     present,
-    "coalesce(cast(" ~ row_key ~ " as " ~ text_type() ~ "), 'null')"
+    "coalesce(cast(" ~ row_key ~ " as " ~ text_type() ~ "), 'null')",
+    levels=['must'],
+    grouped=grouped
 ) }}
 ) as broken
 where rule_level = 'must'

@@ -1,4 +1,5 @@
-{#- Per price and billing period the two grains hold the same costs and quantities. -#}
+{#- Per price and billing period the two grains hold the same costs and quantities, and each row of the
+    daily grain has an id of its own. One test, since the daily grain is summed as it is read. -#}
 {%- set measures = [
     'consumed_quantity', 'pricing_quantity', 'list_cost', 'contracted_cost', 'billed_cost', 'effective_cost',
 ] -%}
@@ -23,6 +24,8 @@ per_day as (
         meter_price_id,
         billing_currency,
         {{ billing_period_start('charge_period_start') }} as billing_period_start,
+        count(*) as charges,
+        count(distinct charge_id) as charge_ids,
         {%- for measure in measures %}
         sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
@@ -46,6 +49,7 @@ full outer join per_day
 where
     per_call.meter_price_id is null
     or per_day.meter_price_id is null
+    or per_day.charges <> per_day.charge_ids
     {%- for measure in measures %}
     or coalesce(per_call.{{ measure }}, 0) <> coalesce(per_day.{{ measure }}, 0)
     {%- endfor %}

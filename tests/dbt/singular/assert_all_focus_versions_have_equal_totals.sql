@@ -65,22 +65,22 @@ totals as (
     where
         ChargePeriodStart >= (select starts_at from first_day)
         and ChargePeriodStart < (select ends_at from first_day)
-    {%- endfor %}
 
     union all
 
     select
         'day' as grain,
-        'latest' as focus_version,
+        '{{ version }}' as focus_version,
         count(*) as charges,
         sum(ListCost) as list_cost,
         sum(ContractedCost) as contracted_cost,
         sum(BilledCost) as billed_cost,
         sum(EffectiveCost) as effective_cost
-    from {{ ref('focus_cost_and_usage_daily') }}
+    from {{ ref('focus_cost_and_usage_daily', v=version) }}
     where
         ChargePeriodStart >= (select starts_at from first_day)
         and ChargePeriodStart < (select ends_at from first_day)
+    {%- endfor %}
 
 )
 

@@ -1,7 +1,5 @@
 -- The same totals as the project's, as one would write them by hand for one Parquet file of gateway
--- calls: typed columns, no rejects, no contracts, no JSON, no documentation. The charges carry what
--- FOCUS rows can be summed by (account, department, feature, user, session, region, model, period).
--- The measure of the models' cost.
+-- calls: typed columns, no rejects, no contracts, no documentation. The measure of the models' cost.
 set timezone = 'UTC';
 
 create or replace table price as
@@ -46,21 +44,10 @@ select *
 from (
     select
         coalesce(customer_id, 'default') as billing_account_id,
-        customer_name,
         call_id,
-        cost_department,
-        cost_feature,
-        cost_user,
-        cost_session,
-        classification,
-        headers,
         alias.provider,
-        raw.model as served_model,
         coalesce(name.model, raw.model) as model,
-        started_at,
-        ended_at,
         date_trunc('second', started_at) as charge_period_start,
-        date_trunc('second', ended_at) + interval 1 second as charge_period_end,
         prompt_tokens,
         completion_tokens,
         coalesce(cached_tokens, 0) as cache_read,

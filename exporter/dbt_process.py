@@ -7,6 +7,7 @@ JSON event per line: `phase`, `plan` (nodes), `node` (a finished node) and, last
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import threading
@@ -85,6 +86,8 @@ def main() -> None:
     reporter.send(
         "phase", text="reading the project", version=get_installed_version().to_version_string(True)
     )
+    # a run keeps nearly all that it makes, so the collector would only walk the graph again and again
+    gc.disable()
     runner = dbtRunner(callbacks=[reporter.on_event])
     outcome = runner.invoke(request["arguments"], vars=request["variables"])
     results = getattr(outcome.result, "results", None) or []

@@ -1,3 +1,18 @@
+{#- The id of a charge: its call and meter, and what sets it apart from their other charges. -#}
+{% macro call_charge_id(charges) -%}
+{{ charges }}.call_key || ':' || {{ charges }}.meter
+    || case
+        when {{ charges }}.slice_above > 0
+            then ':above-' || cast({{ charges }}.slice_above as {{ text_type() }})
+        else ''
+    end
+    || case
+        when {{ charges }}.charge_class = 'Correction'
+            then ':correction-' || {{ year_and_month(charges ~ '.billing_period_start') }}
+        else ''
+    end
+{%- endmacro %}
+
 {#- Charges as FOCUS Cost and Usage: every column of every version, names from the dimensions. The
     call grain and the daily grain differ in their rows only. -#}
 {% macro focus_cost_and_usage(charges, has_resources) -%}
@@ -37,12 +52,12 @@ select
     cast(charges.billing_account_name as {{ text }}) as BillingAccountName,
     cast('Customer' as {{ text }}) as BillingAccountType,
     cast(charges.billing_currency as {{ text }}) as BillingCurrency,
-    {{ billing_period_end('charges.charge_period_start') }} as BillingPeriodEnd,
-    {{ billing_period_start('charges.charge_period_start') }} as BillingPeriodStart,
+    {{ billing_period_end('charges.billing_period_start') }} as BillingPeriodEnd,
+    cast(charges.billing_period_start as {{ timestamp_type() }}) as BillingPeriodStart,
     {{ null_text() }} as CapacityReservationId,
     {{ null_text() }} as CapacityReservationStatus,
     cast(charges.charge_category as {{ text }}) as ChargeCategory,
-    {{ null_text() }} as ChargeClass,
+    cast(charges.charge_class as {{ text }}) as ChargeClass,
     cast(sku_prices.charge_description as {{ text }}) as ChargeDescription,
     cast('Usage-Based' as {{ text }}) as ChargeFrequency,
     cast(charges.charge_period_end as {{ timestamp_type() }}) as ChargePeriodEnd,
@@ -105,7 +120,7 @@ select
     cast(case when charges.sub_account_id is not null then 'Department' end as {{ text }}) as SubAccountType,
     cast(charges.tags_json as {{ text }}) as Tags,
     cast(charges.call_id as {{ text }}) as x_CallId,
-    cast({{ 'charges.call_key || \':\' || charges.meter' if has_resources else 'charges.charge_id' }} as {{ text }}) as x_ChargeId,
+    cast({{ call_charge_id('charges') if has_resources else 'charges.charge_id' }} as {{ text }}) as x_ChargeId,
     cast(charges.contract_price_id as {{ text }}) as x_ContractPriceId,
     cast('computed' as {{ text }}) as x_CostBasis,
     cast(charges.ended_at as {{ timestamp_type() }}) as x_EndedAt,

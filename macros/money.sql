@@ -22,30 +22,34 @@ cast({{ price }} as bignumeric) * cast({{ quantity }} as bignumeric)
 {% endmacro %}
 
 {% macro default__discounted_price(price, discount_percentage) -%}
-cast(
-    round(
-        cast({{ price }} as decimal(20, 12))
-        * cast((100 - cast({{ discount_percentage }} as decimal(9, 6))) * 0.01 as decimal(10, 8)),
-        12
-    ) as decimal(20, 12)
-)
-{%- endmacro %}
-
-{% macro snowflake__discounted_price(price, discount_percentage) -%}
-cast(
-    round(
-        cast({{ price }} as number(38, 20))
-        * cast((100 - cast({{ discount_percentage }} as number(9, 6))) * 0.01 as number(10, 8)),
-        12
-    ) as number(20, 12)
-)
+{{ multiplied_price(
+    price, 'cast((100 - cast(' ~ discount_percentage ~ ' as decimal(9, 6))) * 0.01 as decimal(10, 8))'
+) }}
 {%- endmacro %}
 
 {% macro bigquery__discounted_price(price, discount_percentage) -%}
-round(
-    cast({{ price }} as bignumeric) * (100 - cast({{ discount_percentage }} as bignumeric)) * bignumeric '0.01',
-    12
+{{ multiplied_price(price, "(100 - cast(" ~ discount_percentage ~ " as bignumeric)) * bignumeric '0.01'") }}
+{%- endmacro %}
+
+{#- A unit price times a factor of up to 8 decimals, rounded once, half up, to 12 decimals. -#}
+{% macro multiplied_price(price, factor) %}
+{{- return(adapter.dispatch('multiplied_price', 'ai_focus')(price, factor)) -}}
+{% endmacro %}
+
+{% macro default__multiplied_price(price, factor) -%}
+cast(
+    round(cast({{ price }} as decimal(20, 12)) * cast({{ factor }} as decimal(10, 8)), 12) as decimal(20, 12)
 )
+{%- endmacro %}
+
+{% macro snowflake__multiplied_price(price, factor) -%}
+cast(
+    round(cast({{ price }} as number(38, 20)) * cast({{ factor }} as number(10, 8)), 12) as number(20, 12)
+)
+{%- endmacro %}
+
+{% macro bigquery__multiplied_price(price, factor) -%}
+round(cast({{ price }} as bignumeric) * cast(({{ factor }}) as bignumeric), 12)
 {%- endmacro %}
 
 {#- Units per pricing unit: tokens / 10^6 is exact in the quantity type, so it is a multiplication. -#}

@@ -18,3 +18,64 @@ end
 
 {#- Above every context: the upper end of a SKU's last context band. -#}
 {% macro no_context_limit() %}9223372036854775807{% endmacro %}
+
+{#- From when on a row of the price book counts as known. The book has no memory of the time before its
+    own first day, so what was recorded on that day stands for all of it. -#}
+{% macro known_from(recorded_at) -%}
+case
+    when
+        cast({{ dbt.date_trunc('day', recorded_at) }} as {{ timestamp_type() }})
+        = cast({{ dbt.date_trunc('day', 'min(' ~ recorded_at ~ ') over ()') }} as {{ timestamp_type() }})
+        then {{ begin_of_time() }}
+    else {{ recorded_at }}
+end
+{%- endmacro %}
+
+{#- With var price_book_as_of, the price book of an earlier day: what came later is not seen. -#}
+{% macro where_known() -%}
+{% if var('price_book_as_of') %}where known_from <= {{ price_book_as_of() }}{% endif %}
+{%- endmacro %}
+
+{% macro price_book_as_of() %}{{ to_utc_timestamp(sql_text(var('price_book_as_of') | string)) }}{% endmacro %}
+
+{% macro begin_of_time() %}cast('1900-01-01 00:00:00' as {{ timestamp_type() }}){% endmacro %}
+{% macro end_of_time() %}cast('9999-12-31 00:00:00' as {{ timestamp_type() }}){% endmacro %}
+
+{#- Whether a price is the one of a call's meter: of its SKU, of what was known, of the time, of the length
+    of the context (a slice: of the meter's quantity) and of the region. -#}
+{% macro price_fits(usage, price) -%}
+{{ usage }}.book_version = {{ price }}.book_version
+and {{ usage }}.provider = {{ price }}.provider
+and {{ usage }}.model = {{ price }}.model
+and {{ usage }}.meter = {{ price }}.meter
+and {{ usage }}.service_tier = {{ price }}.service_tier
+and {{ usage }}.processing_mode = {{ price }}.processing_mode
+and not {{ usage }}.is_capacity_paid
+and {{ usage }}.charge_period_start >= {{ price }}.valid_from
+and {{ usage }}.charge_period_start < {{ price }}.valid_to
+and (
+    (
+        {{ price }}.context_rule = 'cliff'
+        and greatest(coalesce({{ usage }}.context_tokens, 0), 1) > {{ price }}.context_tokens_gt
+        and greatest(coalesce({{ usage }}.context_tokens, 0), 1) <= {{ price }}.context_tokens_up_to
+    )
+    or ({{ price }}.context_rule = 'slice' and {{ usage }}.consumed_quantity > {{ price }}.context_tokens_gt)
+)
+and (
+    {{ usage }}.region_id = {{ price }}.region_id
+    or ({{ usage }}.region_id <> 'global' and {{ price }}.region_id = 'regional')
+    or ({{ usage }}.region_id is null and {{ price }}.is_region_assumed_if_unknown)
+    or (
+        {{ price }}.region_id is null
+        and (
+            {{ usage }}.region_id is null
+            or {{ price }}.regions_priced_apart is null
+            or ({{ price }}.regions_priced_apart = '*' and {{ usage }}.region_id = 'global')
+            or (
+                {{ price }}.regions_priced_apart <> '*'
+                and {{ dbt.position("',' || " ~ usage ~ ".region_id || ','", price ~ '.regions_priced_apart') }} = 0
+            )
+        )
+    )
+)
+{%- endmacro %}

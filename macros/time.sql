@@ -67,3 +67,18 @@ cast({{ dbt.dateadd('month', 1, billing_period_start(expression)) }} as {{ times
     + extract(second from {{ expression }})
 )
 {%- endmacro %}
+
+{#- Months since year 0, so that months that follow each other have numbers that do. -#}
+{% macro month_number(expression) -%}
+(extract(year from {{ expression }}) * 12 + extract(month from {{ expression }}))
+{%- endmacro %}
+
+{#- ISO day of the week of the UTC date: 1 is Monday, 7 is Sunday. -#}
+{% macro iso_weekday(expression) %}{{ return(adapter.dispatch('iso_weekday', 'ai_focus')(expression)) }}{% endmacro %}
+{% macro default__iso_weekday(expression) %}extract(isodow from {{ expression }}){% endmacro %}
+{% macro snowflake__iso_weekday(expression) %}dayofweekiso({{ expression }}){% endmacro %}
+{#- BigQuery counts from Sunday, 1. -#}
+{% macro bigquery__iso_weekday(expression) %}(mod(extract(dayofweek from {{ expression }}) + 5, 7) + 1){% endmacro %}
+
+{#- A month as YYYY-MM. -#}
+{% macro year_and_month(expression) %}substr(cast({{ expression }} as {{ text_type() }}), 1, 7){% endmacro %}

@@ -1,7 +1,8 @@
 {#- The same charges summed per UTC day: one row per day and everything that is not of one call. -#}
 {%- set dimensions = [
     'source_name', 'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model',
-    'meter', 'meter_price_id', 'contract_price_id', 'region_id', 'charge_category', 'billing_currency',
+    'meter', 'slice_above', 'meter_price_id', 'contract_price_id', 'region_id', 'billing_period_start', 'charge_category',
+    'charge_class', 'billing_currency',
     'list_unit_price', 'contracted_unit_price', 'price_rule', 'shared_tags_json',
 ] -%}
 

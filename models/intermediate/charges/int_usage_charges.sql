@@ -1,4 +1,5 @@
-{#- One row per call and meter that is charged: billable, and priced in all its meters. -#}
+{#- One row per call, meter and slice that is charged in the period of the call: billable, and priced in
+    all its meters by what is known, or was known when the period closed. -#}
 
 with usage_priced as (
 
@@ -6,9 +7,9 @@ with usage_priced as (
 
 ),
 
-held_calls as (
+unpriced_calls as (
 
-    select * from {{ ref('int_held_calls') }}
+    select distinct call_key from {{ ref('int_unpriced_usage') }} where knowledge_sequence = 0
 
 )
 
@@ -23,6 +24,7 @@ select
     served_model,
     deployment,
     meter,
+    slice_above,
     meter_price_id,
     contract_price_id,
     region_id,
@@ -30,7 +32,9 @@ select
     ended_at,
     charge_period_start,
     charge_period_end,
+    reporting_period_start as billing_period_start,
     'Usage' as charge_category,
+    {{ null_text() }} as charge_class,
     consumed_units as consumed_quantity,
     pricing_quantity,
     currency as billing_currency,
@@ -45,8 +49,10 @@ select
     tags_json,
     shared_tags_json
 from usage_priced
-left join held_calls
-    on usage_priced.call_key = held_calls.call_key
+left join unpriced_calls
+    on usage_priced.call_key = unpriced_calls.call_key
 where
-    not usage_priced.is_cache_hit
-    and held_calls.call_key is null
+    usage_priced.knowledge_sequence = 0
+    and usage_priced.is_known
+    and not usage_priced.is_cache_hit
+    and unpriced_calls.call_key is null

@@ -8,7 +8,19 @@ with contract_prices as (
 
 meter_prices as (
 
-    select * from {{ ref('int_meter_prices') }}
+    -- a price is the same in every version of the book that has it
+    select distinct
+        meter_price_id,
+        provider,
+        model,
+        meter,
+        price_meter,
+        unit_price,
+        currency,
+        service_tier,
+        processing_mode,
+        context_tokens_gt
+    from {{ ref('int_meter_prices') }}
 
 )
 

@@ -1,5 +1,6 @@
 {#- Two prices of one key differ in time only. -#}
-{%- set key = 'provider, model, meter, service_tier, processing_mode, context_tokens_gt, region_id, daily_window' -%}
+{%- set key = 'provider, model, meter, service_tier, processing_mode, context_tokens_gt, region_id, daily_window,'
+    ~ ' weekdays' -%}
 
 with list_prices as (
 
@@ -7,40 +8,151 @@ with list_prices as (
 
 ),
 
+multipliers as (
+
+    select * from {{ ref('stg_pricing__price_multipliers') }}
+
+),
+
+meters as (
+
+    select * from {{ ref('meters') }}
+
+),
+
+book_versions as (
+
+    select distinct book_version from {{ ref('int_book_versions') }}
+
+),
+
+-- a row with the key and the first day of an older one corrects it
+known as (
+
+    select
+        book_versions.book_version,
+        list_prices.*,
+        row_number() over (
+            partition by book_versions.book_version, {{ key }}, list_prices.valid_from
+            order by list_prices.recorded_at desc, list_prices.price_id desc
+        ) as correction_rank
+    from book_versions
+    inner join list_prices
+        on book_versions.book_version >= list_prices.known_from
+
+),
+
 dated as (
 
     select
         *,
-        row_number() over (partition by {{ key }} order by valid_from nulls first) as price_number,
-        lead(valid_from) over (partition by {{ key }} order by valid_from nulls first) as next_valid_from
-    from list_prices
+        row_number() over (partition by book_version, {{ key }} order by valid_from nulls first) as price_number,
+        lead(valid_from) over (partition by book_version, {{ key }} order by valid_from nulls first)
+            as next_valid_from
+    from known
+    where correction_rank = 1
+
+),
+
+in_force as (
+
+    select
+        book_version,
+        price_id,
+        provider,
+        model,
+        meter,
+        unit_price,
+        currency,
+        service_tier,
+        processing_mode,
+        context_tokens_gt,
+        context_rule,
+        region_id,
+        region_scope,
+        daily_window,
+        daily_window_from,
+        daily_window_to,
+        weekdays,
+        -- a date that is unknown, or only tells when the price was seen, does not begin the price's life
+        case
+            when valid_from is null or (price_number = 1 and price_date_basis = 'verified_on')
+                then {{ begin_of_time() }}
+            else valid_from
+        end as valid_from,
+        least(coalesce(valid_to, {{ end_of_time() }}), coalesce(next_valid_from, {{ end_of_time() }})) as valid_to,
+        price_date_basis,
+        'exact' as price_rule
+    from dated
+
+),
+
+listed_skus as (
+
+    select distinct
+        book_version,
+        provider,
+        model,
+        meter,
+        service_tier,
+        processing_mode,
+        coalesce(region_id, '') as region_id
+    from in_force
+
+),
+
+-- a factor makes prices of a region or tier that has none of its own; it is put on token prices only
+derived as (
+
+    select
+        in_force.book_version,
+        in_force.price_id || '*' || multipliers.multiplier_id as price_id,
+        in_force.provider,
+        in_force.model,
+        in_force.meter,
+        {{ multiplied_price('in_force.unit_price', 'multipliers.factor') }} as unit_price,
+        in_force.currency,
+        multipliers.service_tier,
+        in_force.processing_mode,
+        in_force.context_tokens_gt,
+        in_force.context_rule,
+        multipliers.region_id,
+        multipliers.region_scope,
+        in_force.daily_window,
+        in_force.daily_window_from,
+        in_force.daily_window_to,
+        in_force.weekdays,
+        greatest(in_force.valid_from, multipliers.valid_from) as valid_from,
+        least(in_force.valid_to, multipliers.valid_to) as valid_to,
+        in_force.price_date_basis,
+        multipliers.price_rule
+    from in_force
+    inner join multipliers
+        on
+            in_force.provider = multipliers.provider
+            and in_force.model = multipliers.model
+            and in_force.service_tier = multipliers.base_service_tier
+            and in_force.region_id is null
+            and in_force.book_version >= multipliers.known_from
+            and in_force.valid_from < multipliers.valid_to
+            and in_force.valid_to > multipliers.valid_from
+    inner join meters
+        on in_force.meter = meters.meter
+    left join listed_skus
+        on
+            in_force.book_version = listed_skus.book_version
+            and in_force.provider = listed_skus.provider
+            and in_force.model = listed_skus.model
+            and in_force.meter = listed_skus.meter
+            and multipliers.service_tier = listed_skus.service_tier
+            and in_force.processing_mode = listed_skus.processing_mode
+            and coalesce(multipliers.region_id, '') = listed_skus.region_id
+    where
+        meters.consumed_unit = 'Tokens'
+        and listed_skus.meter is null
 
 )
 
-select
-    price_id,
-    provider,
-    model,
-    meter,
-    unit_price,
-    currency,
-    service_tier,
-    processing_mode,
-    context_tokens_gt,
-    region_id,
-    region_scope,
-    daily_window,
-    daily_window_from,
-    daily_window_to,
-    -- a date that is unknown, or only tells when the price was seen, does not begin the price's life
-    case
-        when valid_from is null or (price_number = 1 and price_date_basis = 'verified_on')
-            then cast('1900-01-01 00:00:00' as {{ timestamp_type() }})
-        else valid_from
-    end as valid_from,
-    least(
-        coalesce(valid_to, cast('9999-12-31 00:00:00' as {{ timestamp_type() }})),
-        coalesce(next_valid_from, cast('9999-12-31 00:00:00' as {{ timestamp_type() }}))
-    ) as valid_to,
-    price_date_basis
-from dated
+select * from in_force
+union all
+select * from derived

@@ -4,7 +4,23 @@
 
 with meter_prices as (
 
-    select * from {{ ref('int_meter_prices') }}
+    -- a price is the same in every version of the book that has it
+    select distinct
+        meter_price_id,
+        price_id,
+        provider,
+        model,
+        meter,
+        service_tier,
+        processing_mode,
+        context_tokens_gt,
+        region_id,
+        region_scope,
+        daily_window,
+        weekdays,
+        price_date_basis,
+        price_rule
+    from {{ ref('int_meter_prices') }}
 
 ),
 
@@ -52,7 +68,8 @@ select
         else ''
     end
     || coalesce('-' || meter_prices.region_id, '')
-    || coalesce('-' || replace(replace(meter_prices.daily_window, ':', ''), '-', 'to'), '') as sku_price_id,
+    || coalesce('-' || replace(replace(meter_prices.daily_window, ':', ''), '-', 'to'), '')
+    || coalesce('-weekdays' || meter_prices.weekdays, '') as sku_price_id,
     {{ json_object([
         json_member('x_CacheTtl', "nullif(meters.cache_ttl, '')"),
         "case when meter_prices.context_tokens_gt > 0 then ',\"x_ContextTokensAbove\":' || cast(meter_prices.context_tokens_gt as "
@@ -68,6 +85,7 @@ select
         json_member('x_ServiceTier', 'meter_prices.service_tier'),
         json_member('x_TokenCacheAction', "nullif(meters.token_cache_action, '')"),
         json_member('x_TokenDirection', "nullif(meters.token_direction, '')"),
+        json_member('x_Weekdays', 'meter_prices.weekdays'),
     ]) }} as sku_price_details_json,
     meters.consumed_unit,
     meters.pricing_unit,
@@ -79,7 +97,8 @@ select
             then ', context above ' || cast(meter_prices.context_tokens_gt as {{ text_type() }}) || ' tokens'
         else ''
     end
-    || coalesce(', ' || meter_prices.daily_window || ' UTC', '') as charge_description,
+    || coalesce(', ' || meter_prices.daily_window || ' UTC', '')
+    || coalesce(', weekdays ' || meter_prices.weekdays, '') as charge_description,
     meter_prices.price_date_basis,
     meter_prices.price_rule
 from meter_prices

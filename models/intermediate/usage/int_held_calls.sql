@@ -1,17 +1,29 @@
 {{ config(materialized='table') }}
 
-{#- One row per call that is held back, with the gravest of its meters' reasons. -#}
+{#- One row per call that is held back by what is known now, with the gravest of its meters' reasons. -#}
 
 with unpriced_usage as (
 
     select * from {{ ref('int_unpriced_usage') }}
 
+),
+
+priced_again as (
+
+    select
+        call_key,
+        max(knowledge_sequence) as knowledge_sequence
+    from {{ ref('int_usage_knowledge') }}
+    where knowledge_sequence > 0
+    group by call_key
+
 )
 
 select
-    call_key,
+    unpriced_usage.call_key,
+    unpriced_usage.knowledge_sequence,
     case min(
-        case hold_reason
+        case unpriced_usage.hold_reason
             when 'capacity_paid' then 1
             when 'unknown_model' then 2
             when 'no_price_for_meter' then 3
@@ -24,4 +36,7 @@ select
         when 4 then 'no_price_at_time'
     end as hold_reason
 from unpriced_usage
-group by call_key
+left join priced_again
+    on unpriced_usage.call_key = priced_again.call_key
+where unpriced_usage.knowledge_sequence = coalesce(priced_again.knowledge_sequence, 0)
+group by unpriced_usage.call_key, unpriced_usage.knowledge_sequence

@@ -1,11 +1,14 @@
 {{ config(materialized='table') }}
 
-{#- One row per call and meter that has no price, and why. One such meter holds its whole call back. -#}
+{#- One row per call, state of knowledge and meter that has no price, and why. One such meter holds its
+    whole call back. -#}
 
 with unpriced as (
 
     select
         call_key,
+        knowledge_sequence,
+        book_version,
         provider,
         model,
         meter,
@@ -21,6 +24,7 @@ with unpriced as (
 priced_skus as (
 
     select distinct
+        book_version,
         provider,
         model,
         meter,
@@ -34,6 +38,7 @@ priced_skus as (
 -- a price for another region is none for this call
 select distinct
     unpriced.call_key,
+    unpriced.knowledge_sequence,
     unpriced.meter,
     case
         when unpriced.is_capacity_paid then 'capacity_paid'
@@ -44,7 +49,8 @@ select distinct
 from unpriced
 left join priced_skus
     on
-        unpriced.provider = priced_skus.provider
+        unpriced.book_version = priced_skus.book_version
+        and unpriced.provider = priced_skus.provider
         and unpriced.model = priced_skus.model
         and unpriced.meter = priced_skus.meter
         and unpriced.service_tier = priced_skus.service_tier

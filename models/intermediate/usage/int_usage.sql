@@ -27,18 +27,6 @@ provisioned_deployments as (
 
 ),
 
-reasoning_prices as (
-
-    select distinct
-        provider,
-        model,
-        service_tier,
-        processing_mode
-    from {{ ref('int_meter_prices') }}
-    where meter = 'output_reasoning'
-
-),
-
 named as (
 
     select
@@ -61,6 +49,7 @@ named as (
         {{ floor_to_second('usage_of_sources.started_at') }} as charge_period_start,
         {{ charge_period_end('usage_of_sources.started_at', 'usage_of_sources.ended_at') }} as charge_period_end,
         {{ second_of_day('usage_of_sources.started_at') }} as started_second_of_day,
+        {{ iso_weekday('usage_of_sources.started_at') }} as started_weekday,
         usage_of_sources.latency_ms,
         usage_of_sources.prompt_tokens,
         usage_of_sources.context_tokens,
@@ -106,16 +95,9 @@ select
         named.prompt_tokens + named.completion_tokens + named.web_search_requests > 0
         or coalesce(named.source_cost, 0) > 0
     ) as is_billable,
-    reasoning_prices.model is not null as is_reasoning_priced_apart,
     -- capacity bought in advance pays for the call, unless it spilled over to pay-as-you-go
     provisioned_deployments.deployment is not null and not named.is_spillover as is_capacity_paid
 from named
-left join reasoning_prices
-    on
-        named.provider = reasoning_prices.provider
-        and named.model = reasoning_prices.model
-        and named.service_tier = reasoning_prices.service_tier
-        and named.processing_mode = reasoning_prices.processing_mode
 left join provisioned_deployments
     on
         named.provider = provisioned_deployments.provider

@@ -1,9 +1,32 @@
-{#- One row per call and meter with a quantity. The token meters of a call are disjoint and sum to
+{#- One row per call, state of knowledge and meter with a quantity. The token meters of a call are disjoint and sum to
     its prompt and completion tokens. -#}
 
-with usage_of_calls as (
+with reasoning_prices as (
 
-    select * from {{ ref('int_usage') }}
+    select distinct
+        book_version,
+        provider,
+        model,
+        service_tier,
+        processing_mode
+    from {{ ref('int_meter_prices') }}
+    where meter = 'output_reasoning'
+
+),
+
+usage_of_calls as (
+
+    select
+        usage_of_calls.*,
+        reasoning_prices.model is not null as is_reasoning_priced_apart
+    from {{ ref('int_usage_knowledge') }} as usage_of_calls
+    left join reasoning_prices
+        on
+            usage_of_calls.book_version = reasoning_prices.book_version
+            and usage_of_calls.provider = reasoning_prices.provider
+            and usage_of_calls.model = reasoning_prices.model
+            and usage_of_calls.service_tier = reasoning_prices.service_tier
+            and usage_of_calls.processing_mode = reasoning_prices.processing_mode
 
 ),
 

@@ -38,8 +38,11 @@ select
     held_calls.hold_reason as call_hold_reason
 from usage_priced
 inner join held_calls
-    on usage_priced.call_key = held_calls.call_key
+    on
+        usage_priced.call_key = held_calls.call_key
+        and usage_priced.knowledge_sequence = held_calls.knowledge_sequence
 left join unpriced_usage
     on
         usage_priced.call_key = unpriced_usage.call_key
+        and usage_priced.knowledge_sequence = unpriced_usage.knowledge_sequence
         and usage_priced.meter = unpriced_usage.meter

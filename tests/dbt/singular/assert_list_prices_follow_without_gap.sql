@@ -7,7 +7,8 @@ with list_prices as (
         valid_to,
         lead(valid_from) over (
             partition by
-                provider, model, meter, service_tier, processing_mode, context_tokens_gt, region_id, daily_window
+                book_version, provider, model, meter, service_tier, processing_mode, context_tokens_gt, region_id,
+                daily_window, weekdays
             order by valid_from
         ) as next_valid_from
     from {{ ref('int_list_prices') }}

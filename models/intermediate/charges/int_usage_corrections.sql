@@ -1,0 +1,161 @@
+{#- One row per call, meter and slice whose charge became another one after its period had closed, in the
+    period in which that became known: the difference to what was known before. A call that is charged
+    for the first time (it came late, or had no price) brings its quantity and prices; where only the
+    price changed, there are costs alone. -#}
+
+with priced_again as (
+
+    select distinct call_key from {{ ref('int_usage_knowledge') }} where knowledge_sequence > 0
+
+),
+
+unpriced as (
+
+    select distinct
+        call_key,
+        knowledge_sequence
+    from {{ ref('int_unpriced_usage') }}
+
+),
+
+-- what each state of knowledge says of the call: no rows where it is unknown or unpriced
+charged as (
+
+    select
+        usage_priced.*,
+        {{ multiply_price('usage_priced.list_unit_price', 'usage_priced.pricing_quantity') }} as list_cost,
+        {{ multiply_price('usage_priced.contracted_unit_price', 'usage_priced.pricing_quantity') }} as contracted_cost
+    from {{ ref('int_usage_priced') }} as usage_priced
+    inner join priced_again
+        on usage_priced.call_key = priced_again.call_key
+    left join unpriced
+        on
+            usage_priced.call_key = unpriced.call_key
+            and usage_priced.knowledge_sequence = unpriced.knowledge_sequence
+    where
+        usage_priced.is_known
+        and not usage_priced.is_cache_hit
+        and unpriced.call_key is null
+
+),
+
+states as (
+
+    select
+        call_key,
+        knowledge_sequence,
+        reporting_period_start,
+        lag(knowledge_sequence) over (partition by call_key order by knowledge_sequence) as previous_sequence
+    from {{ ref('int_usage_knowledge') }}
+    where call_key in (select call_key from priced_again)
+
+),
+
+-- what is known now, and the same row turned round as it was known before
+changes as (
+
+    select
+        states.reporting_period_start as reported_in,
+        1 as is_new,
+        charged.*
+    from states
+    inner join charged
+        on
+            states.call_key = charged.call_key
+            and states.knowledge_sequence = charged.knowledge_sequence
+    where states.previous_sequence is not null
+
+    union all
+
+    select
+        states.reporting_period_start as reported_in,
+        -1 as is_new,
+        charged.*
+    from states
+    inner join charged
+        on
+            states.call_key = charged.call_key
+            and states.previous_sequence = charged.knowledge_sequence
+
+),
+
+netted as (
+
+    select
+        call_key,
+        reported_in,
+        source_name,
+        call_id,
+        billing_account_id,
+        billing_account_name,
+        sub_account_id,
+        sub_account_name,
+        served_model,
+        deployment,
+        meter,
+        slice_above,
+        region_id,
+        started_at,
+        ended_at,
+        charge_period_start,
+        charge_period_end,
+        currency,
+        tags_json,
+        shared_tags_json,
+        min(is_new) as least_sign,
+        max(case when is_new = 1 then meter_price_id end) as new_meter_price_id,
+        max(case when is_new = -1 then meter_price_id end) as old_meter_price_id,
+        max(case when is_new = 1 then contract_price_id end) as new_contract_price_id,
+        max(case when is_new = 1 then price_rule end) as new_price_rule,
+        max(case when is_new = -1 then price_rule end) as old_price_rule,
+        max(case when is_new = 1 then list_unit_price end) as new_list_unit_price,
+        max(case when is_new = 1 then contracted_unit_price end) as new_contracted_unit_price,
+        max(case when is_new = 1 then consumed_units end) as new_consumed_quantity,
+        max(case when is_new = 1 then pricing_quantity end) as new_pricing_quantity,
+        cast(sum(is_new * list_cost) as {{ cost_type() }}) as list_cost,
+        cast(sum(is_new * contracted_cost) as {{ cost_type() }}) as contracted_cost
+    from changes
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20
+
+)
+
+select
+    call_key,
+    source_name,
+    call_id,
+    billing_account_id,
+    billing_account_name,
+    sub_account_id,
+    sub_account_name,
+    served_model,
+    deployment,
+    meter,
+    slice_above,
+    coalesce(new_meter_price_id, old_meter_price_id) as meter_price_id,
+    new_contract_price_id as contract_price_id,
+    region_id,
+    started_at,
+    ended_at,
+    charge_period_start,
+    charge_period_end,
+    reported_in as billing_period_start,
+    'Usage' as charge_category,
+    'Correction' as charge_class,
+    case when least_sign = 1 then new_consumed_quantity end as consumed_quantity,
+    case when least_sign = 1 then new_pricing_quantity end as pricing_quantity,
+    currency as billing_currency,
+    case when least_sign = 1 then new_list_unit_price end as list_unit_price,
+    case when least_sign = 1 then new_contracted_unit_price end as contracted_unit_price,
+    list_cost,
+    contracted_cost,
+    contracted_cost as billed_cost,
+    contracted_cost as effective_cost,
+    coalesce(new_price_rule, old_price_rule) as price_rule,
+    tags_json,
+    shared_tags_json
+from netted
+where
+    list_cost <> 0
+    or contracted_cost <> 0
+    -- charged for the first time, if at nothing
+    or least_sign = 1

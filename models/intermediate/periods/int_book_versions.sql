@@ -1,0 +1,28 @@
+{{ config(materialized='table') }}
+
+{#- One row per instant at which somebody had to know the prices (a billing period closed; now), with
+    the version of the price book that was known then: the last change of it. -#}
+
+with instants as (
+
+    select closed_at as known_at from {{ ref('stg_billing__billing_periods') }}
+    union
+    select {{ end_of_time() }} as known_at
+
+),
+
+changes as (
+
+    select known_from from {{ ref('stg_pricing__list_prices') }}
+    union
+    select known_from from {{ ref('stg_pricing__price_multipliers') }}
+
+)
+
+select
+    instants.known_at,
+    max(changes.known_from) as book_version
+from instants
+inner join changes
+    on instants.known_at >= changes.known_from
+group by instants.known_at

@@ -1,0 +1,3 @@
+{{ rejected_rows_of(
+    ref('stg_billing__billing_periods_checked'), 'billing', 'billing_periods', 'billing_period'
+) }}

@@ -1,0 +1,36 @@
+with price_multipliers as (
+
+    select * from {{ ref('price_multipliers') }}
+
+),
+
+typed as (
+
+    select
+        multiplier_id,
+        provider,
+        model,
+        cast(factor as decimal(10, 8)) as factor,
+        price_rule,
+        nullif(region_id, '') as region_id,
+        region_scope,
+        service_tier,
+        base_service_tier,
+        coalesce({{ to_utc_timestamp('valid_from') }}, {{ begin_of_time() }}) as valid_from,
+        coalesce({{ to_utc_timestamp('valid_to') }}, {{ end_of_time() }}) as valid_to,
+        {{ to_utc_timestamp('recorded_at') }} as recorded_at
+    from price_multipliers
+
+),
+
+known as (
+
+    select
+        *,
+        {{ known_from('recorded_at') }} as known_from
+    from typed
+
+)
+
+select * from known
+{{ where_known() }}

@@ -7,8 +7,8 @@
         else ''
     end
     || case
-        when {{ charges }}.charge_class = 'Correction'
-            then ':correction-' || {{ year_and_month(charges ~ '.billing_period_start') }}
+        when {{ charges }}.correction_kind is not null
+            then ':' || {{ charges }}.correction_kind || '-' || {{ year_and_month(charges ~ '.billing_period_start') }}
         else ''
     end
 {%- endmacro %}

@@ -79,3 +79,9 @@ and (
     )
 )
 {%- endmacro %}
+
+{#- Whether a delivery is the one that counts for somebody who knows what came until an instant. -#}
+{% macro counts_at(delivery, known_at) -%}
+({{ delivery }}.ingested_at is null or {{ delivery }}.ingested_at <= {{ known_at }})
+    and ({{ delivery }}.superseded_at is null or {{ delivery }}.superseded_at > {{ known_at }})
+{%- endmacro %}

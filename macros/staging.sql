@@ -86,11 +86,13 @@ group by {{ key }}
 having count(*) > 1
 {%- endmacro %}
 
-{#- One row per key: the valid delivery that came once, or the first of the repeated ones in the
-    order given. The order names every column that can differ, so that files read in another order
-    give the same rows. -#}
-{% macro one_delivery_each(relation, repeated, key, columns, order_by) -%}
-select {{ columns | join(', ') }}
+{#- The valid delivery that came once, and of the repeated ones those that counted at some time: of equal
+    ingested_at the first in the order given, until one with a later ingested_at superseded it. The order
+    names every column that can differ, so that files read in another order give the same rows. -#}
+{% macro deliveries_that_count(relation, repeated, key, columns, order_by) -%}
+select
+    {{ columns | join(', ') }},
+    cast(null as {{ timestamp_type() }}) as superseded_at
 from {{ relation }} as delivered
 where
     fault_reason is null
@@ -98,11 +100,13 @@ where
 
 union all
 
-select {{ columns | join(', ') }}
+select
+    {{ columns | join(', ') }},
+    lead(ingested_at) over (partition by {{ key }} order by ingested_at nulls first) as superseded_at
 from (
     select
         *,
-        row_number() over (partition by {{ key }} order by {{ order_by | join(', ') }}) as delivery_rank
+        row_number() over (partition by {{ key }}, ingested_at order by {{ order_by | join(', ') }}) as delivery_rank
     from {{ relation }} as delivered
     where
         fault_reason is null

@@ -37,7 +37,8 @@ select
     {{ hash_of([
         'cast(charge_day as ' ~ text_type() ~ ')', 'meter_price_id', 'contract_price_id', 'source_name',
         'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model',
-        'region_id', 'price_rule', 'shared_tags_json',
+        'region_id', 'price_rule', 'shared_tags_json', 'cast(billing_period_start as ' ~ text_type() ~ ')',
+        'charge_class', 'cast(slice_above as ' ~ text_type() ~ ')',
     ]) }} as charge_id,
     {{ null_text() }} as call_id,
     {{ null_text() }} as deployment,

@@ -35,6 +35,7 @@ select
     reporting_period_start as billing_period_start,
     'Usage' as charge_category,
     {{ null_text() }} as charge_class,
+    {{ null_text() }} as correction_kind,
     consumed_units as consumed_quantity,
     pricing_quantity,
     currency as billing_currency,
@@ -53,6 +54,5 @@ left join unpriced_calls
     on usage_priced.call_key = unpriced_calls.call_key
 where
     usage_priced.knowledge_sequence = 0
-    and usage_priced.is_known
     and not usage_priced.is_cache_hit
     and unpriced_calls.call_key is null

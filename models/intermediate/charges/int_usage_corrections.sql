@@ -1,7 +1,7 @@
 {#- One row per call, meter and slice whose charge became another one after its period had closed, in the
     period in which that became known: the difference to what was known before. A call that is charged
-    for the first time (it came late, or had no price) brings its quantity and prices; where only the
-    price changed, there are costs alone. -#}
+    for the first time (it came late, or had no price) brings its quantity and prices, one whose counts
+    changed the difference of quantities; where only the price changed, there are costs alone. -#}
 
 with priced_again as (
 
@@ -33,8 +33,7 @@ charged as (
             usage_priced.call_key = unpriced.call_key
             and usage_priced.knowledge_sequence = unpriced.knowledge_sequence
     where
-        usage_priced.is_known
-        and not usage_priced.is_cache_hit
+        not usage_priced.is_cache_hit
         and unpriced.call_key is null
 
 ),
@@ -63,7 +62,7 @@ changes as (
         on
             states.call_key = charged.call_key
             and states.knowledge_sequence = charged.knowledge_sequence
-    where states.previous_sequence is not null
+    where states.knowledge_sequence > 0
 
     union all
 
@@ -103,6 +102,7 @@ netted as (
         tags_json,
         shared_tags_json,
         min(is_new) as least_sign,
+        max(is_new) as greatest_sign,
         max(case when is_new = 1 then meter_price_id end) as new_meter_price_id,
         max(case when is_new = -1 then meter_price_id end) as old_meter_price_id,
         max(case when is_new = 1 then contract_price_id end) as new_contract_price_id,
@@ -110,8 +110,10 @@ netted as (
         max(case when is_new = -1 then price_rule end) as old_price_rule,
         max(case when is_new = 1 then list_unit_price end) as new_list_unit_price,
         max(case when is_new = 1 then contracted_unit_price end) as new_contracted_unit_price,
-        max(case when is_new = 1 then consumed_units end) as new_consumed_quantity,
-        max(case when is_new = 1 then pricing_quantity end) as new_pricing_quantity,
+        max(case when is_new = -1 then list_unit_price end) as old_list_unit_price,
+        max(case when is_new = -1 then contracted_unit_price end) as old_contracted_unit_price,
+        cast(sum(is_new * consumed_units) as {{ quantity_type() }}) as consumed_quantity,
+        cast(sum(is_new * pricing_quantity) as {{ quantity_type() }}) as pricing_quantity,
         cast(sum(is_new * list_cost) as {{ cost_type() }}) as list_cost,
         cast(sum(is_new * contracted_cost) as {{ cost_type() }}) as contracted_cost
     from changes
@@ -141,11 +143,20 @@ select
     reported_in as billing_period_start,
     'Usage' as charge_category,
     'Correction' as charge_class,
-    case when least_sign = 1 then new_consumed_quantity end as consumed_quantity,
-    case when least_sign = 1 then new_pricing_quantity end as pricing_quantity,
+    -- what a call no longer says of itself is turned round in a row of its own
+    case when greatest_sign = -1 then 'reversal' else 'correction' end as correction_kind,
+    nullif(consumed_quantity, 0) as consumed_quantity,
+    nullif(pricing_quantity, 0) as pricing_quantity,
     currency as billing_currency,
-    case when least_sign = 1 then new_list_unit_price end as list_unit_price,
-    case when least_sign = 1 then new_contracted_unit_price end as contracted_unit_price,
+    -- a unit price is given where quantity times price is the cost
+    case
+        when least_sign = 1 or (new_list_unit_price = old_list_unit_price and consumed_quantity <> 0)
+            then new_list_unit_price
+    end as list_unit_price,
+    case
+        when least_sign = 1 or (new_contracted_unit_price = old_contracted_unit_price and consumed_quantity <> 0)
+            then new_contracted_unit_price
+    end as contracted_unit_price,
     list_cost,
     contracted_cost,
     contracted_cost as billed_cost,

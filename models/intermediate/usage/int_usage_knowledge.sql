@@ -2,12 +2,12 @@
     billing period closed (with everything, while it is open), and again for each later period in
     which a change of the call's prices, or the call itself, became known. -#}
 
-with usage_of_calls as (
+with deliveries as (
 
     select
         *,
         {{ billing_period_start('charge_period_start') }} as billing_period_start
-    from {{ ref('int_usage') }}
+    from {{ ref('int_usage_deliveries') }}
 
 ),
 
@@ -54,44 +54,41 @@ price_changes as (
 )
 
 select
-    usage_of_calls.*,
+    deliveries.*,
     0 as knowledge_sequence,
-    coalesce(period_knowledge.reporting_period_start, usage_of_calls.billing_period_start) as reporting_period_start,
-    coalesce(period_knowledge.book_version, latest_book.book_version) as book_version,
-    period_knowledge.known_at is null
-    or usage_of_calls.ingested_at is null
-    or usage_of_calls.ingested_at <= period_knowledge.known_at as is_known
-from usage_of_calls
+    coalesce(period_knowledge.reporting_period_start, deliveries.billing_period_start) as reporting_period_start,
+    coalesce(period_knowledge.book_version, latest_book.book_version) as book_version
+from deliveries
 cross join latest_book
 left join period_knowledge
     on
-        usage_of_calls.provider = period_knowledge.provider
-        and usage_of_calls.billing_period_start = period_knowledge.billing_period_start
+        deliveries.provider = period_knowledge.provider
+        and deliveries.billing_period_start = period_knowledge.billing_period_start
         and period_knowledge.knowledge_sequence = 0
+where {{ counts_at('deliveries', 'coalesce(period_knowledge.known_at, ' ~ end_of_time() ~ ')') }}
 
 union all
 
 select
-    usage_of_calls.*,
+    deliveries.*,
     period_knowledge.knowledge_sequence,
     period_knowledge.reporting_period_start,
-    period_knowledge.book_version,
-    usage_of_calls.ingested_at is null or usage_of_calls.ingested_at <= period_knowledge.known_at as is_known
-from usage_of_calls
+    period_knowledge.book_version
+from deliveries
 inner join period_knowledge
     on
-        usage_of_calls.provider = period_knowledge.provider
-        and usage_of_calls.billing_period_start = period_knowledge.billing_period_start
+        deliveries.provider = period_knowledge.provider
+        and deliveries.billing_period_start = period_knowledge.billing_period_start
         and period_knowledge.knowledge_sequence > 0
 left join price_changes
     on
         period_knowledge.provider = price_changes.provider
-        and usage_of_calls.model = price_changes.model
+        and deliveries.model = price_changes.model
         and period_knowledge.billing_period_start = price_changes.billing_period_start
         and period_knowledge.knowledge_sequence = price_changes.knowledge_sequence
 where
-    price_changes.model is not null
-    or (
-        usage_of_calls.ingested_at > period_knowledge.previous_known_at
-        and usage_of_calls.ingested_at <= period_knowledge.known_at
+    {{ counts_at('deliveries', 'period_knowledge.known_at') }}
+    and (
+        price_changes.model is not null
+        or deliveries.ingested_at > period_knowledge.previous_known_at
     )

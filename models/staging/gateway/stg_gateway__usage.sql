@@ -8,12 +8,12 @@
 
 with calls as (
 
-    {{ one_delivery_each(
+    {{ deliveries_that_count(
         ref('stg_gateway__calls'),
         ref('stg_gateway__repeated_calls'),
         'call_key',
         columns,
-        ['ingested_at desc nulls last', 'ended_at desc', 'completion_tokens desc', 'prompt_tokens desc'] + columns,
+        ['ended_at desc', 'completion_tokens desc', 'prompt_tokens desc'] + columns,
     ) }}
 
 )
@@ -59,5 +59,6 @@ select
     tags_json,
     shared_tags_json,
     cast(null as {{ cost_type() }}) as source_cost,
-    ingested_at
+    ingested_at,
+    superseded_at
 from calls

@@ -9,12 +9,12 @@
 
 with calls as (
 
-    {{ one_delivery_each(
+    {{ deliveries_that_count(
         ref('stg_litellm__calls'),
         ref('stg_litellm__repeated_calls'),
         'call_key',
         columns,
-        ['ingested_at desc nulls last', 'ended_at desc', 'completion_tokens desc', 'prompt_tokens desc'] + columns,
+        ['ended_at desc', 'completion_tokens desc', 'prompt_tokens desc'] + columns,
     ) }}
 
 )
@@ -59,5 +59,6 @@ select
     tags_json,
     tags_json as shared_tags_json,
     spend as source_cost,
-    ingested_at
+    ingested_at,
+    superseded_at
 from calls

@@ -1,5 +1,6 @@
-{#- Per billing account, billing period and currency the calls cost what the FOCUS rows say, so that no
-    charge is lost on its way to FOCUS and no call counts twice; a call that is held back has no cost. -#}
+{#- Per billing account, month of the calls and currency the calls cost what the FOCUS rows say, so that no
+    charge is lost on its way to FOCUS and no call counts twice; a call that is held back has no cost. A
+    correction of a closed month stands in a later billing period, but belongs to the call. -#}
 with of_calls as (
 
     select
@@ -16,12 +17,12 @@ of_focus as (
 
     select
         BillingAccountId as billing_account_id,
-        BillingPeriodStart as billing_period_start,
+        {{ billing_period_start('ChargePeriodStart') }} as billing_period_start,
         BillingCurrency as billing_currency,
         sum(BilledCost) as billed_cost
     from {{ ref('focus_cost_and_usage') }}
     where ChargeCategory = 'Usage'
-    group by BillingAccountId, BillingPeriodStart, BillingCurrency
+    group by 1, 2, 3
 
 )
 

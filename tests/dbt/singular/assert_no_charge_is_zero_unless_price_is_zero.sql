@@ -1,9 +1,10 @@
 {#- Usage that is charged has a quantity, and costs nothing only where its price says so: a price that
-    is missing holds the call back and never makes it free. -#}
+    is missing holds the call back and never makes it free. (A correction may be negative.) -#}
 select call_key, meter
 from {{ ref('int_charges') }}
 where
     charge_category = 'Usage'
+    and charge_class is null
     and (
         coalesce(consumed_quantity, 0) <= 0
         or coalesce(pricing_quantity, 0) <= 0

@@ -380,7 +380,8 @@ def _start_dbt(
         )
     assert process.stdin is not None  # noqa: S101
     try:
-        request_line = json.dumps({"arguments": arguments, "variables": variables})
+        # YAML makes dates of values such as price_book_as_of
+        request_line = json.dumps({"arguments": arguments, "variables": variables}, default=str)
         process.stdin.write(request_line + "\n")
         process.stdin.flush()
     except BaseException as error:

@@ -15,4 +15,10 @@
                 ~ values | join(', ') ~ ".") }}
         {%- endif -%}
     {%- endfor -%}
+    {%- set as_of = var('price_book_as_of') | string -%}
+    {%- if var('price_book_as_of') and not modules.re.match(
+        '[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?Z?)?$', as_of) -%}
+        {{ exceptions.raise_compiler_error(
+            "The variable price_book_as_of is '" ~ as_of ~ "': it must be a date or timestamp, such as 2026-11-21.") }}
+    {%- endif -%}
 {% endmacro %}

@@ -16,6 +16,8 @@ changes as (
     select known_from from {{ ref('stg_pricing__list_prices') }}
     union
     select known_from from {{ ref('stg_pricing__price_multipliers') }}
+    union
+    select known_from from {{ ref('stg_pricing__contract_prices') }}
 
 )
 

@@ -1,4 +1,4 @@
-{#- One row per contract price and list price that it covers. -#}
+{#- One row per version of the prices, contract price and list price that it covers. -#}
 
 with contract_prices as (
 
@@ -8,23 +8,12 @@ with contract_prices as (
 
 meter_prices as (
 
-    -- a price is the same in every version of the book that has it
-    select distinct
-        meter_price_id,
-        provider,
-        model,
-        meter,
-        price_meter,
-        unit_price,
-        currency,
-        service_tier,
-        processing_mode,
-        context_tokens_gt
-    from {{ ref('int_meter_prices') }}
+    select * from {{ ref('int_meter_prices') }}
 
 )
 
 select
+    meter_prices.book_version,
     contract_prices.billing_account_id,
     meter_prices.meter_price_id,
     contract_prices.contract_price_id,
@@ -42,7 +31,8 @@ select
 from contract_prices
 inner join meter_prices
     on
-        contract_prices.provider = meter_prices.provider
+        contract_prices.known_from <= meter_prices.book_version
+        and contract_prices.provider = meter_prices.provider
         and coalesce(contract_prices.model, meter_prices.model) = meter_prices.model
         -- a meter that borrows the price of another borrows its discount too
         and coalesce(contract_prices.meter, meter_prices.meter) in (meter_prices.meter, meter_prices.price_meter)

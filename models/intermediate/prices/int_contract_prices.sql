@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
-{#- Per billing account and list price, the negotiated price of each stretch of time. Where several
+{#- Per version of the prices, billing account and list price, the negotiated price of each stretch of time. Where several
     rows of a contract cover one instant, the most specific counts: a price before a discount, then
     the one that names more of model, meter, tier and mode, then the one that began later. -#}
 
@@ -12,19 +12,20 @@ with candidates as (
 
 boundaries as (
 
-    select billing_account_id, meter_price_id, valid_from as boundary from candidates
+    select book_version, billing_account_id, meter_price_id, valid_from as boundary from candidates
     union
-    select billing_account_id, meter_price_id, valid_to as boundary from candidates
+    select book_version, billing_account_id, meter_price_id, valid_to as boundary from candidates
 
 ),
 
 stretches as (
 
     select
+        book_version,
         billing_account_id,
         meter_price_id,
         boundary as valid_from,
-        lead(boundary) over (partition by billing_account_id, meter_price_id order by boundary) as valid_to
+        lead(boundary) over (partition by book_version, billing_account_id, meter_price_id order by boundary) as valid_to
     from boundaries
 
 ),
@@ -32,6 +33,7 @@ stretches as (
 ranked as (
 
     select
+        stretches.book_version,
         stretches.billing_account_id,
         stretches.meter_price_id,
         stretches.valid_from,
@@ -39,13 +41,15 @@ ranked as (
         candidates.contract_price_id,
         candidates.contracted_unit_price,
         row_number() over (
-            partition by stretches.billing_account_id, stretches.meter_price_id, stretches.valid_from
+            partition by
+                stretches.book_version, stretches.billing_account_id, stretches.meter_price_id, stretches.valid_from
             order by candidates.specificity desc, candidates.valid_from desc, candidates.contract_price_id
         ) as choice
     from stretches
     inner join candidates
         on
-            stretches.billing_account_id = candidates.billing_account_id
+            stretches.book_version = candidates.book_version
+            and stretches.billing_account_id = candidates.billing_account_id
             and stretches.meter_price_id = candidates.meter_price_id
             and stretches.valid_from >= candidates.valid_from
             and stretches.valid_from < candidates.valid_to
@@ -53,6 +57,7 @@ ranked as (
 )
 
 select
+    book_version,
     billing_account_id,
     meter_price_id,
     valid_from,

@@ -51,6 +51,24 @@ price_changes as (
             and multipliers.known_from > period_knowledge.previous_book_version
             and multipliers.known_from <= period_knowledge.book_version
 
+    union
+
+    select distinct
+        period_knowledge.provider,
+        models.model,
+        period_knowledge.billing_period_start,
+        period_knowledge.knowledge_sequence
+    from period_knowledge
+    inner join {{ ref('stg_pricing__contract_prices') }} as contract_prices
+        on
+            period_knowledge.provider = contract_prices.provider
+            and contract_prices.known_from > period_knowledge.previous_book_version
+            and contract_prices.known_from <= period_knowledge.book_version
+    inner join {{ ref('models') }} as models
+        on
+            contract_prices.provider = models.provider
+            and coalesce(contract_prices.model, models.model) = models.model
+
 )
 
 select

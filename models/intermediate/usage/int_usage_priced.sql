@@ -106,7 +106,8 @@ inner join meters
     on sliced.meter = meters.meter
 left join contract_prices
     on
-        sliced.billing_account_id = contract_prices.billing_account_id
+        sliced.book_version = contract_prices.book_version
+        and sliced.billing_account_id = contract_prices.billing_account_id
         and sliced.meter_price_id = contract_prices.meter_price_id
         and sliced.charge_period_start >= contract_prices.valid_from
         and sliced.charge_period_start < contract_prices.valid_to

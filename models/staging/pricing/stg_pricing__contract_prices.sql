@@ -25,6 +25,11 @@ select distinct
     price as unit_price,
     currency,
     starts_at as valid_from,
-    coalesce(ends_at, cast('9999-12-31 00:00:00' as {{ timestamp_type() }})) as valid_to
+    coalesce(ends_at, {{ end_of_time() }}) as valid_to,
+    coalesce(recorded_at_instant, {{ begin_of_time() }}) as known_from
 from checked
-where fault_reason is null
+where
+    fault_reason is null
+    {%- if var('price_book_as_of') %}
+    and coalesce(recorded_at_instant, {{ begin_of_time() }}) <= {{ price_book_as_of() }}
+    {%- endif %}

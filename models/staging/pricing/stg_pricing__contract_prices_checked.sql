@@ -19,11 +19,12 @@ typed as (
         provider_aliases.provider as known_provider,
         {{ to_utc_timestamp('contract_prices.valid_from') }} as starts_at,
         {{ to_utc_timestamp('contract_prices.valid_to') }} as ends_at,
+        {{ to_utc_timestamp('contract_prices.recorded_at') }} as recorded_at_instant,
         {{ try_cast('contract_prices.discount_percentage', 'decimal(9, 6)') }} as discount,
         {{ try_cast('contract_prices.unit_price', price_type()) }} as price,
         {{ hash_of([
             'contract_id', 'billing_account_id', 'contract_prices.provider', 'model', 'meter', 'service_tier',
-            'processing_mode', 'discount_percentage', 'unit_price', 'currency', 'valid_from', 'valid_to',
+            'processing_mode', 'discount_percentage', 'unit_price', 'currency', 'valid_from', 'valid_to', 'recorded_at',
         ]) }} as content_hash
     from contract_prices
     left join provider_aliases
@@ -53,6 +54,9 @@ select
                  'valid_to is not null and ends_at is null',
                  'is no date and time'],
         ['valid_to', 'valid_to', 'ends_at <= starts_at', 'does not lie after valid_from'],
+        ['recorded_at', 'recorded_at',
+                 'recorded_at is not null and recorded_at_instant is null',
+                 'is no date and time'],
         ['unit_price', 'unit_price',
                  'unit_price is not null and coalesce(price, -1) < 0',
                  'is not a price of zero or more'],

@@ -11,7 +11,7 @@ with priced as (
         unit_price::decimal(20, 12) as unit_price,
         service_tier,
         processing_mode,
-        context_tokens_gt::bigint as above,
+        context_threshold::bigint - (context_inclusive = 'true')::bigint as above,
         nullif(region_id, '') as region_id,
         nullif(daily_window_start, '')::time as window_from,
         nullif(daily_window_end, '')::time as window_to,
@@ -23,7 +23,7 @@ with priced as (
         ) as valid_to
     from read_csv(getvariable('list_prices'), all_varchar = true)
     window key as (
-        partition by provider, model, meter, service_tier, processing_mode, context_tokens_gt, region_id,
+        partition by provider, model, meter, service_tier, processing_mode, above, region_id,
             daily_window_start
         order by valid_from nulls first
     )

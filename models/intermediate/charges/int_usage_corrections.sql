@@ -3,9 +3,9 @@
     for the first time (it came late, or had no price) brings its quantity and prices, one whose counts
     changed the difference of quantities; where only the price changed, there are costs alone. -#}
 
-with priced_again as (
+with repriced_calls as (
 
-    select distinct call_key from {{ ref('int_usage_knowledge') }} where knowledge_sequence > 0
+    select * from {{ ref('int_repriced_calls') }}
 
 ),
 
@@ -26,8 +26,8 @@ charged as (
         {{ multiply_price('usage_priced.list_unit_price', 'usage_priced.pricing_quantity') }} as list_cost,
         {{ multiply_price('usage_priced.contracted_unit_price', 'usage_priced.pricing_quantity') }} as contracted_cost
     from {{ ref('int_usage_priced') }} as usage_priced
-    inner join priced_again
-        on usage_priced.call_key = priced_again.call_key
+    inner join (select distinct call_key from repriced_calls) as of_calls
+        on usage_priced.call_key = of_calls.call_key
     left join unpriced
         on
             usage_priced.call_key = unpriced.call_key
@@ -38,43 +38,30 @@ charged as (
 
 ),
 
-states as (
-
-    select
-        call_key,
-        knowledge_sequence,
-        reporting_period_start,
-        lag(knowledge_sequence) over (partition by call_key order by knowledge_sequence) as previous_sequence
-    from {{ ref('int_usage_knowledge') }}
-    where call_key in (select call_key from priced_again)
-
-),
-
 -- what is known now, and the same row turned round as it was known before
 changes as (
 
     select
-        states.reporting_period_start as reported_in,
+        repriced_calls.reporting_period_start as reported_in,
         1 as is_new,
         charged.*
-    from states
+    from repriced_calls
     inner join charged
         on
-            states.call_key = charged.call_key
-            and states.knowledge_sequence = charged.knowledge_sequence
-    where states.knowledge_sequence > 0
+            repriced_calls.call_key = charged.call_key
+            and repriced_calls.knowledge_sequence = charged.knowledge_sequence
 
     union all
 
     select
-        states.reporting_period_start as reported_in,
+        repriced_calls.reporting_period_start as reported_in,
         -1 as is_new,
         charged.*
-    from states
+    from repriced_calls
     inner join charged
         on
-            states.call_key = charged.call_key
-            and states.previous_sequence = charged.knowledge_sequence
+            repriced_calls.call_key = charged.call_key
+            and repriced_calls.previous_sequence = charged.knowledge_sequence
 
 ),
 

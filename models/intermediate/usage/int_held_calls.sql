@@ -13,8 +13,7 @@ priced_again as (
     select
         call_key,
         max(knowledge_sequence) as knowledge_sequence
-    from {{ ref('int_usage_knowledge') }}
-    where knowledge_sequence > 0
+    from {{ ref('int_repriced_calls') }}
     group by call_key
 
 )

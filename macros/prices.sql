@@ -45,6 +45,7 @@ end
     of the context (a slice: of the meter's quantity) and of the region. -#}
 {% macro price_fits(usage, price) -%}
 {{ usage }}.book_version = {{ price }}.book_version
+and {{ usage }}.book_version >= {{ usage }}.names_known_from
 and {{ usage }}.provider = {{ price }}.provider
 and {{ usage }}.model = {{ price }}.model
 and {{ usage }}.meter = {{ price }}.meter

@@ -18,6 +18,10 @@ changes as (
     select known_from from {{ ref('stg_pricing__price_multipliers') }}
     union
     select known_from from {{ ref('stg_pricing__contract_prices') }}
+    union
+    select known_from from {{ ref('stg_pricing__provider_aliases') }}
+    union
+    select known_from from {{ ref('stg_pricing__model_aliases') }}
 
 )
 

@@ -12,7 +12,7 @@ with usage_of_sources as (
 
 provider_aliases as (
 
-    select * from {{ ref('provider_aliases') }}
+    select * from {{ ref('stg_pricing__provider_aliases') }}
 
 ),
 
@@ -78,7 +78,10 @@ named as (
         usage_of_sources.shared_tags_json,
         usage_of_sources.source_cost,
         usage_of_sources.ingested_at,
-        usage_of_sources.superseded_at
+        usage_of_sources.superseded_at,
+        greatest(
+            coalesce(provider_aliases.known_from, {{ begin_of_time() }}), coalesce(model_names.known_from, {{ begin_of_time() }})
+        ) as names_known_from
     from usage_of_sources
     left join provider_aliases
         on lower(usage_of_sources.provider_as_sent) = provider_aliases.alias

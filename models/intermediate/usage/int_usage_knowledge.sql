@@ -108,5 +108,9 @@ where
     {{ counts_at('deliveries', 'period_knowledge.known_at') }}
     and (
         price_changes.model is not null
+        or (
+            deliveries.names_known_from > period_knowledge.previous_book_version
+            and deliveries.names_known_from <= period_knowledge.book_version
+        )
         or deliveries.ingested_at > period_knowledge.previous_known_at
     )

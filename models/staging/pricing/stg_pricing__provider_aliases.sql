@@ -1,0 +1,21 @@
+with typed as (
+
+    select
+        alias,
+        provider,
+        {{ to_utc_timestamp('recorded_at') }} as recorded_at
+    from {{ ref('provider_aliases') }}
+
+),
+
+known as (
+
+    select
+        *,
+        {{ known_from('recorded_at') }} as known_from
+    from typed
+
+)
+
+select * from known
+{{ where_known() }}

@@ -2,16 +2,7 @@
     billing period closed (with everything, while it is open), and again for each later period in
     which a change of the call's prices, or the call itself, became known. -#}
 
-with deliveries as (
-
-    select
-        *,
-        {{ billing_period_start('charge_period_start') }} as billing_period_start
-    from {{ ref('int_usage_deliveries') }}
-
-),
-
-period_knowledge as (
+with period_knowledge as (
 
     select * from {{ ref('int_period_knowledge') }}
 
@@ -74,14 +65,15 @@ price_changes as (
 select
     deliveries.*,
     0 as knowledge_sequence,
-    coalesce(period_knowledge.reporting_period_start, deliveries.billing_period_start) as reporting_period_start,
+    coalesce(period_knowledge.reporting_period_start, {{ billing_period_start('deliveries.charge_period_start') }}) as reporting_period_start,
     coalesce(period_knowledge.book_version, latest_book.book_version) as book_version
-from deliveries
+-- read twice and not as one CTE, which would be kept in memory whole
+from {{ ref('int_usage_deliveries') }} as deliveries
 cross join latest_book
 left join period_knowledge
     on
         deliveries.provider = period_knowledge.provider
-        and deliveries.billing_period_start = period_knowledge.billing_period_start
+        and {{ billing_period_start('deliveries.charge_period_start') }} = period_knowledge.billing_period_start
         and period_knowledge.knowledge_sequence = 0
 where {{ counts_at('deliveries', 'coalesce(period_knowledge.known_at, ' ~ end_of_time() ~ ')') }}
 
@@ -92,11 +84,11 @@ select
     period_knowledge.knowledge_sequence,
     period_knowledge.reporting_period_start,
     period_knowledge.book_version
-from deliveries
+from {{ ref('int_usage_deliveries') }} as deliveries
 inner join period_knowledge
     on
         deliveries.provider = period_knowledge.provider
-        and deliveries.billing_period_start = period_knowledge.billing_period_start
+        and {{ billing_period_start('deliveries.charge_period_start') }} = period_knowledge.billing_period_start
         and period_knowledge.knowledge_sequence > 0
 left join price_changes
     on

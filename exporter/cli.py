@@ -25,6 +25,10 @@ COMMANDS = {
     "export": ("exporter.commands.export", "Write one dataset to a file or to standard output."),
     "schema": ("exporter.commands.schema", "Show the FOCUS metadata of the datasets."),
     "validate": ("exporter.commands.validate", "Check any FOCUS file against the FOCUS rules."),
+    "prices": (
+        "exporter.commands.prices",
+        "Update and check the price book, list what has no price.",
+    ),
 }
 
 EXIT_DATA = 1

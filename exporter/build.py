@@ -40,7 +40,7 @@ WAREHOUSES = ("snowflake", "bigquery")
 # seconds that a stopped dbt has to end by itself
 PATIENCE = 5
 # what macros/vars.sql says of a variable that no model knows
-_VARIABLE_MISTAKE = re.compile(r"The variable \w+ is .*?: it must be one of [\w, ]+\.")
+_VARIABLE_MISTAKE = re.compile(r"The variable \w+ is .*?: it must be [^.]+\.")
 
 
 @dataclass(frozen=True)

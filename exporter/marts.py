@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from exporter.database import open_database
+from exporter.errors import UserError
 
 _SPEND = """
     select ServiceProviderName, BillingCurrency, sum(BilledCost)
@@ -22,6 +24,28 @@ _COVERAGE = """
         coalesce(sum(calls), 0)::bigint, coalesce(sum(priced_calls), 0)::bigint,
         coalesce(sum(tokens), 0)::bigint, coalesce(sum(priced_tokens), 0)::bigint
     from coverage
+"""
+
+# shares in tenths of a percent, rounded down: all of it is said only when nothing is missing
+_PRICE_DATES = """
+    with costs as (
+        select
+            billing_currency,
+            sum(billed_cost) as total,
+            coalesce(sum(billed_cost) filter (price_date_basis = 'effective'), 0) as effective,
+            coalesce(sum(billed_cost) filter (price_date_basis = 'verified_on'), 0) as verified_on,
+            coalesce(sum(billed_cost) filter (price_date_basis = 'unknown'), 0) as unknown
+        from price_coverage
+        group by all
+    )
+    select
+        billing_currency,
+        floor(round(effective / total * 1000, 6))::bigint,
+        floor(round(verified_on / total * 1000, 6))::bigint,
+        floor(round(unknown / total * 1000, 6))::bigint
+    from costs
+    where total > 0
+    order by 1
 """
 
 _QUARANTINED = """
@@ -46,6 +70,13 @@ _REJECTED_EXAMPLES = """
     limit ?
 """
 
+_MISSING_PRICES = """
+    select *
+    from missing_prices
+    order by calls desc, provider_as_sent, served_model, meter, service_tier, processing_mode,
+        region_id, hold_reason
+"""
+
 # staging tables whose rows still know their file, line and fault
 _CHECKED_RELATIONS = r"""
     select table_name
@@ -61,7 +92,11 @@ _CHECKED_RELATIONS = r"""
 
 @dataclass(frozen=True)
 class Totals:
-    """What a build came to. Costs are exact; the list of spend is by provider and currency."""
+    """What a build came to. Costs are exact; the list of spend is by provider and currency.
+
+    Price dates are, by currency, the shares of the billed cost whose price date is effective,
+    verified_on or unknown, in tenths of a percent.
+    """
 
     rows: int
     calls: int
@@ -72,6 +107,7 @@ class Totals:
     rejected: list[tuple[str, int]]
     commitments: int
     spend: list[tuple[str, str, Decimal]]
+    price_dates: list[tuple[str, int, int, int]]
 
 
 def seal(database: Path) -> None:
@@ -94,6 +130,7 @@ def read_totals(database: Path) -> Totals:
             rejected=connection.execute(_REJECTED).fetchall(),
             commitments=_count(connection, "focus_contract_commitment"),
             spend=connection.execute(_SPEND).fetchall(),
+            price_dates=connection.execute(_PRICE_DATES).fetchall(),
         )
 
 
@@ -101,6 +138,23 @@ def read_rejected_examples(database: Path, limit: int = 3) -> list[tuple[str, in
     """Give the first rejected rows: file (or raw table), line, reason."""
     with open_database(database) as connection:
         return connection.execute(_REJECTED_EXAMPLES, [limit]).fetchall()
+
+
+def read_missing_prices(database: Path) -> list[dict[str, Any]]:
+    """Give the table missing_prices, what was used most first.
+
+    Raises UserError for a build that does not have it.
+    """
+    with open_database(database) as connection:
+        try:
+            result = connection.execute(_MISSING_PRICES)
+        except duckdb.CatalogException:
+            raise UserError(
+                f"The build {database} was made without the table missing_prices: "
+                "run `focus-export build` again."
+            ) from None
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def find_wholly_rejected_file(database: Path) -> tuple[str, str] | None:

@@ -22,6 +22,9 @@ def describe(totals: Totals) -> list[str]:
         ("Rejected", f"{_total(totals.rejected):,}", "records"),
         ("Quarantined", f"{_total(totals.quarantined):,}", "calls"),
     ]
+    for currency, effective, verified_on, unknown in totals.price_dates:
+        dates = f"{_tenths(verified_on)} verified_on, {_tenths(unknown)} unknown"
+        rows.append(("Price dates", _tenths(effective), f"of {currency} cost effective, {dates}"))
     for title, (provider, currency, cost) in zip(
         ["Spend"] + [""] * len(totals.spend), totals.spend, strict=False
     ):
@@ -56,8 +59,11 @@ def _share(part: int, whole: int) -> str:
     if not whole:
         return "-"
     # rounded down: 100.0 % is said only when nothing is missing
-    thousandths = part * 1000 // whole
-    return f"{thousandths // 10}.{thousandths % 10} %"
+    return _tenths(part * 1000 // whole)
+
+
+def _tenths(tenths: int) -> str:
+    return f"{tenths // 10}.{tenths % 10} %"
 
 
 def _money(cost: Decimal) -> str:

@@ -13,6 +13,14 @@
     end
 {%- endmacro %}
 
+{#- A correction of the price alone has costs, but no quantity and no unit price, and so no SKU price. -#}
+{% macro unless_price_alone(expression) -%}
+case
+        when charges.charge_class = 'Correction' and charges.list_unit_price is null then null
+        else {{ expression }}
+    end
+{%- endmacro %}
+
 {#- Charges as FOCUS Cost and Usage: every column of every version, names from the dimensions. The
     call grain and the daily grain differ in their rows only. -#}
 {% macro focus_cost_and_usage(charges, has_resources) -%}
@@ -73,7 +81,7 @@ select
     {{ null_text() }} as {{ column }},
     {%- endfor %}
     cast(charges.consumed_quantity as {{ quantity_type() }}) as ConsumedQuantity,
-    cast(sku_prices.consumed_unit as {{ text }}) as ConsumedUnit,
+    cast(case when charges.consumed_quantity is not null then sku_prices.consumed_unit end as {{ text }}) as ConsumedUnit,
     {{ null_text() }} as ContractApplied,
     cast(charges.contracted_cost as {{ cost_type() }}) as ContractedCost,
     cast(charges.contracted_unit_price as {{ price_type() }}) as ContractedUnitPrice,
@@ -85,14 +93,23 @@ select
     cast(sku_prices.invoice_issuer_name as {{ text }}) as InvoiceIssuerName,
     cast(charges.list_cost as {{ cost_type() }}) as ListCost,
     cast(charges.list_unit_price as {{ price_type() }}) as ListUnitPrice,
-    cast('Standard' as {{ text }}) as PricingCategory,
-    -- prices are in the billing currency, so the pricing currency repeats it
-    cast(charges.billing_currency as {{ text }}) as PricingCurrency,
-    cast(charges.contracted_unit_price as {{ price_type() }}) as PricingCurrencyContractedUnitPrice,
-    cast(charges.effective_cost as {{ cost_type() }}) as PricingCurrencyEffectiveCost,
-    cast(charges.list_unit_price as {{ price_type() }}) as PricingCurrencyListUnitPrice,
+    cast({{ unless_price_alone("'Standard'") }} as {{ text }}) as PricingCategory,
+    -- where prices are in the billing currency, the pricing currency repeats it
+    cast(coalesce(charges.pricing_currency, charges.billing_currency) as {{ text }}) as PricingCurrency,
+    {%- for column, name, type in [
+        ('PricingCurrencyContractedUnitPrice', 'contracted_unit_price', price_type()),
+        ('PricingCurrencyEffectiveCost', 'effective_cost', cost_type()),
+        ('PricingCurrencyListUnitPrice', 'list_unit_price', price_type()),
+    ] %}
+    cast(
+        case
+            when charges.pricing_currency is null then charges.{{ name }}
+            else charges.pricing_currency_{{ name }}
+        end as {{ type }}
+    ) as {{ column }},
+    {%- endfor %}
     cast(charges.pricing_quantity as {{ quantity_type() }}) as PricingQuantity,
-    cast(sku_prices.pricing_unit as {{ text }}) as PricingUnit,
+    cast(case when charges.pricing_quantity is not null then sku_prices.pricing_unit end as {{ text }}) as PricingUnit,
     cast(sku_prices.service_provider_name as {{ text }}) as ProviderName,
     cast(sku_prices.model_developer as {{ text }}) as PublisherName,
     cast(charges.region_id as {{ text }}) as RegionId,
@@ -113,8 +130,8 @@ select
     cast('Generative AI' as {{ text }}) as ServiceSubcategory,
     cast(sku_prices.sku_id as {{ text }}) as SkuId,
     cast(sku_prices.sku_meter as {{ text }}) as SkuMeter,
-    cast(sku_prices.sku_price_details_json as {{ text }}) as SkuPriceDetails,
-    cast(sku_prices.sku_price_id as {{ text }}) as SkuPriceId,
+    cast({{ unless_price_alone('sku_prices.sku_price_details_json') }} as {{ text }}) as SkuPriceDetails,
+    cast({{ unless_price_alone('sku_prices.sku_price_id') }} as {{ text }}) as SkuPriceId,
     cast(charges.sub_account_id as {{ text }}) as SubAccountId,
     cast(charges.sub_account_name as {{ text }}) as SubAccountName,
     cast(case when charges.sub_account_id is not null then 'Department' end as {{ text }}) as SubAccountType,

@@ -45,7 +45,6 @@ end
     of the context (a slice: of the meter's quantity) and of the region. -#}
 {% macro price_fits(usage, price) -%}
 {{ usage }}.book_version = {{ price }}.book_version
-and {{ usage }}.book_version >= {{ usage }}.names_known_from
 and {{ usage }}.provider = {{ price }}.provider
 and {{ usage }}.model = {{ price }}.model
 and {{ usage }}.meter = {{ price }}.meter
@@ -64,7 +63,13 @@ and (
 )
 and (
     {{ usage }}.region_id = {{ price }}.region_id
-    or ({{ usage }}.region_id <> 'global' and {{ price }}.region_id = 'regional')
+    or (
+        {{ price }}.region_id = 'regional'
+        and {{ usage }}.region_id <> 'global'
+        and coalesce(
+            {{ dbt.position("',' || " ~ usage ~ ".region_id || ','", price ~ '.regions_priced_apart') }}, 0
+        ) = 0
+    )
     or ({{ usage }}.region_id is null and {{ price }}.is_region_assumed_if_unknown)
     or (
         {{ price }}.region_id is null

@@ -15,6 +15,11 @@
                 ~ values | join(', ') ~ ".") }}
         {%- endif -%}
     {%- endfor -%}
+    {%- if not modules.re.match('[1-9][0-9]{0,2}$', var('exchange_rate_days') | string) -%}
+        {{ exceptions.raise_compiler_error(
+            "The variable exchange_rate_days is '" ~ var('exchange_rate_days')
+            ~ "': it must be a whole number of days from 1 to 999.") }}
+    {%- endif -%}
     {%- set as_of = var('price_book_as_of') | string -%}
     {%- if var('price_book_as_of') and not modules.re.match(
         '[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?Z?)?$', as_of) -%}

@@ -1,16 +1,21 @@
 """Measure the project against hand-written DuckDB on the same gateway calls, as ratios in one run.
 
-    python tests/benchmark/run_benchmark.py [--calls 1000000] [--folder DIR]
+    python tests/benchmark/run_benchmark.py [--calls 1000000] [--folder DIR] [--prices 20000]
 
 Prints a JSON object: seconds of the hand-written script, of the models, tests and seeds of
 `focus-export build` (sums of execution_time in run_results.json), of the CSV export and of a plain
 `COPY` of the same rows in the same order, the peak memory of build and export in MB, and the
 ratios. The totals of script and project must be equal.
+
+With --prices it measures the size of the price book instead: the calls are built with a book of 200
+rows and with one of that many, each in a copy of the project (see generate_prices.py), and
+`models_large_to_small_book` is the ratio of the models' times.
 """
 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +24,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+from generate_prices import BASE_SIZE, PRICING, REFERENCE, give_book
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -34,13 +40,15 @@ def connect(database: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnec
     return connection
 
 
-def run_handwritten(folder: Path, calls: Path) -> tuple[float, dict[tuple[str, str], Decimal]]:
+def run_handwritten(
+    folder: Path, calls: Path, project: Path = ROOT
+) -> tuple[float, dict[tuple[str, str], Decimal]]:
     """Run handwritten.sql on the calls; seconds and cost per billing period and provider."""
     connection = connect(folder / "handwritten.duckdb")
     files = {
-        "list_prices": ROOT / "seeds/pricing/list_prices.csv",
-        "provider_aliases": ROOT / "seeds/reference/provider_aliases.csv",
-        "model_aliases": ROOT / "seeds/reference/model_aliases.csv",
+        "list_prices": project / PRICING / "list_prices.csv",
+        "provider_aliases": project / REFERENCE / "provider_aliases.csv",
+        "model_aliases": project / REFERENCE / "model_aliases.csv",
         "calls": calls,
     }
     for name, path in files.items():
@@ -52,10 +60,10 @@ def run_handwritten(folder: Path, calls: Path) -> tuple[float, dict[tuple[str, s
     return seconds, {(str(row[0]), row[1]): row[4] for row in rows}
 
 
-def run_command(*command: str) -> tuple[float, int]:
+def run_command(*command: str, cwd: Path = ROOT) -> tuple[float, int]:
     """Run a command; seconds and peak memory in MB of the largest process in it."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=cwd)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(
@@ -67,10 +75,16 @@ def run_command(*command: str) -> tuple[float, int]:
 def execution_seconds(run_results: Path) -> dict[str, float]:
     """Sum of execution_time per kind of node."""
     seconds = {"model": 0.0, "test": 0.0, "seed": 0.0}
-    for result in json.loads(run_results.read_text())["results"]:
-        kind = result["unique_id"].split(".")[0]
-        seconds[kind] = seconds.get(kind, 0.0) + result["execution_time"]
+    for node, time_of_node in seconds_by_node(run_results).items():
+        kind = node.split(".")[0]
+        seconds[kind] = seconds.get(kind, 0.0) + time_of_node
     return seconds
+
+
+def seconds_by_node(run_results: Path) -> dict[str, float]:
+    """Execution_time of each model, test and seed."""
+    results = json.loads(run_results.read_text())["results"]
+    return {result["unique_id"]: result["execution_time"] for result in results}
 
 
 def run_copy(database: Path, output: Path) -> float:
@@ -97,22 +111,18 @@ def project_totals(database: Path) -> dict[tuple[str, str], Decimal]:
     return {(str(row[0]), row[1]): row[2] for row in rows}
 
 
+def write_calls(calls: int, folder: Path) -> Path:
+    """Make the calls as the one file of a raw folder."""
+    parquet = folder / "raw" / "gateway" / "calls.parquet"
+    script = str(HERE / "generate_calls.py")
+    arguments = ["--calls", str(calls), "--output", str(parquet)]
+    subprocess.run([sys.executable, script, *arguments], check=True)
+    return parquet
+
+
 def measure(calls: int, folder: Path) -> dict[str, object]:
     """Run everything in the folder and return the figures."""
-    raw = folder / "raw" / "gateway"
-    raw.mkdir(parents=True, exist_ok=True)
-    parquet = raw / "calls.parquet"
-    subprocess.run(
-        [
-            sys.executable,
-            str(HERE / "generate_calls.py"),
-            "--calls",
-            str(calls),
-            "--output",
-            str(parquet),
-        ],
-        check=True,
-    )
+    parquet = write_calls(calls, folder)
     home = folder / "home"
     command = [sys.executable, "-m", "exporter.cli"]
     handwritten, expected = run_handwritten(folder, parquet)
@@ -143,6 +153,50 @@ def measure(calls: int, folder: Path) -> dict[str, object]:
     }
 
 
+def measure_books(calls: int, prices: int, folder: Path) -> dict[str, object]:
+    """Build the same calls with a small price book and a large one and return the figures."""
+    parquet = write_calls(calls, folder)
+    figures: dict[str, object] = {"calls": calls}
+    models: dict[str, float] = {}
+    nodes: dict[str, dict[str, float]] = {}
+    for name, size in (("small", BASE_SIZE), ("large", prices)):
+        project, home = folder / f"project_{name}", folder / f"home_{name}"
+        copy_project(project)
+        figures[f"prices_{name}"] = give_book(project, size)
+        _, expected = run_handwritten(folder, parquet, project)
+        raw = str(folder / "raw")
+        build = ["build", "--home", str(home), "--raw-dir", raw, "--threads", "1"]
+        run_command(sys.executable, "-m", "exporter.cli", *build, cwd=project)
+        if project_totals((home / "ai_focus.duckdb").resolve()) != expected:
+            raise SystemExit("The project and the hand-written script do not agree on the totals.")
+        run_results = home / "target" / "run_results.json"
+        seconds = execution_seconds(run_results)
+        nodes[name] = seconds_by_node(run_results)
+        models[name] = seconds["model"]
+        figures[f"model_seconds_{name}_book"] = round(seconds["model"], 2)
+        figures[f"test_seconds_{name}_book"] = round(seconds["test"], 2)
+    grown = sorted(
+        nodes["large"], key=lambda node: nodes["small"].get(node, 0.0) - nodes["large"][node]
+    )
+    return {
+        **figures,
+        "models_large_to_small_book": round(models["large"] / models["small"], 2),
+        "seconds_more_in_large_book": {
+            node: round(nodes["large"][node] - nodes["small"].get(node, 0.0), 2)
+            for node in grown[:8]
+        },
+    }
+
+
+def copy_project(target: Path) -> None:
+    """Copy what a build needs of the project, without what it has made."""
+    shutil.rmtree(target, ignore_errors=True)
+    for name in ("exporter", "macros", "models", "seeds", "tests/dbt"):
+        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(ROOT / name, target / name)
+
+
 def _rows(database: Path) -> int:
     connection = connect(database, read_only=True)
     (count,) = connection.execute("select count(*) from focus_cost_and_usage").fetchone() or (0,)
@@ -155,11 +209,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, help="work here and keep the files")
+    parser.add_argument(
+        "--prices", type=int, help="rows of a price book to compare with a small one"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        print(json.dumps(measure(arguments.calls, folder.resolve()), indent=2))
+        folder = folder.resolve()
+        figures = (
+            measure_books(arguments.calls, arguments.prices, folder)
+            if arguments.prices
+            else measure(arguments.calls, folder)
+        )
+        print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":

@@ -86,6 +86,10 @@ _TOY_MODELS = {
     "focus_contract_commitment": "select 1 as ContractCommitmentId",
     "coverage": "select 1 as calls, 1 as priced_calls, 10 as tokens, 10 as priced_tokens",
     "ai_calls": "select cast(null as varchar) as hold_reason",
+    "price_coverage": """
+        select 'USD' as billing_currency, 'effective' as price_date_basis,
+            cast(1.25 as decimal(38, 18)) as billed_cost
+    """,
     "rejected_rows": """
         select cast(null as varchar) as source_name, cast(null as varchar) as raw_table,
             cast(null as varchar) as file, cast(null as bigint) as line,

@@ -1,8 +1,8 @@
 """Runs the project's own SQL again and again without dbt.
 
 dbt builds a raw folder once. After that a test may rewrite the raw files (their paths, formats and
-headers stay) or a model's compiled SQL, and `Pipeline.run` executes what dbt had compiled, in the
-order of its manifest and in this process: about a second, where dbt needs ten.
+headers stay), the rows of a seed or a model's compiled SQL, and `Pipeline.run` executes what dbt
+had compiled, in the order of its manifest and in this process: about a second, where dbt needs ten.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 from conftest import ROOT, environment
 
 from exporter.project import load_project
@@ -25,11 +26,11 @@ Rewrite = Callable[[str], str]
 class Pipeline:
     """One raw folder, the models that dbt compiled for it, and a database to run them in."""
 
-    def __init__(self, raw: Path, folder: Path) -> None:
+    def __init__(self, raw: Path, folder: Path, variables: dict[str, object] | None = None) -> None:
         self.raw = raw
         folder.mkdir(parents=True, exist_ok=True)
         database = folder / "ai_focus.duckdb"
-        _run_dbt(raw, folder, database)
+        _run_dbt(raw, folder, database, variables or {})
         manifest = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
         self.models: dict[str, tuple[str, str]] = {}
         parents = {}
@@ -48,12 +49,22 @@ class Pipeline:
         self.connection.execute("set TimeZone = 'UTC'")
         self.connection.execute("set threads = 2")
 
-    def run(self, rewrites: dict[str, Rewrite] | None = None) -> None:
+    def run(
+        self,
+        rewrites: dict[str, Rewrite] | None = None,
+        everywhere: tuple[str, str] | None = None,
+    ) -> None:
         """Execute every table again, with some models' SQL rewritten; a rewrite must do something.
 
-        Views are made anew only where they are rewritten, and put back by the next run.
+        `everywhere` is a text and what to put in its place in whichever models have it. Views are
+        made anew only where they are rewritten, and put back by the next run.
         """
-        rewrites = rewrites or {}
+        rewrites = dict(rewrites or {})
+        if everywhere:
+            named = [name for name, (_, code) in self.models.items() if everywhere[0] in code]
+            assert named, f"no model has '{everywhere[0]}'"
+            for name in named:
+                rewrites[name] = _after(code_with(everywhere), rewrites.get(name))
         for name in self.order:
             kind, code = self.models[name]
             if name in rewrites:
@@ -65,11 +76,44 @@ class Pipeline:
             self.connection.execute(f"create or replace {kind} {name} as {code}")
         self._rewritten = set(rewrites)
 
+    def seed(self, name: str) -> list[dict[str, str]]:
+        """Give a seed's rows."""
+        cursor = self.connection.execute(f"select * from {name}")
+        columns = [column[0] for column in cursor.description or ()]
+        return [
+            {c: value or "" for c, value in zip(columns, row, strict=True)}
+            for row in cursor.fetchall()
+        ]
+
+    def load_seed(self, name: str, rows: list[dict[str, str]]) -> None:
+        """Put these rows in the place of a seed's; an empty text is a null, as in dbt's seeds."""
+        columns = [
+            column for (column,) in self.rows(f"select name from pragma_table_info('{name}')")
+        ]
+        table = pa.table(
+            {
+                column: pa.array([row[column] or None for row in rows], pa.string())
+                for column in columns
+            }
+        )
+        self.connection.register("given_rows", table)
+        self.connection.execute(f"delete from {name}")
+        self.connection.execute(f"insert into {name} select * from given_rows")
+        self.connection.unregister("given_rows")
+
     def rows(self, query: str) -> list[tuple]:
         return self.connection.execute(query).fetchall()
 
     def close(self) -> None:
         self.connection.close()
+
+
+def code_with(everywhere: tuple[str, str]) -> Rewrite:
+    return lambda code: code.replace(*everywhere)
+
+
+def _after(first: Rewrite, second: Rewrite | None) -> Rewrite:
+    return lambda code: second(first(code)) if second else first(code)
 
 
 def _sorted(parents: dict[str, list[str]]) -> list[str]:
@@ -86,8 +130,8 @@ def _sorted(parents: dict[str, list[str]]) -> list[str]:
     return order
 
 
-def _run_dbt(raw: Path, folder: Path, database: Path) -> None:
-    variables = plan_raw_files(raw, load_project()).variables()
+def _run_dbt(raw: Path, folder: Path, database: Path, more: dict[str, object]) -> None:
+    variables = {**plan_raw_files(raw, load_project()).variables(), **more}
     arguments = ["build", "--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
     arguments += ["--exclude-resource-type", "test", "unit_test"]
     arguments += ["--vars", json.dumps(variables)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -79,42 +79,152 @@ class Price:
     price_id: str
     unit_price: Decimal
     currency: str
-    context_tokens_gt: int
+    # the largest count that it is not yet for: 199999 where it says "200000 or more"
+    above: int
+    # only the meter's tokens above that count, not all of a call whose context is above it
+    is_slice: bool
     region_id: str
     window: tuple[int, int] | None
+    # ISO days, all seven where the price names none
+    weekdays: str
     valid_from: datetime
     valid_to: datetime
     # under which it stands in the book; another meter may borrow it
     meter: str
 
+    @property
+    def is_for_some_hours(self) -> bool:
+        return self.window is not None or self.weekdays != ALL_DAYS
+
+    def holds_at(self, moment: datetime) -> bool:
+        second = moment.hour * 3600 + moment.minute * 60 + moment.second
+        return (
+            self.valid_from <= floor_second(moment) < self.valid_to
+            and str(moment.isoweekday()) in self.weekdays
+            and (self.window is None or self.window[0] <= second < self.window[1])
+        )
+
 
 Sku = tuple[str, str, str, str]  # provider, model, service tier, processing mode
+ALL_DAYS = "1234567"
+# prices that differ in these are prices of different things; else they follow or replace each other
+PRICE_KEY = (
+    "provider",
+    "model",
+    "meter",
+    "service_tier",
+    "processing_mode",
+    "context_threshold",
+    "context_inclusive",
+    "region_id",
+    "daily_window_start",
+    "daily_window_end",
+    "weekdays",
+)
+
+
+def known_rows(
+    rows: list[Row], moment: datetime | None, names: tuple[str, ...] = PRICE_KEY
+) -> list[Row]:
+    """Give the price rows that counted at an instant (None: at the end of all).
+
+    The rows of the book's first day count as known since ever: it has no memory of before. Of rows
+    with one key and one first day the last that was recorded counts.
+    """
+    recorded = [(read_time(row["recorded_at"]) or BEGIN_OF_TIME, row) for row in rows]
+    first_day = min((at for at, _ in recorded), default=BEGIN_OF_TIME).date()
+    counting: dict[tuple, tuple[datetime, Row]] = {}
+    for at, row in recorded:
+        if moment is not None and at > moment and at.date() > first_day:
+            continue
+        key = (*(row[name] for name in names), read_time(row.get("valid_from", "")))
+        if key not in counting or counting[key][0] < at:
+            counting[key] = (at, row)
+    return [row for _, row in counting.values()]
 
 
 class PriceBook:
-    """The list prices with their validity, by SKU and meter."""
+    """The list prices with their validity, by SKU and meter, as they were known at an instant."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        rows: list[Row] | None = None,
+        moment: datetime | None = None,
+        multipliers: list[Row] | None = None,
+    ) -> None:
+        self.rows = read_seed("pricing/list_prices.csv") if rows is None else rows
+        self.multipliers = (
+            read_seed("pricing/price_multipliers.csv") if multipliers is None else multipliers
+        )
+        self._known: dict[datetime | None, PriceBook] = {moment: self}
+        self._first_prices: dict[tuple[str, ...], datetime] = {}
         self.prices: dict[Sku, dict[str, list[Price]]] = defaultdict(lambda: defaultdict(list))
         self.models: dict[str, dict[str, str]] = defaultdict(dict)
         by_key: dict[tuple, list[Row]] = defaultdict(list)
-        for row in read_seed("pricing/list_prices.csv"):
-            columns = ("provider", "model", "meter", "service_tier", "processing_mode")
-            more = ("context_tokens_gt", "region_id", "daily_window_start", "daily_window_end")
-            by_key[tuple(row[name] for name in columns + more)].append(row)
+        for row in known_rows(self.rows, moment):
+            by_key[tuple(row[name] for name in PRICE_KEY)].append(row)
             self.models[row["provider"]][row["model"].lower()] = row["model"]
-        for rows in by_key.values():
-            self._add_key(sorted(rows, key=lambda row: row["valid_from"]))
-        for row in read_seed("reference/model_aliases.csv"):
-            self.models[row["provider"]][row["alias"].lower()] = row["model"]
+        for same in by_key.values():
+            self._add_key(
+                sorted(same, key=lambda row: read_time(row["valid_from"]) or BEGIN_OF_TIME)
+            )
+        self.aliases: dict[str, dict[str, str]] = defaultdict(dict)
+        aliases = read_seed("reference/model_aliases.csv")
+        for row in known_rows(aliases, moment, ("provider", "alias")):
+            self.aliases[row["provider"]][row["alias"].lower()] = row["model"]
+        aliases = read_seed("reference/provider_aliases.csv")
         self.providers = {
-            row["alias"]: row["provider"] for row in read_seed("reference/provider_aliases.csv")
+            row["alias"]: row["provider"] for row in known_rows(aliases, moment, ("alias",))
+        }
+        self.issuers = {
+            row["provider"]: row["invoice_issuer_name"]
+            for row in read_seed("reference/providers.csv")
         }
         self.meters = {row["meter"]: row for row in read_seed("reference/meters.csv")}
+        for factor in known_rows(self.multipliers, moment, ("multiplier_id",)):
+            self._add_multiples(factor)
         self.fallbacks: dict[str, list[str]] = defaultdict(list)
         ranked = read_seed("reference/meter_fallbacks.csv")
         for row in sorted(ranked, key=lambda row: int(row["fallback_rank"])):
             self.fallbacks[row["meter"]].append(row["price_meter"])
+
+    def known(self, moment: datetime | None) -> PriceBook:
+        """Give the book as it was known at an instant."""
+        if moment not in self._known:
+            self._known[moment] = PriceBook(self.rows, moment, self.multipliers)
+        return self._known[moment]
+
+    def model_named(self, provider: str, name: str, moment: datetime) -> str:
+        """Give the model that goes by a name at an instant, '' where there is none.
+
+        Its own name counts from its first price on, then an alias, then the longest beginning of
+        the name that an alias with a star gives.
+        """
+        name = name.lower()
+        own = self.models[provider].get(name, "")
+        aliases = self.aliases[provider]
+        begins = [a[:-1] for a in aliases if a.endswith("*") and name.startswith(a[:-1])]
+        if own and self._has_begun(provider, own, moment):
+            return own
+        if name in aliases:
+            return aliases[name]
+        return aliases[max(begins, key=len) + "*"] if begins else own
+
+    def _has_begun(self, provider: str, model: str, moment: datetime) -> bool:
+        if not self._first_prices:
+            for sku, meters in self.prices.items():
+                for price in (price for prices in meters.values() for price in prices):
+                    first = self._first_prices.get(sku[:2], END_OF_TIME)
+                    self._first_prices[sku[:2]] = min(first, price.valid_from)
+        return self._first_prices.get((provider, model), END_OF_TIME) <= moment
+
+    def names_of(self, provider: str, model: str) -> list[str]:
+        """Give the names under which a model may serve a call."""
+        names = [name for name, known in self.models[provider].items() if known == model]
+        for alias, known in self.aliases[provider].items():
+            if known == model:
+                names.append(alias.replace("*", "-of-any-kind"))
+        return names
 
     def _add_key(self, rows: list[Row]) -> None:
         """Date the prices of one key: they follow one another, the first may be open."""
@@ -137,38 +247,119 @@ class PriceBook:
                     row["price_id"],
                     Decimal(row["unit_price"]),
                     row["currency"],
-                    int(row["context_tokens_gt"]),
+                    int(row["context_threshold"]) - (row["context_inclusive"] == "true"),
+                    # from the first token on, a slice is all of it
+                    row["context_rule"] == "slice" and row["context_threshold"] != "0",
                     row["region_id"],
                     window,
+                    row["weekdays"] or ALL_DAYS,
                     begin,
                     end,
                     row["meter"],
                 )
             )
 
+    def _add_multiples(self, factor: Row) -> None:
+        """Add a factor times a model's prices of tokens, until its region or tier has its own."""
+        begin = read_time(factor["valid_from"]) or BEGIN_OF_TIME
+        end = read_time(factor["valid_to"]) or END_OF_TIME
+        for mode in ("realtime", "batch"):
+            names = (factor["provider"], factor["model"])
+            base = self.prices.get((*names, factor["base_service_tier"], mode), {})
+            made = defaultdict(list)
+            for meter, prices in base.items():
+                if self.meters[meter]["consumed_unit"] != "Tokens":
+                    continue
+                own = self.prices.get((*names, factor["service_tier"], mode), {}).get(meter, [])
+                starts = [p.valid_from for p in own if p.region_id == factor["region_id"]]
+                for price in prices:
+                    valid_from = max(begin, price.valid_from)
+                    valid_to = min([end, price.valid_to, *starts])
+                    if price.region_id or valid_from >= valid_to:
+                        continue
+                    unit_price = price.unit_price * Decimal(factor["factor"])
+                    multiple = replace(
+                        price,
+                        price_id=f"{price.price_id}*{factor['multiplier_id']}",
+                        unit_price=unit_price.quantize(TWELVE_DECIMALS, ROUND_HALF_UP),
+                        region_id=factor["region_id"],
+                        valid_from=valid_from,
+                        valid_to=valid_to,
+                    )
+                    made[meter].append(multiple)
+            for meter, prices in made.items():
+                self.prices[(*names, factor["service_tier"], mode)][meter] += prices
+
     def of_meter(self, sku: Sku, meter: str) -> list[Price]:
         """All prices that a meter of a SKU may have: its own, or those of the first stand-in."""
+        return self._of_meter_since(sku, meter, END_OF_TIME)
+
+    def _of_meter_since(self, sku: Sku, meter: str, moment: datetime) -> list[Price]:
         priced = self.prices.get(sku, {})
         for price_meter in self.fallbacks[meter]:
-            if price_meter in priced:
-                return priced[price_meter]
+            # a meter borrows until its own price begins, so that a new price changes nothing before
+            prices = priced.get(price_meter, [])
+            if any(price.valid_from <= moment for price in prices):
+                return prices
         return []
 
+    def prices_apart(self, sku: Sku, meter: str, moment: datetime) -> bool:
+        """Tell whether a meter has prices of its own at an instant."""
+        prices = self.prices.get(sku, {}).get(meter, [])
+        return any(price.valid_from <= moment for price in prices)
+
     def choose(
-        self, sku: Sku, meter: str, moment: datetime, prompt_tokens: int, region: str
-    ) -> Price | None:
-        """Choose the price in force: hours of the day first, then the highest context band."""
-        second = moment.hour * 3600 + moment.minute * 60 + moment.second
+        self,
+        sku: Sku,
+        meter: str,
+        moment: datetime,
+        prompt_tokens: int,
+        region: str,
+        quantity: int,
+    ) -> list[tuple[int, Price]]:
+        """Divide a quantity among the prices in force; nothing where there is none.
+
+        Hours and days of their own go before the price of all, then the highest context band
+        counts. Slices take what lies above their limits from it.
+        """
         fitting = [
             price
-            for price in self.of_meter(sku, meter)
-            if price.valid_from <= floor_second(moment) < price.valid_to
-            and price.context_tokens_gt < max(prompt_tokens, 1)
-            and (not price.region_id or not region or price.region_id == region)
-            and (price.window is None or price.window[0] <= second < price.window[1])
+            for price in self._of_meter_since(sku, meter, moment)
+            if price.holds_at(moment) and fit_of_region(price, region)
         ]
-        fitting.sort(key=lambda price: (price.window is not None, price.context_tokens_gt))
-        return fitting[-1] if fitting else None
+        # the price of the call's own region before that of all; one of some region only where the
+        # call names none and nothing else is there
+        fit = max((fit_of_region(price, region) for price in fitting), default=0)
+        fitting = [price for price in fitting if fit_of_region(price, region) == fit]
+        bands = [
+            price for price in fitting if not price.is_slice and price.above < max(prompt_tokens, 1)
+        ]
+        if not bands:
+            return []
+        band = max(bands, key=lambda price: (price.is_for_some_hours, price.above))
+        slices = [
+            price
+            for price in fitting
+            if price.is_slice and price.is_for_some_hours == band.is_for_some_hours
+        ]
+        parts = []
+        for price in sorted(slices, key=lambda price: price.above, reverse=True):
+            if quantity > price.above:
+                parts.append((quantity - price.above, price))
+                quantity = price.above
+        return [(quantity, band), *reversed(parts)]
+
+
+def fit_of_region(price: Price, region: str) -> int:
+    """Tell how well a price fits a call's region: 0 is not at all."""
+    if not price.region_id:
+        return 2
+    if not region:
+        return 1
+    if price.region_id == region:
+        return 4
+    # any region at all, as against no region
+    return 3 if price.region_id == "regional" and region != "global" else 0
 
 
 def _second_of_clock(text: str) -> int:
@@ -188,7 +379,7 @@ def covers(row: Row, sku: Sku, meter: str, price: Price) -> bool:
     if row["unit_price"]:
         # a price is for standard calls at once, unless it says more, and for short contexts
         wanted = (row["service_tier"] or "standard", row["processing_mode"] or "realtime")
-        return wanted == (tier, mode) and price.context_tokens_gt == 0
+        return wanted == (tier, mode) and price.above == 0
     return row["service_tier"] in ("", tier) and row["processing_mode"] in ("", mode)
 
 
@@ -251,6 +442,7 @@ class Call:
     service_tier: str = ""
     processing_mode: str = ""
     region: str = ""
+    ingested_at: datetime | None = None
     department: str = ""
     is_cache_hit: bool = False
     is_capacity_paid: bool = False
@@ -262,21 +454,24 @@ class Call:
 
 @dataclass(frozen=True)
 class Charge:
-    """What one meter of a call costs."""
+    """What one meter of a call costs; a corrected cost alone has no quantities and unit prices."""
 
     sku_meter: str
     price_id: str
     contract_price_id: str | None
-    consumed: Decimal
-    pricing_quantity: Decimal
-    list_unit_price: Decimal
-    contracted_unit_price: Decimal
+    consumed: Decimal | None
+    pricing_quantity: Decimal | None
+    list_unit_price: Decimal | None
+    contracted_unit_price: Decimal | None
     list_cost: Decimal
     contracted_cost: Decimal
     currency: str
     period: tuple[datetime, datetime, datetime, datetime]
     region: str | None
     department: str | None
+    charge_class: str | None = None
+    # of a slice: the count above which it begins
+    slice_above: int | None = field(default=None, compare=False)
 
 
 @dataclass
@@ -299,13 +494,13 @@ def price_call(
     if tier in NAMES_OF_STANDARD:
         tier = "standard"
     provider = book.providers.get(call.provider.lower(), "")
-    model = book.models.get(provider, {}).get(call.model.lower(), "")
+    model = book.model_named(provider, call.model, call.started_at)
     sku = (provider, model, tier, mode)
 
     quantities = {"input": call.prompt_tokens - sum(call.prompt_parts.values())}
     quantities.update(call.prompt_parts)
     completion = dict(call.completion_parts)
-    if "output_reasoning" not in book.prices.get(sku, {}):
+    if not book.prices_apart(sku, "output_reasoning", call.started_at):
         # reasoning is output like any other unless it has a price of its own
         completion.pop("output_reasoning", None)
     quantities["output"] = call.completion_tokens - sum(completion.values())
@@ -318,15 +513,14 @@ def price_call(
             continue
         if call.is_capacity_paid:
             return [], "capacity_paid"
-        price = book.choose(sku, meter, call.started_at, call.prompt_tokens, call.region)
-        if price is not None:
-            charges.append(_charge(book, contracts, call, sku, meter, quantity, price))
+        parts = book.choose(sku, meter, call.started_at, call.prompt_tokens, call.region, quantity)
+        if parts:
+            charges += [
+                charge_at(book, contracts, call, sku, meter, share, price) for share, price in parts
+            ]
         elif not model:
             reasons.append("unknown_model")
-        elif not any(
-            not price.region_id or not call.region or price.region_id == call.region
-            for price in book.of_meter(sku, meter)
-        ):
+        elif not any(fit_of_region(price, call.region) for price in book.of_meter(sku, meter)):
             reasons.append("no_price_for_meter")
         else:
             reasons.append("no_price_at_time")
@@ -335,7 +529,7 @@ def price_call(
     return charges, None
 
 
-def _charge(
+def charge_at(
     book: PriceBook,
     contracts: list[Row],
     call: Call,
@@ -344,6 +538,7 @@ def _charge(
     quantity: int,
     price: Price,
 ) -> Charge:
+    """Charge a quantity of a call's meter at a price of the list."""
     agreed, contract_price_id = contracted(
         contracts, call.account, sku, meter, price, call.started_at
     )
@@ -352,8 +547,7 @@ def _charge(
     if end < call.ended_at:
         end += timedelta(seconds=1)
     end = max(end, start + timedelta(seconds=1))
-    month = datetime(start.year, start.month, 1)
-    next_month = datetime(start.year + start.month // 12, start.month % 12 + 1, 1)
+    month = month_of(start)
     return Charge(
         book.meters[meter]["sku_meter"],
         price.price_id,
@@ -365,10 +559,121 @@ def _charge(
         price.unit_price * pricing_quantity,
         agreed * pricing_quantity,
         price.currency,
-        (start, end, month, next_month),
+        (start, end, month, month_after(month)),
         call.region or None,
         call.department or None,
+        slice_above=price.above if price.is_slice else None,
     )
+
+
+# ---------------------------------------------------------------- closed periods
+
+# invoice issuer and month, and when that month was closed
+Closings = dict[tuple[str, datetime], datetime]
+
+
+def month_of(moment: datetime) -> datetime:
+    return datetime(moment.year, moment.month, 1)
+
+
+def month_after(month: datetime) -> datetime:
+    return datetime(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def read_closings(book: PriceBook, rows: list[Row], moment: datetime | None = None) -> Closings:
+    """Read which months are closed, as it was known at an instant (None: at the end of all)."""
+    closings: Closings = {}
+    for row in rows:
+        closed_at = read_time(row["closed_at"])
+        month = read_time(row["billing_period"] + "-01")
+        issuer = book.issuers.get(book.providers.get(row["issuer"].lower(), ""), row["issuer"])
+        if closed_at is None or month is None or (moment is not None and closed_at > moment):
+            continue
+        closings[issuer, month] = min(closed_at, closings.get((issuer, month), closed_at))
+    return closings
+
+
+def charges_by_month(
+    book: PriceBook, contracts: list[Row], closings: Closings, deliveries: list[Call]
+) -> list[Charge]:
+    """Give the charges of a call in the month it was made in and the corrections in later months.
+
+    In a closed month stands what was known when it closed. What became known until the next month
+    closed stands as a difference in that one, and so on; the first open month has all the rest.
+    The deliveries are those of one call, in the order in which they count.
+    """
+    issuer = book.issuers.get(book.providers.get(deliveries[-1].provider.lower(), ""), "")
+    month = month_of(floor_second(deliveries[-1].started_at))
+    standing: list[Charge] = []
+    before: dict[tuple[str, int | None], Charge] | None = None
+    closed_at = closings.get((issuer, month))
+    while True:
+        charges = _charges_known_at(book, contracts, deliveries, closed_at)
+        now = {(charge.sku_meter, charge.slice_above): charge for charge in charges}
+        standing += charges if before is None else corrections(before, now, month)
+        if closed_at is None:
+            return standing
+        before = now
+        month = month_after(month)
+        closes = closings.get((issuer, month))
+        closed_at = max(closed_at, closes) if closes else None
+
+
+def _charges_known_at(
+    book: PriceBook, contracts: list[Row], deliveries: list[Call], moment: datetime | None
+) -> list[Charge]:
+    if moment is not None:
+        book = book.known(moment)
+        deliveries = [c for c in deliveries if c.ingested_at is None or c.ingested_at <= moment]
+        contracts = [
+            row
+            for row in contracts
+            if (read_time(row.get("recorded_at", "")) or BEGIN_OF_TIME) <= moment
+        ]
+    return price_call(book, contracts, deliveries[-1])[0] if deliveries else []
+
+
+def corrections(
+    before: dict[tuple[str, int | None], Charge],
+    now: dict[tuple[str, int | None], Charge],
+    month: datetime,
+) -> list[Charge]:
+    """Give what changed between two states of knowledge as rows of a later month."""
+    rows = []
+    for key in [*now, *(before.keys() - now.keys())]:
+        old, new = before.get(key), now.get(key)
+        if old is None:
+            row = now[key]
+        elif new is None:
+            row = replace(
+                old,
+                contract_price_id=None,
+                consumed=-old.consumed,
+                pricing_quantity=-old.pricing_quantity,
+                list_unit_price=None,
+                contracted_unit_price=None,
+                list_cost=-old.list_cost,
+                contracted_cost=-old.contracted_cost,
+            )
+        else:
+            more = new.consumed - old.consumed
+            # a unit price is given where quantity times price is the cost
+            lists = new.list_unit_price == old.list_unit_price and more
+            contracts = new.contracted_unit_price == old.contracted_unit_price and more
+            row = replace(
+                new,
+                consumed=more or None,
+                pricing_quantity=new.pricing_quantity - old.pricing_quantity or None,
+                list_unit_price=new.list_unit_price if lists else None,
+                contracted_unit_price=new.contracted_unit_price if contracts else None,
+                list_cost=new.list_cost - old.list_cost,
+                contracted_cost=new.contracted_cost - old.contracted_cost,
+            )
+            if not (row.consumed or row.list_cost or row.contracted_cost):
+                continue
+        period = (*row.period[:2], month, month_after(month))
+        rows.append(replace(row, period=period, charge_class="Correction"))
+    return rows
 
 
 # ---------------------------------------------------------------- the gateway's log
@@ -424,6 +729,7 @@ def read_gateway_row(row: Row) -> Call | str:
         row["service_tier"],
         row["processing_mode"],
         row["region"].lower(),
+        read_time(row["ingested_at"]) if row["ingested_at"] else None,
         row["cost_department"],
         row["cache_hit"].lower() in TRUE,
         prompt_parts={"cache_read": cached, "cache_write": written},
@@ -431,10 +737,12 @@ def read_gateway_row(row: Row) -> Call | str:
     )
 
 
-def price_gateway_log(book: PriceBook, contracts: list[Row], log: list[Row]) -> Outcome:
+def price_gateway_log(
+    book: PriceBook, contracts: list[Row], log: list[Row], closings: Closings | None = None
+) -> Outcome:
     """Price a gateway's log; lines are counted as in a CSV file, so the first row is line 2."""
     outcome = Outcome()
-    delivered: dict[tuple[str, str], tuple[tuple, Call]] = {}
+    delivered: dict[tuple[str, str], list[tuple[tuple, Call]]] = defaultdict(list)
     for line, raw in enumerate(log, start=2):
         row = {name: value.strip() for name, value in raw.items()}
         call = read_gateway_row(row)
@@ -449,22 +757,40 @@ def price_gateway_log(book: PriceBook, contracts: list[Row], log: list[Row]) -> 
             call.completion_tokens,
             call.prompt_tokens,
         )
-        key = (call.account, call.call_id)
-        if key not in delivered or rank > delivered[key][0]:
-            delivered[key] = (rank, call)
-    price_calls(book, contracts, [call for _, call in delivered.values()], outcome)
+        delivered[call.account, call.call_id].append((rank, call))
+    for deliveries in delivered.values():
+        deliveries.sort(key=lambda ranked: ranked[0])
+        price_deliveries(book, contracts, [call for _, call in deliveries], outcome, closings or {})
     return outcome
 
 
 def price_calls(book: PriceBook, contracts: list[Row], calls: list[Call], outcome: Outcome) -> None:
     for call in calls:
-        key = (call.account, call.call_id)
-        charges, reason = price_call(book, contracts, call)
-        if call.is_cache_hit:
-            # the gateway answered: nothing to pay, and the worth of it where that is known
-            worth = sum((charge.list_cost for charge in charges), Decimal(0)) if charges else None
-            outcome.avoided[key] = None if reason else worth
-        elif reason:
-            outcome.held[key] = reason
-        elif charges:
-            outcome.charges[key] = sorted(charges, key=lambda charge: charge.sku_meter)
+        price_deliveries(book, contracts, [call], outcome, {})
+
+
+def price_deliveries(
+    book: PriceBook,
+    contracts: list[Row],
+    deliveries: list[Call],
+    outcome: Outcome,
+    closings: Closings,
+) -> None:
+    """Price one call, of which the last delivery counts now."""
+    call = deliveries[-1]
+    key = (call.account, call.call_id)
+    charges, reason = price_call(book, contracts, call)
+    if call.is_cache_hit:
+        # the gateway answered: nothing to pay, and the worth of it where that is known
+        worth = sum((charge.list_cost for charge in charges), Decimal(0)) if charges else None
+        outcome.avoided[key] = None if reason else worth
+        return
+    if reason:
+        outcome.held[key] = reason
+    standing = charges_by_month(book, contracts, closings, deliveries)
+    if standing:
+        outcome.charges[key] = sorted(standing, key=charge_order)
+
+
+def charge_order(charge: Charge) -> tuple:
+    return charge.sku_meter, charge.period[2], charge.price_id, charge.charge_class or ""

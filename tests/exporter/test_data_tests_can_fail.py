@@ -22,6 +22,7 @@ BROKEN_RELATIONS = (
     "int_charges_daily",
     "ai_calls",
     "coverage",
+    "stg_billing__billing_periods",
     "stg_contracts__commitment_checks",
     "stg_pricing__provisioned_deployments",
     "focus_contract_commitment_v1_4",
@@ -37,6 +38,13 @@ ONE_CHARGE = (
     " and charge_category = 'Usage'"
 )
 ONE_DAILY = "rowid = (select min(rowid) from int_charges_daily)"
+CLOSED_PERIODS = (
+    "insert into int_period_knowledge by name"
+    " select distinct int_sku_prices.provider, int_charges.billing_period_start,"
+    " 0 as knowledge_sequence, timestamp '2026-12-01' as known_at,"
+    " timestamp '1900-01-01' as book_version"
+    " from int_charges inner join int_sku_prices using (meter_price_id)"
+)
 SECOND_PRICE = (
     "insert into int_meter_prices select * replace (price_id || '+' as price_id,"
     " meter_price_id || '+' as meter_price_id) from int_meter_prices limit 1"
@@ -78,6 +86,15 @@ BREAKS: dict[str, list[str]] = {
         f"update int_charges set {cost} = {wrong} where {ONE_CHARGE}"
         for cost in ("list_cost", "contracted_cost", "billed_cost", "effective_cost")
         for wrong in ("null", f"{cost} + 0.000000000000000001")
+    ]
+    + [
+        f"update int_charges set {of_pricing} where {ONE_CHARGE}"
+        for of_pricing in (
+            "pricing_currency = billing_currency, pricing_currency_effective_cost = 1",
+            "pricing_currency = 'EUR'",
+            "pricing_currency = 'EUR', pricing_currency_contracted_unit_price = 1,"
+            " pricing_currency_effective_cost = pricing_quantity + 0.000000000000000001",
+        )
     ],
     "assert_no_charge_is_zero_unless_price_is_zero": [
         f"update int_charges set {column} = {wrong} where {ONE_CHARGE}"
@@ -94,6 +111,7 @@ BREAKS: dict[str, list[str]] = {
         f"delete from int_charges where {ONE_CHARGE}",
         f"delete from int_charges_daily where {ONE_DAILY}",
         "update int_charges_daily set charge_id = 'one id for all'",
+        f"update int_charges_daily set pricing_currency_effective_cost = 1 where {ONE_DAILY}",
         *(
             f"update int_charges_daily set {column} = {column} + 0.000001 where {ONE_DAILY}"
             for column in (
@@ -176,6 +194,20 @@ BREAKS: dict[str, list[str]] = {
         "update list_prices set unit_price = '123' where rowid = 0",
         "update list_prices set unit_price = null where rowid = 0",
         "delete from int_meter_prices where price_id = (select min(price_id) from list_prices)",
+        # a correction that is not in force
+        "insert into list_prices select * replace ('~' as price_id, '99' as unit_price)"
+        " from list_prices where rowid = 0",
+    ],
+    "assert_every_price_has_its_meters_block": [
+        "update list_prices set pricing_block = '1000' where meter = 'input'",
+        "update list_prices set pricing_block = '1000000' where meter = 'web_search'",
+        "update list_prices set pricing_block = null where rowid = 0",
+    ],
+    "assert_closed_periods_have_no_later_price": [
+        f"{CLOSED_PERIODS}; update list_prices set recorded_at = '2026-12-31' where price_id = ("
+        " select min(price_id) from int_sku_prices inner join int_charges using (meter_price_id)"
+        " where price_id not like '%*%')",
+        f"{CLOSED_PERIODS}; update int_sku_prices set price_id = 'none'",
     ],
     "assert_coverage_counts_every_held_call": [
         "update coverage set priced_calls = priced_calls - 1 where rowid = 0",
@@ -195,9 +227,37 @@ BREAKS: dict[str, list[str]] = {
         " fault_field = null where rowid = 0",
     ],
     # generic tests, one of each kind at least
-    "row_key_int_meter_prices_meter_price_id": [
+    "a_version_of_the_book_has_a_meters_price_once": [
         "insert into int_meter_prices select * from int_meter_prices limit 1",
+        "update int_meter_prices set meter_price_id = 'one for all'",
+    ],
+    "not_null_int_meter_prices_meter_price_id": [
         "update int_meter_prices set meter_price_id = null where rowid = 0",
+    ],
+    "a_version_of_the_book_has_a_list_price_once": [
+        "update list_prices set price_id = 'one for all'",
+    ],
+    "row_key_int_book_versions_known_at": [
+        "insert into int_book_versions select * from int_book_versions limit 1",
+        "update int_book_versions set known_at = null",
+    ],
+    "not_null_int_book_versions_book_version": [
+        "update int_book_versions set book_version = null",
+    ],
+    "a_closed_period_is_reported_once_per_state_of_knowledge": [
+        f"{CLOSED_PERIODS}; insert into int_period_knowledge select * from int_period_knowledge",
+    ],
+    "not_null_int_period_knowledge_book_version": [
+        f"{CLOSED_PERIODS}; update int_period_knowledge set book_version = null",
+    ],
+    "a_billing_period_is_closed_once": [
+        "insert into stg_billing__billing_periods by name"
+        " select 'OpenAI' as invoice_issuer_name, timestamp '2026-08-01' as billing_period_start"
+        " from range(2)",
+    ],
+    "a_call_is_priced_again_once_per_state_of_knowledge": [
+        "insert into int_repriced_calls by name"
+        " select 'a call' as call_key, 1 as knowledge_sequence from range(2)",
     ],
     "row_key_int_sku_prices_meter_price_id": [
         "insert into int_sku_prices select * from int_sku_prices limit 1",
@@ -205,9 +265,11 @@ BREAKS: dict[str, list[str]] = {
     "accepted_range_int_meter_prices_unit_price__0": [
         "update int_meter_prices set unit_price = -0.000000000001 where rowid = 0",
     ],
-    "list_prices_do_not_overlap": [
+    "a_list_price_is_recorded_once_a_day": [
         "insert into list_prices select * replace (price_id || '+' as price_id) from list_prices"
         " limit 1",
+    ],
+    "list_prices_do_not_overlap": [
         "update list_prices set valid_to = '1800-01-01' where rowid = 0",
     ],
     "contract_prices_do_not_overlap": [

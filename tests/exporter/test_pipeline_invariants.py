@@ -38,6 +38,8 @@ FOLDERS = {
     "raw_commitments": "commitments",
     "raw_contract_prices": "contract_prices",
     "raw_provisioned_deployments": "provisioned_deployments",
+    "raw_exchange_rates": "exchange_rates",
+    "raw_billing_accounts": "billing_accounts",
 }
 JSON_COLUMNS = ("headers", "metadata", "request_tags")
 EXTRACTS: dict[str, dict[str, Any]] = {

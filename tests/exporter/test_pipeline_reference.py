@@ -7,189 +7,32 @@ duplicates, faulty rows. The reference (reference.py) works out each call a seco
 
 from __future__ import annotations
 
-import csv
-import json
 import random
+import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pipeline import Pipeline, Rewrite
+from priced_calls import (
+    BOOK,
+    UNREACHED_METERS,
+    Priced,
+    call_of_every_price,
+    completed,
+    differences,
+    litellm_rows,
+    random_contracts,
+    random_log,
+    write_raw,
+)
 from reference import (
-    BEGIN_OF_TIME,
-    END_OF_TIME,
-    Call,
-    Charge,
     Outcome,
-    Price,
-    PriceBook,
-    Row,
-    Sku,
     idle_contracts,
     price_calls,
     price_gateway_log,
 )
-
-GATEWAY_COLUMNS = [
-    "call_id",
-    "customer_id",
-    "provider",
-    "model",
-    "started_at",
-    "ended_at",
-    "latency_ms",
-    "prompt_tokens",
-    "completion_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "cache_hit",
-    "service_tier",
-    "processing_mode",
-    "region",
-    "cost_department",
-    "ingested_at",
-]
-CONTRACT_COLUMNS = [
-    "contract_price_id",
-    "contract_id",
-    "billing_account_id",
-    "provider",
-    "model",
-    "meter",
-    "service_tier",
-    "processing_mode",
-    "discount_percentage",
-    "unit_price",
-    "currency",
-    "valid_from",
-    "valid_to",
-]
-LITELLM_COLUMNS = [
-    "request_id",
-    "call_type",
-    "prompt_tokens",
-    "completion_tokens",
-    "startTime",
-    "endTime",
-    "model",
-    "custom_llm_provider",
-    "metadata",
-    "organization_id",
-]
-CUSTOMERS = ["", "org-acme", "org-globex", "org-initech"]
-SOME_DAY = datetime(2026, 11, 5, 12, 30)
-FIRST_DAY, LAST_DAY = datetime(2025, 5, 1), datetime(2027, 3, 1)
-
-# meters of the price book that no source can tell of a call yet
-UNREACHED_METERS = {
-    "cache_read_audio",
-    "cache_read_image",
-    "file_search",
-    "input_annotated_page",
-    "input_page",
-    "web_search_high",
-    "web_search_low",
-    "web_search_medium",
-}
-
-BOOK = PriceBook()
-SKUS = sorted(BOOK.prices)
-SKUS_WITH_HOURS = [
-    sku
-    for sku in SKUS
-    if any(price.window for prices in BOOK.prices[sku].values() for price in prices)
-]
-AROUND = [timedelta(0), timedelta(microseconds=-1), timedelta(seconds=-1), timedelta(seconds=1)]
-
-
-def write_csv(path: Path, columns: list[str], rows: list[Row]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-# ---------------------------------------------------------------- what the SQL says
-
-
-class Priced:
-    """The SQL's outcome of a raw folder with a gateway log, a LiteLLM log and contract prices."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
-
-    def write(self, gateway: list[Row], litellm: list[Row], contracts: list[Row]) -> None:
-        raw = self.pipeline.raw
-        write_raw(raw, gateway, litellm, contracts)
-
-    def outcome(self) -> Outcome:
-        outcome = Outcome()
-        for (
-            account,
-            call_id,
-            *values,
-            start,
-            end,
-            month,
-            next_month,
-            region,
-            department,
-        ) in self.pipeline.rows(
-            """
-                select BillingAccountId, x_CallId, SkuMeter, x_PriceId, x_ContractPriceId,
-                    ConsumedQuantity, PricingQuantity, ListUnitPrice, ContractedUnitPrice,
-                    ListCost, ContractedCost, BillingCurrency,
-                    ChargePeriodStart, ChargePeriodEnd, BillingPeriodStart, BillingPeriodEnd,
-                    RegionId, SubAccountId
-                from focus_cost_and_usage_v1_4
-                order by BillingAccountId, x_CallId, SkuMeter
-                """
-        ):
-            charge = Charge(*values, (start, end, month, next_month), region, department)
-            outcome.charges.setdefault((account, call_id), []).append(charge)
-        for account, call_id, reason in self.pipeline.rows(
-            "select distinct billing_account_id, call_id, call_hold_reason from quarantined_usage"
-        ):
-            assert (account, call_id) not in outcome.held
-            outcome.held[account, call_id] = reason
-        for account, call_id, worth in self.pipeline.rows(
-            "select billing_account_id, call_id, avoided_list_cost from ai_calls where is_cache_hit"
-        ):
-            outcome.avoided[account, call_id] = worth
-        for line, name in self.pipeline.rows(
-            "select line, field from rejected_rows where source_name = 'gateway'"
-        ):
-            outcome.rejected[line] = name
-        assert not self.pipeline.rows(
-            """
-            select * from focus_cost_and_usage_v1_4
-            where BilledCost <> ContractedCost or EffectiveCost <> ContractedCost
-            """
-        )
-        return outcome
-
-
-def write_raw(raw: Path, gateway: list[Row], litellm: list[Row], contracts: list[Row]) -> None:
-    write_csv(raw / "gateway" / "calls.csv", GATEWAY_COLUMNS, gateway)
-    write_csv(raw / "litellm" / "spend_logs.csv", LITELLM_COLUMNS, litellm)
-    write_csv(raw / "contract_prices" / "prices.csv", CONTRACT_COLUMNS, contracts)
-
-
-def differences(found: Outcome, expected: Outcome) -> list[str]:
-    """Name what differs, a line per call."""
-    lines = []
-    for name in ("charges", "held", "avoided", "rejected"):
-        ours, theirs = getattr(found, name), getattr(expected, name)
-        for key in sorted(ours.keys() | theirs.keys()):
-            if ours.get(key) != theirs.get(key):
-                lines.append(f"{name} {key}:\n  SQL {ours.get(key)}\n  ref {theirs.get(key)}")
-    return lines
 
 
 @pytest.fixture(scope="module")
@@ -201,245 +44,6 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Priced]:
     pipeline = Pipeline(folder / "raw", folder / "build")
     yield Priced(pipeline)
     pipeline.close()
-
-
-# ---------------------------------------------------------------- random logs
-
-
-def random_log(chance: random.Random, size: int, contracts: list[Row]) -> list[Row]:
-    """Make a log of calls at the edges of the rules, some delivered twice, some faulty."""
-    rows: list[Row] = []
-    for number in range(size):
-        row = random_row(chance, f"call-{number}")
-        if contracts and chance.random() < 0.25:
-            row = row_under(chance, row["call_id"], chance.choice(contracts))
-        rows.append(row)
-        if chance.random() < 0.08:
-            rows.append(redelivered(chance, row))
-        if chance.random() < 0.05:
-            # another customer's call of the same id
-            other = random_row(chance, row["call_id"])
-            other["customer_id"] = "org-umbrella"
-            rows.append(other)
-        if chance.random() < 0.06:
-            rows.append(spoilt(chance, random_row(chance, f"bad-{number}")))
-    chance.shuffle(rows)
-    return rows
-
-
-def row_under(chance: random.Random, call_id: str, contract: Row) -> Row:
-    """Make a call that a contract price is meant for, near an end of its time."""
-    skus = [
-        sku
-        for sku in SKUS
-        if sku[0] == contract["provider"]
-        and (contract["model"] or sku[1], contract["service_tier"] or sku[2]) == sku[1:3]
-    ]
-    moment = datetime.fromisoformat(
-        chance.choice([contract["valid_from"], contract["valid_to"]]) or contract["valid_from"]
-    )
-    row = random_row(chance, call_id, chance.choice(skus), moment + chance.choice(AROUND))
-    row["customer_id"] = contract["billing_account_id"].replace("default", "")
-    return row
-
-
-def random_row(
-    chance: random.Random, call_id: str, sku: Sku | None = None, start: datetime | None = None
-) -> Row:
-    sku = sku or chance.choice(chance.choice([SKUS, SKUS, SKUS, SKUS_WITH_HOURS]))
-    provider, model, tier, mode = sku
-    names = [name for name, known in BOOK.models[provider].items() if known == model]
-    prompt = random_prompt(chance, sku)
-    cached = chance.choice([0, 0, 0, 1, prompt // 2, prompt])
-    written = chance.choice([0, 0, 0, 0, 1, (prompt - cached) // 3, prompt - cached])
-    written = min(written, prompt - cached)
-    completion = chance.choice([0, 1, chance.randrange(5_000), chance.randrange(2_000_000)])
-    reasoning = chance.choice([0, 0, completion // 2, completion])
-    start = start or random_start(chance, sku)
-    end = start + timedelta(
-        microseconds=chance.choice([0, 1, 999_999, 1_000_000, chance.randrange(90_000_000)])
-    )
-    row = {
-        "call_id": call_id,
-        "customer_id": chance.choice(CUSTOMERS),
-        "provider": chance.choice([a for a, p in BOOK.providers.items() if p == provider]),
-        "model": chance.choice(names),
-        "started_at": spelt(chance, start),
-        "prompt_tokens": str(prompt),
-        "completion_tokens": str(completion) + chance.choice(["", "", "", ".0"]),
-        "cached_tokens": str(cached) if cached or chance.random() < 0.5 else "",
-        "cache_write_tokens": str(written) if written or chance.random() < 0.5 else "",
-        "reasoning_tokens": str(reasoning) if reasoning or chance.random() < 0.5 else "",
-        "cache_hit": chance.choice(["", "false", "False", "0", "no"]),
-        "service_tier": random_tier(chance, tier),
-        "processing_mode": mode if mode == "batch" else chance.choice(["", "realtime"]),
-        "region": chance.choice(["", "", "us-east-1", "eu-west-1"]),
-        "cost_department": chance.choice(["", "research", "sales"]),
-        "ingested_at": chance.choice(["", spelt(chance, SOME_DAY)]),
-    }
-    row["ended_at"] = spelt(chance, end)
-    if chance.random() < 0.3:
-        row["latency_ms"] = str(Decimal(chance.randrange(100_000)) / 1000)
-        if chance.random() < 0.7:
-            row["ended_at"] = ""
-    if mode == "batch" and tier == "standard" and chance.random() < 0.3:
-        row["service_tier"], row["processing_mode"] = chance.choice(["batch", "Batch"]), ""
-    if chance.random() < 0.04:
-        row["cache_hit"] = chance.choice(["true", "T", "1", "Yes"])
-    if chance.random() < 0.05:
-        row["service_tier"] = chance.choice(["turbo", "priority", "FLEX", "fast"])
-    if chance.random() < 0.05:
-        row["model"] = chance.choice(["gpt-7-preview", "claude", "", model + "-x"]) or model
-    if chance.random() < 0.03:
-        row["provider"] = chance.choice(["cohere", "open ai"])
-    if chance.random() < 0.1:
-        row["provider"], row["model"] = row["provider"].upper(), row["model"].title()
-    if chance.random() < 0.1:
-        row = {name: f" {value} " for name, value in row.items()}
-    return row
-
-
-def random_tier(chance: random.Random, tier: str) -> str:
-    if tier == "standard":
-        return chance.choice(["", "standard", "default", "auto", "standard_only", "On_Demand"])
-    return chance.choice([tier, tier.upper()])
-
-
-def all_prices(sku: Sku) -> list[Price]:
-    return [price for prices in BOOK.prices[sku].values() for price in prices]
-
-
-def random_prompt(chance: random.Random, sku: Sku) -> int:
-    limits = sorted({price.context_tokens_gt for price in all_prices(sku)})
-    edge = chance.choice(limits)
-    return chance.choice(
-        [0, 1, chance.randrange(20_000), chance.randrange(1_500_000), edge, edge + 1, edge + 2]
-    )
-
-
-def random_start(chance: random.Random, sku: Sku) -> datetime:
-    price = chance.choice(all_prices(sku))
-    moments = [price.valid_from, price.valid_to]
-    moments = [moment for moment in moments if FIRST_DAY <= moment <= LAST_DAY]
-    if moments and chance.random() < 0.4:
-        return chance.choice(moments) + chance.choice(AROUND)
-    start = FIRST_DAY + timedelta(
-        seconds=chance.randrange(int((LAST_DAY - FIRST_DAY).days) * 86_400)
-    )
-    start += timedelta(microseconds=chance.choice([0, 1, 500_000, 999_999]))
-    if price.window and chance.random() < 0.8:
-        day = datetime(start.year, start.month, start.day)
-        return day + timedelta(seconds=chance.choice(price.window)) + chance.choice(AROUND)
-    return start
-
-
-def spelt(chance: random.Random, moment: datetime) -> str:
-    """Spell an instant in one of the ways of real logs."""
-    way = chance.randrange(8)
-    if way == 0:
-        return moment.isoformat(" ")
-    if way == 1:
-        return moment.isoformat() + "Z"
-    if way == 2:
-        return (moment + timedelta(hours=2)).isoformat() + "+02:00"
-    if way == 3:
-        return (moment + timedelta(hours=5, minutes=30)).isoformat() + "+0530"
-    if way == 4:
-        return (moment - timedelta(hours=8)).isoformat(" ") + "-08"
-    if way == 5:
-        return moment.isoformat(" ", "microseconds") + "789"
-    if way == 6:
-        return moment.isoformat(" ", "microseconds") + " UTC"
-    return moment.isoformat()
-
-
-def redelivered(chance: random.Random, row: Row) -> Row:
-    """Deliver a row once more: the same, or with more tokens and another stamp."""
-    if chance.random() < 0.4:
-        return dict(row)
-    stamps = [SOME_DAY + timedelta(days=days) for days in (-400, -1, 1, 400)]
-    again = {**row, "completion_tokens": str(chance.randrange(3_000)), "reasoning_tokens": ""}
-    again["ingested_at"] = spelt(chance, chance.choice(stamps))
-    # a stamp of its own: which of two equal stamps counts is a rule of another test
-    return again
-
-
-def spoilt(chance: random.Random, row: Row) -> Row:
-    """Break one field of a row."""
-    name, value = chance.choice(
-        [
-            ("call_id", ""),
-            ("provider", ""),
-            ("model", " "),
-            ("started_at", ""),
-            ("started_at", "yesterday"),
-            ("started_at", "2026-02-30T00:00:00"),
-            ("started_at", "2026-13-01T00:00:00Z"),
-            ("ended_at", "soon"),
-            ("ended_at", "1999-12-31T23:59:59Z"),
-            ("ended_at", "infinity"),
-            ("ended_at", "294246-01-01T00:00:00"),
-            ("started_at", "epoch"),
-            ("started_at", "1790000000"),
-            ("latency_ms", "99999999999999"),
-            ("prompt_tokens", "1000000000000"),
-            ("completion_tokens", "9223372036854775807"),
-            ("cache_write_tokens", "99999999999999999999"),
-            ("latency_ms", "-1"),
-            ("latency_ms", "fast"),
-            ("prompt_tokens", ""),
-            ("prompt_tokens", "7.5"),
-            ("prompt_tokens", "-1"),
-            ("prompt_tokens", "1e3"),
-            ("prompt_tokens", "many"),
-            ("completion_tokens", ""),
-            ("completion_tokens", "007"),
-            ("completion_tokens", "1,000"),
-            ("cached_tokens", "-1"),
-            ("cached_tokens", "99999999"),
-            ("cache_write_tokens", "0.5"),
-            ("reasoning_tokens", "99999999"),
-            ("cache_hit", "maybe"),
-            ("ingested_at", "never"),
-        ]
-    )
-    return {**row, name: value}
-
-
-def random_contracts(chance: random.Random, size: int) -> list[Row]:
-    """Make contract prices that overlap one another in time and in what they name."""
-    rows = []
-    for number in range(size):
-        provider, model, tier, mode = chance.choice(SKUS)
-        meter = chance.choice(["input", "output", "cache_read", "cache_write"])
-        begin = FIRST_DAY + timedelta(days=chance.randrange(600), hours=chance.randrange(24))
-        end = begin + timedelta(days=chance.randrange(1, 400))
-        row = {
-            "contract_price_id": f"CP-{number:03}",
-            "contract_id": "C-1",
-            "billing_account_id": chance.choice([*CUSTOMERS[1:], "default"]),
-            "provider": provider,
-            "model": chance.choice([model, ""]),
-            "meter": chance.choice([meter, ""]),
-            "service_tier": chance.choice([tier, "", ""]),
-            "processing_mode": chance.choice([mode, "", ""]),
-            "discount_percentage": str(Decimal(chance.randrange(100_000_001)) / 1_000_000),
-            "valid_from": begin.isoformat(),
-            "valid_to": chance.choice(["", end.isoformat()]),
-        }
-        if chance.random() < 0.3 and meter in BOOK.prices[provider, model, tier, mode]:
-            row["model"], row["meter"] = model, meter
-            row["discount_percentage"] = ""
-            row["unit_price"] = str(
-                Decimal(chance.randrange(10**8)) / 10 ** chance.randrange(6, 12)
-            )
-            row["currency"] = chance.choice(["USD", ""])
-        rows.append(row)
-    return [{column: row.get(column, "") for column in CONTRACT_COLUMNS} for row in rows]
-
-
-def completed(rows: list[Row]) -> list[Row]:
-    return [{column: row.get(column, "") for column in GATEWAY_COLUMNS} for row in rows]
 
 
 def check_random_log(priced: Priced, seed: int, size: int, contract_count: int) -> list[str]:
@@ -479,131 +83,6 @@ def test_random_calls_cost_what_the_reference_says(
 
 # ---------------------------------------------------------------- every price of the book
 
-# how LiteLLM tells of a meter, below usage_object
-DETAILS = {
-    "cache_read": [("prompt_tokens_details", "cached_tokens")],
-    "cache_write": [("cache_creation_input_tokens",)],
-    "cache_write_5m": [
-        ("cache_creation_input_tokens",),
-        ("prompt_tokens_details", "cache_creation_token_details", "ephemeral_5m_input_tokens"),
-    ],
-    "cache_write_1h": [
-        ("cache_creation_input_tokens",),
-        ("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens"),
-    ],
-    "input_audio": [("prompt_tokens_details", "audio_tokens")],
-    "input_image": [("prompt_tokens_details", "image_tokens")],
-    "output_reasoning": [("completion_tokens_details", "reasoning_tokens")],
-    "output_audio": [("completion_tokens_details", "audio_tokens")],
-    "web_search": [("server_tool_use", "web_search_requests")],
-}
-INPUT_METERS = (
-    "input",
-    "cache_read",
-    "cache_write",
-    "cache_write_5m",
-    "cache_write_1h",
-    "input_audio",
-    "input_image",
-)
-OUTPUT_METERS = ("output", "output_reasoning", "output_audio")
-
-
-def litellm_rows(calls: list[Call]) -> list[Row]:
-    rows = []
-    for call in calls:
-        usage: dict = {}
-        for parts in (call.prompt_parts, call.completion_parts, call.requests):
-            for meter, quantity in parts.items():
-                for path in DETAILS[meter]:
-                    place = usage
-                    for key in path[:-1]:
-                        place = place.setdefault(key, {})
-                    place[path[-1]] = quantity
-        metadata = {
-            "usage_object": usage,
-            "cost_breakdown": {
-                "service_tier": "batch" if call.processing_mode == "batch" else call.service_tier
-            },
-        }
-        rows.append(
-            {
-                "request_id": call.call_id,
-                "call_type": "acompletion",
-                "prompt_tokens": str(call.prompt_tokens),
-                "completion_tokens": str(call.completion_tokens),
-                "startTime": call.started_at.isoformat(" "),
-                "endTime": call.ended_at.isoformat(" "),
-                "model": call.model,
-                "custom_llm_provider": call.provider,
-                "metadata": json.dumps(metadata),
-                "organization_id": call.account,
-            }
-        )
-    return rows
-
-
-def moments_of(prices: list[Price]) -> set[datetime]:
-    """Give the first and the last second of every stretch of time that has a price of its own."""
-    second = timedelta(seconds=1)
-    moments = {SOME_DAY}
-    for price in prices:
-        days = {SOME_DAY.replace(hour=0, minute=0)}
-        if price.valid_from > BEGIN_OF_TIME:
-            moments |= {price.valid_from, price.valid_from - second}
-            days.add(price.valid_from)
-        if price.valid_to < END_OF_TIME:
-            moments |= {price.valid_to, price.valid_to - second}
-            days.add(price.valid_to - timedelta(days=1))
-        for edge in price.window or ():
-            moments |= {
-                day + timedelta(seconds=edge) + shift
-                for day in days
-                for shift in (0 * second, -second)
-            }
-    return moments
-
-
-def call_of_every_price() -> list[Call]:
-    """Make the smallest and the largest call of each SKU, meter, context band and moment."""
-    calls = []
-    for sku in SKUS:
-        provider, model, tier, mode = sku
-        for meter in (*INPUT_METERS, *OUTPUT_METERS, "web_search"):
-            prices = BOOK.of_meter(sku, meter)
-            if not prices:
-                continue
-            limits = sorted({price.context_tokens_gt for price in prices})
-            shapes = set()
-            for limit, next_limit in zip(limits, [*limits[1:], 10**9], strict=True):
-                if meter in INPUT_METERS:
-                    for quantity in {limit + 1, min(next_limit, 1_000_000), next_limit + 1}:
-                        shapes.add((min(quantity, 10**9), min(quantity, 10**9)))
-                else:
-                    shapes |= {(limit and limit + 1, 1), (limit and limit + 1, 1_000_000)}
-            for prompt, quantity in sorted(shapes):
-                for start in sorted(moments_of(prices)):
-                    call = Call(
-                        f"every-{len(calls)}",
-                        "org-every",
-                        provider,
-                        model,
-                        start,
-                        start + timedelta(seconds=3),
-                        prompt,
-                        quantity if meter in OUTPUT_METERS else 0,
-                        tier,
-                        mode,
-                    )
-                    if meter in INPUT_METERS[1:]:
-                        call.prompt_parts[meter] = quantity
-                    elif meter in OUTPUT_METERS[1:]:
-                        call.completion_parts[meter] = quantity
-                    elif meter == "web_search":
-                        call.requests[meter] = quantity
-                    calls.append(call)
-    return calls
-
 
 def test_every_price_of_the_book_charges_as_the_reference_says(priced: Priced) -> None:
     calls = call_of_every_price()
@@ -622,7 +101,9 @@ def test_every_price_of_the_book_charges_as_the_reference_says(priced: Priced) -
         for meter, prices in meters.items()
         for price in prices
     }
-    never = {price_id: meter for price_id, meter in book.items() if price_id not in charged}
+    # a factor's prices are of regions and tiers that LiteLLM's rows here don't name
+    listed = {price_id: meter for price_id, meter in book.items() if "*" not in price_id}
+    never = {price_id: meter for price_id, meter in listed.items() if price_id not in charged}
     assert set(never.values()) <= UNREACHED_METERS, never
     # one token of the cheapest meter costs something, a million tokens cost its unit price
     per_token = [c for charges in found.charges.values() for c in charges if c.consumed == 1]
@@ -641,6 +122,10 @@ def swap(first: str, second: str) -> Rewrite:
 
 def change(old: str, new: str) -> Rewrite:
     return lambda code: code.replace(old, new)
+
+
+def change_match(pattern: str, new: str) -> Rewrite:
+    return lambda code: re.sub(pattern, new, code)
 
 
 PRICED = "int_usage_priced"
@@ -669,7 +154,10 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "an hour of the day includes its end": (
         PRICED,
-        change("started_second_of_day < window_prices", "started_second_of_day <= window_prices"),
+        change(
+            "started_second_of_day < coalesce(window_prices",
+            "started_second_of_day <= coalesce(window_prices",
+        ),
     ),
     "hours of the day count for nothing": (
         PRICED,
@@ -685,7 +173,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a price is taken of any region": (
         PRICED,
-        change("or usage_meters.region_id = all_day_prices.region_id", "or true"),
+        change("usage_meters.region_id = all_day_prices.region_id", "true"),
     ),
     "a contract price still holds when it has ended": (
         PRICED,
@@ -696,7 +184,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a contract price is everybody's": (
         PRICED,
-        change("list_priced.billing_account_id = contract_prices.billing_account_id", "true"),
+        change_match(r"\w+\.billing_account_id = contract_prices\.billing_account_id", "true"),
     ),
     "a discount goes before a price": (
         "int_contract_price_candidates",
@@ -711,7 +199,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a discount is rounded to cents": (
         "int_contract_price_candidates",
-        change("12\n    ) as decimal(20, 12)", "2\n    ) as decimal(20, 12)"),
+        change("10, 8)), 12) as decimal(20, 12)", "10, 8)), 2) as decimal(20, 12)"),
     ),
     "cached and cache-write tokens change places": (
         "int_usage_meters",
@@ -726,16 +214,16 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
         change("price_date_basis = 'verified_on'", "price_date_basis = 'never'"),
     ),
     "a batch tier is no batch": (
-        "int_usage",
+        "int_usage_deliveries",
         change("or lower(usage_of_sources.service_tier) = 'batch'", ""),
     ),
     "names of models are told by their case": (
-        "int_usage",
+        "int_usage_deliveries",
         change("lower(usage_of_sources.model)", "usage_of_sources.model"),
     ),
     "the first delivery counts": (
         "stg_gateway__usage",
-        change("ingested_at desc nulls last", "ingested_at nulls last"),
+        change("order by ingested_at nulls first", "order by ingested_at desc nulls last"),
     ),
     "one call id is one call, whoever made it": (
         "stg_gateway__calls",
@@ -756,7 +244,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "an unpriced meter does not hold its call": (
         "int_usage_charges",
-        change("and held_calls.call_key is null", "and list_unit_price is not null"),
+        change("and unpriced_calls.call_key is null", "and list_unit_price is not null"),
     ),
     "the gravest reason is not the one that is told": (
         "int_held_calls",

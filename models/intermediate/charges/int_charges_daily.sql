@@ -3,7 +3,8 @@
     'source_name', 'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model',
     'meter', 'slice_above', 'meter_price_id', 'contract_price_id', 'region_id', 'billing_period_start', 'charge_category',
     'charge_class', 'billing_currency',
-    'list_unit_price', 'contracted_unit_price', 'price_rule', 'shared_tags_json',
+    'list_unit_price', 'contracted_unit_price', 'pricing_currency', 'pricing_currency_list_unit_price',
+    'pricing_currency_contracted_unit_price', 'price_rule', 'shared_tags_json',
 ] -%}
 
 with charges as (
@@ -25,7 +26,8 @@ summed as (
         sum(list_cost) as list_cost,
         sum(contracted_cost) as contracted_cost,
         sum(billed_cost) as billed_cost,
-        sum(effective_cost) as effective_cost
+        sum(effective_cost) as effective_cost,
+        sum(pricing_currency_effective_cost) as pricing_currency_effective_cost
     from charges
     group by
         charge_day,
@@ -39,6 +41,7 @@ select
         'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model',
         'region_id', 'price_rule', 'shared_tags_json', 'cast(billing_period_start as ' ~ text_type() ~ ')',
         'charge_class', 'cast(slice_above as ' ~ text_type() ~ ')',
+        'cast(list_unit_price as ' ~ text_type() ~ ')', 'cast(contracted_unit_price as ' ~ text_type() ~ ')',
     ]) }} as charge_id,
     {{ null_text() }} as call_id,
     {{ null_text() }} as deployment,
@@ -53,5 +56,6 @@ select
     cast(list_cost as {{ cost_type() }}) as list_cost,
     cast(contracted_cost as {{ cost_type() }}) as contracted_cost,
     cast(billed_cost as {{ cost_type() }}) as billed_cost,
-    cast(effective_cost as {{ cost_type() }}) as effective_cost
+    cast(effective_cost as {{ cost_type() }}) as effective_cost,
+    cast(pricing_currency_effective_cost as {{ cost_type() }}) as pricing_currency_effective_cost
 from summed

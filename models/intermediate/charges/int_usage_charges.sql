@@ -46,6 +46,16 @@ select
     -- pay-as-you-go: what is contracted is what is billed and what it is worth
     {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as billed_cost,
     {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as effective_cost,
+    -- only where the price is in another currency than the bill
+    case when pricing_currency <> currency then pricing_currency end as pricing_currency,
+    case when pricing_currency <> currency then pricing_currency_list_unit_price end
+        as pricing_currency_list_unit_price,
+    case when pricing_currency <> currency then pricing_currency_contracted_unit_price end
+        as pricing_currency_contracted_unit_price,
+    case
+        when pricing_currency <> currency
+            then {{ multiply_price('pricing_currency_contracted_unit_price', 'pricing_quantity') }}
+    end as pricing_currency_effective_cost,
     price_rule,
     tags_json,
     shared_tags_json

@@ -2,6 +2,8 @@
     period in which that became known: the difference to what was known before. A call that is charged
     for the first time (it came late, or had no price) brings its quantity and prices, one whose counts
     changed the difference of quantities; where only the price changed, there are costs alone. -#}
+{%- set same_charge = 'partition by call_key, reported_in, meter, slice_above' %}
+
 
 with repriced_calls as (
 
@@ -24,7 +26,9 @@ charged as (
     select
         usage_priced.*,
         {{ multiply_price('usage_priced.list_unit_price', 'usage_priced.pricing_quantity') }} as list_cost,
-        {{ multiply_price('usage_priced.contracted_unit_price', 'usage_priced.pricing_quantity') }} as contracted_cost
+        {{ multiply_price('usage_priced.contracted_unit_price', 'usage_priced.pricing_quantity') }} as contracted_cost,
+        {{ multiply_price('usage_priced.pricing_currency_contracted_unit_price', 'usage_priced.pricing_quantity') }}
+            as pricing_currency_contracted_cost
     from {{ ref('int_usage_priced') }} as usage_priced
     inner join (select distinct call_key from repriced_calls) as of_calls
         on usage_priced.call_key = of_calls.call_key
@@ -65,6 +69,26 @@ changes as (
 
 ),
 
+compared as (
+
+    select
+        changes.*,
+        -- another quantity at another price is two rows, so that each is a quantity times a price
+        case
+            when
+                min(pricing_quantity) over ({{ same_charge }}) <> max(pricing_quantity) over ({{ same_charge }})
+                and (
+                    min(list_unit_price) over ({{ same_charge }}) <> max(list_unit_price) over ({{ same_charge }})
+                    or min(contracted_unit_price) over ({{ same_charge }})
+                    <> max(contracted_unit_price) over ({{ same_charge }})
+                )
+                then is_new
+            else 0
+        end as side
+    from changes
+
+),
+
 netted as (
 
     select
@@ -86,6 +110,8 @@ netted as (
         charge_period_start,
         charge_period_end,
         currency,
+        pricing_currency,
+        side,
         tags_json,
         shared_tags_json,
         min(is_new) as least_sign,
@@ -99,12 +125,17 @@ netted as (
         max(case when is_new = 1 then contracted_unit_price end) as new_contracted_unit_price,
         max(case when is_new = -1 then list_unit_price end) as old_list_unit_price,
         max(case when is_new = -1 then contracted_unit_price end) as old_contracted_unit_price,
+        max(case when is_new = 1 then pricing_currency_list_unit_price end) as new_pricing_list_unit_price,
+        max(case when is_new = 1 then pricing_currency_contracted_unit_price end) as new_pricing_contracted_unit_price,
+        max(case when is_new = -1 then pricing_currency_list_unit_price end) as old_pricing_list_unit_price,
+        max(case when is_new = -1 then pricing_currency_contracted_unit_price end) as old_pricing_contracted_unit_price,
         cast(sum(is_new * consumed_units) as {{ quantity_type() }}) as consumed_quantity,
         cast(sum(is_new * pricing_quantity) as {{ quantity_type() }}) as pricing_quantity,
         cast(sum(is_new * list_cost) as {{ cost_type() }}) as list_cost,
-        cast(sum(is_new * contracted_cost) as {{ cost_type() }}) as contracted_cost
-    from changes
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20
+        cast(sum(is_new * contracted_cost) as {{ cost_type() }}) as contracted_cost,
+        cast(sum(is_new * pricing_currency_contracted_cost) as {{ cost_type() }}) as pricing_currency_contracted_cost
+    from compared
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22
 
 )
 
@@ -139,15 +170,34 @@ select
     case
         when least_sign = 1 or (new_list_unit_price = old_list_unit_price and consumed_quantity <> 0)
             then new_list_unit_price
+        when greatest_sign = -1 then old_list_unit_price
     end as list_unit_price,
     case
         when least_sign = 1 or (new_contracted_unit_price = old_contracted_unit_price and consumed_quantity <> 0)
             then new_contracted_unit_price
+        when greatest_sign = -1 then old_contracted_unit_price
     end as contracted_unit_price,
     list_cost,
     contracted_cost,
     contracted_cost as billed_cost,
     contracted_cost as effective_cost,
+    case when pricing_currency <> currency then pricing_currency end as pricing_currency,
+    case
+        when
+            pricing_currency <> currency
+            and (least_sign = 1 or (new_list_unit_price = old_list_unit_price and consumed_quantity <> 0))
+            then new_pricing_list_unit_price
+        when pricing_currency <> currency and greatest_sign = -1 then old_pricing_list_unit_price
+    end as pricing_currency_list_unit_price,
+    case
+        when
+            pricing_currency <> currency
+            and (least_sign = 1 or (new_contracted_unit_price = old_contracted_unit_price and consumed_quantity <> 0))
+            then new_pricing_contracted_unit_price
+        when pricing_currency <> currency and greatest_sign = -1 then old_pricing_contracted_unit_price
+    end as pricing_currency_contracted_unit_price,
+    case when pricing_currency <> currency then pricing_currency_contracted_cost end
+        as pricing_currency_effective_cost,
     coalesce(new_price_rule, old_price_rule) as price_rule,
     tags_json,
     shared_tags_json
@@ -155,5 +205,5 @@ from netted
 where
     list_cost <> 0
     or contracted_cost <> 0
-    -- charged for the first time, if at nothing
-    or least_sign = 1
+    -- charged at nothing
+    or consumed_quantity <> 0

@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
-{#- Per version of the prices, billing account and list price, the negotiated price of each stretch of time. Where several
-    rows of a contract cover one instant, the most specific counts: a price before a discount, then
+{#- Per version of the prices, billing account and list price, the negotiated price of each stretch of time.
+    Where several rows of a contract cover one instant, the most specific counts: a price before a discount, then
     the one that names more of model, meter, tier and mode, then the one that began later. -#}
 
 with candidates as (
@@ -25,7 +25,8 @@ stretches as (
         billing_account_id,
         meter_price_id,
         boundary as valid_from,
-        lead(boundary) over (partition by book_version, billing_account_id, meter_price_id order by boundary) as valid_to
+        lead(boundary) over (partition by book_version, billing_account_id, meter_price_id order by boundary)
+            as valid_to
     from boundaries
 
 ),

@@ -89,15 +89,17 @@ in_force as (
 
 listed_skus as (
 
-    select distinct
+    select
         book_version,
         provider,
         model,
         meter,
         service_tier,
         processing_mode,
-        coalesce(region_id, '') as region_id
+        coalesce(region_id, '') as region_id,
+        min(valid_from) as valid_from
     from in_force
+    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
@@ -123,7 +125,9 @@ derived as (
         in_force.daily_window_to,
         in_force.weekdays,
         greatest(in_force.valid_from, multipliers.valid_from) as valid_from,
-        least(in_force.valid_to, multipliers.valid_to) as valid_to,
+        least(
+            in_force.valid_to, multipliers.valid_to, coalesce(listed_skus.valid_from, {{ end_of_time() }})
+        ) as valid_to,
         in_force.price_date_basis,
         multipliers.price_rule
     from in_force
@@ -149,7 +153,10 @@ derived as (
             and coalesce(multipliers.region_id, '') = listed_skus.region_id
     where
         meters.consumed_unit = 'Tokens'
-        and listed_skus.meter is null
+        and (
+            listed_skus.valid_from is null
+            or greatest(in_force.valid_from, multipliers.valid_from) < listed_skus.valid_from
+        )
 
 )
 

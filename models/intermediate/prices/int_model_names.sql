@@ -1,18 +1,38 @@
 {{ config(materialized='table') }}
 
-{#- One row per name under which a model of the price book may serve a call: its own, the snapshots that
-    are known to cost the same, and of the names in use those that begin as an alias with a star says.
-    Dates are never cut from a name: snapshots differ in price. -#}
+{#- One row per version of the prices, name and stretch of time with the model of the price book that the
+    name leads to: a model's own name since it has a price; before that, and without one, the alias of a
+    snapshot that is known to cost the same; else, of the names in use, the longest alias with a star that
+    they begin with. Dates are never cut from a name: snapshots differ in price. -#}
 
-with models as (
+with book_versions as (
 
-    select distinct provider, model from {{ ref('int_meter_prices') }}
+    select distinct
+        book_version,
+        book_version = max(book_version) over () as is_latest
+    from {{ ref('int_book_versions') }}
+
+),
+
+own_names as (
+
+    select
+        book_version,
+        provider,
+        lower(model) as model_name,
+        min(model) as model,
+        min(valid_from) as valid_from
+    from {{ ref('int_meter_prices') }}
+    group by 1, 2, 3
 
 ),
 
 model_aliases as (
 
-    select * from {{ ref('stg_pricing__model_aliases') }}
+    select
+        *,
+        substr(alias, length(alias), 1) = '*' as is_star
+    from {{ ref('stg_pricing__model_aliases') }}
 
 ),
 
@@ -25,7 +45,7 @@ provider_aliases as (
 served_names as (
 
     {%- for source_name in usage_sources() %}
-    {{ 'union' if not loop.first }}
+    {{ 'union all' if not loop.first }}
     select
         provider_aliases.provider,
         lower(of_source.model) as model_name
@@ -36,15 +56,11 @@ served_names as (
 
 ),
 
--- the more exactly a name is known, the lower its rank
-names as (
+other_names as (
 
-    select provider, lower(model) as model_name, model, {{ begin_of_time() }} as known_from, 0 as name_rank
-    from models
-    union all
-    select provider, alias as model_name, model, known_from, 1 as name_rank
+    select provider, alias as model_name, model, known_from, 0 as name_rank
     from model_aliases
-    where substr(alias, length(alias), 1) <> '*'
+    where not is_star
     union all
     select
         served_names.provider,
@@ -56,7 +72,7 @@ names as (
     inner join model_aliases
         on
             served_names.provider = model_aliases.provider
-            and substr(model_aliases.alias, length(model_aliases.alias), 1) = '*'
+            and model_aliases.is_star
             and substr(served_names.model_name, 1, length(model_aliases.alias) - 1)
             = substr(model_aliases.alias, 1, length(model_aliases.alias) - 1)
 
@@ -65,16 +81,60 @@ names as (
 ranked as (
 
     select
-        *,
-        row_number() over (partition by provider, model_name order by name_rank, known_from, model) as choice
-    from names
+        book_versions.book_version,
+        other_names.*,
+        row_number() over (
+            partition by book_versions.book_version, other_names.provider, other_names.model_name
+            order by other_names.name_rank, other_names.known_from desc, other_names.model
+        ) as choice
+    from book_versions
+    inner join other_names
+        on book_versions.book_version >= other_names.known_from
+
+),
+
+names as (
+
+    select
+        book_version,
+        provider,
+        model_name,
+        model,
+        {{ begin_of_time() }} as known_from,
+        valid_from,
+        {{ end_of_time() }} as valid_to
+    from own_names
+
+    union all
+
+    select
+        ranked.book_version,
+        ranked.provider,
+        ranked.model_name,
+        ranked.model,
+        ranked.known_from,
+        {{ begin_of_time() }} as valid_from,
+        coalesce(own_names.valid_from, {{ end_of_time() }}) as valid_to
+    from ranked
+    left join own_names
+        on
+            ranked.book_version = own_names.book_version
+            and ranked.provider = own_names.provider
+            and ranked.model_name = own_names.model_name
+    where ranked.choice = 1
 
 )
 
 select
-    provider,
-    model_name,
-    model,
-    known_from
-from ranked
-where choice = 1
+    names.book_version,
+    book_versions.is_latest,
+    names.provider,
+    names.model_name,
+    names.model,
+    names.known_from,
+    names.valid_from,
+    names.valid_to
+from names
+inner join book_versions
+    on names.book_version = book_versions.book_version
+where names.valid_from < names.valid_to

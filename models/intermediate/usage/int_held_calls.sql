@@ -27,12 +27,14 @@ select
             when 'unknown_model' then 2
             when 'no_price_for_meter' then 3
             when 'no_price_at_time' then 4
+            when 'no_exchange_rate' then 5
         end
     )
         when 1 then 'capacity_paid'
         when 2 then 'unknown_model'
         when 3 then 'no_price_for_meter'
         when 4 then 'no_price_at_time'
+        when 5 then 'no_exchange_rate'
     end as hold_reason
 from unpriced_usage
 left join priced_again

@@ -1,23 +1,59 @@
 {{ config(materialized='table') }}
 
-{#- One row per call, state of knowledge and meter that has no price, and why. One such meter holds its
-    whole call back. -#}
+{#- One row per call, state of knowledge and meter that has no price, or none in the currency of
+    its bill, and why. One such meter holds its whole call back. -#}
 
-with unpriced as (
+-- hardly ever one
+with models_of_several_currencies as (
 
     select
-        call_key,
-        knowledge_sequence,
-        book_version,
         provider,
-        model,
-        meter,
-        service_tier,
-        processing_mode,
-        region_id,
-        is_capacity_paid
-    from {{ ref('int_usage_priced') }}
-    where list_unit_price is null
+        model
+    from {{ ref('int_meter_prices') }}
+    group by provider, model
+    having min(currency) <> max(currency)
+
+),
+
+suspected as (
+
+    select
+        usage_priced.call_key,
+        usage_priced.knowledge_sequence,
+        usage_priced.book_version,
+        usage_priced.provider,
+        usage_priced.model,
+        usage_priced.meter,
+        usage_priced.service_tier,
+        usage_priced.processing_mode,
+        usage_priced.region_id,
+        usage_priced.is_capacity_paid,
+        usage_priced.list_unit_price,
+        usage_priced.pricing_currency_list_unit_price,
+        min(usage_priced.currency) over (
+            partition by usage_priced.call_key, usage_priced.knowledge_sequence
+        ) as first_currency,
+        max(usage_priced.currency) over (
+            partition by usage_priced.call_key, usage_priced.knowledge_sequence
+        ) as last_currency
+    from {{ ref('int_usage_priced') }} as usage_priced
+    left join models_of_several_currencies
+        on
+            usage_priced.provider = models_of_several_currencies.provider
+            and usage_priced.model = models_of_several_currencies.model
+    where
+        usage_priced.list_unit_price is null
+        or models_of_several_currencies.model is not null
+
+),
+
+unpriced as (
+
+    select * from suspected
+    where
+        list_unit_price is null
+        -- the costs of a call are in one currency, so that they can be added
+        or first_currency <> last_currency
 
 ),
 
@@ -43,6 +79,7 @@ select distinct
     case
         when unpriced.is_capacity_paid then 'capacity_paid'
         when unpriced.model is null then 'unknown_model'
+        when unpriced.pricing_currency_list_unit_price is not null then 'no_exchange_rate'
         when priced_skus.meter is null then 'no_price_for_meter'
         else 'no_price_at_time'
     end as hold_reason

@@ -1,4 +1,7 @@
 {#- One row per call of every enabled source, as last delivered. -#}
 
-select * from {{ ref('int_usage_deliveries') }}
-where superseded_at is null
+select
+    deliveries.*,
+    deliveries.latest_model as model
+from {{ ref('int_usage_deliveries') }} as deliveries
+where deliveries.superseded_at is null

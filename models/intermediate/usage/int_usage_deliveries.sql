@@ -18,13 +18,19 @@ provider_aliases as (
 
 model_names as (
 
-    select * from {{ ref('int_model_names') }}
+    select * from {{ ref('int_model_names') }} where is_latest
 
 ),
 
 provisioned_deployments as (
 
     select * from {{ ref('stg_pricing__provisioned_deployments') }}
+
+),
+
+billing_accounts as (
+
+    select * from {{ ref('stg_currencies__billing_accounts') }}
 
 ),
 
@@ -35,13 +41,14 @@ named as (
         usage_of_sources.call_key,
         usage_of_sources.call_id,
         usage_of_sources.billing_account_id,
-        usage_of_sources.billing_account_name,
+        coalesce(usage_of_sources.billing_account_name, billing_accounts.billing_account_name) as billing_account_name,
+        billing_accounts.billing_currency as account_currency,
         usage_of_sources.sub_account_id,
         usage_of_sources.sub_account_name,
         usage_of_sources.provider_as_sent,
         provider_aliases.provider,
         usage_of_sources.model as served_model,
-        model_names.model,
+        model_names.model as latest_model,
         usage_of_sources.requested_model,
         usage_of_sources.deployment,
         usage_of_sources.is_spillover,
@@ -79,8 +86,10 @@ named as (
         usage_of_sources.source_cost,
         usage_of_sources.ingested_at,
         usage_of_sources.superseded_at,
+        provider_aliases.known_from as provider_known_from,
         greatest(
-            coalesce(provider_aliases.known_from, {{ begin_of_time() }}), coalesce(model_names.known_from, {{ begin_of_time() }})
+            coalesce(provider_aliases.known_from, {{ begin_of_time() }}),
+            coalesce(model_names.known_from, {{ begin_of_time() }})
         ) as names_known_from
     from usage_of_sources
     left join provider_aliases
@@ -89,6 +98,10 @@ named as (
         on
             provider_aliases.provider = model_names.provider
             and lower(usage_of_sources.model) = model_names.model_name
+            and usage_of_sources.started_at >= model_names.valid_from
+            and usage_of_sources.started_at < model_names.valid_to
+    left join billing_accounts
+        on usage_of_sources.billing_account_id = billing_accounts.billing_account_id
 
 )
 

@@ -1,6 +1,16 @@
 {#- One row per call and state of knowledge in which it is priced: once, with what was known when its
     billing period closed (with everything, while it is open), and again for each later period in
     which a change of the call's prices, or the call itself, became known. -#}
+{%- set known_model -%}
+case
+        -- nobody knew yet who that provider is
+        when deliveries.provider_known_from > coalesce(period_knowledge.book_version, latest_book.book_version) then null
+        when coalesce(period_knowledge.book_version, latest_book.book_version) = latest_book.book_version
+            then deliveries.latest_model
+        else older_names.model
+    end
+{%- endset %}
+
 
 with period_knowledge as (
 
@@ -11,6 +21,12 @@ with period_knowledge as (
 latest_book as (
 
     select max(book_version) as book_version from {{ ref('int_book_versions') }}
+
+),
+
+older_names as (
+
+    select * from {{ ref('int_model_names') }} where not is_latest
 
 ),
 
@@ -64,8 +80,10 @@ price_changes as (
 
 select
     deliveries.*,
+    {{ known_model }} as model,
     0 as knowledge_sequence,
-    coalesce(period_knowledge.reporting_period_start, {{ billing_period_start('deliveries.charge_period_start') }}) as reporting_period_start,
+    coalesce(period_knowledge.reporting_period_start, {{ billing_period_start('deliveries.charge_period_start') }})
+        as reporting_period_start,
     coalesce(period_knowledge.book_version, latest_book.book_version) as book_version
 -- read twice and not as one CTE, which would be kept in memory whole
 from {{ ref('int_usage_deliveries') }} as deliveries
@@ -75,12 +93,20 @@ left join period_knowledge
         deliveries.provider = period_knowledge.provider
         and {{ billing_period_start('deliveries.charge_period_start') }} = period_knowledge.billing_period_start
         and period_knowledge.knowledge_sequence = 0
+left join older_names
+    on
+        period_knowledge.book_version = older_names.book_version
+        and deliveries.provider = older_names.provider
+        and lower(deliveries.served_model) = older_names.model_name
+        and deliveries.started_at >= older_names.valid_from
+        and deliveries.started_at < older_names.valid_to
 where {{ counts_at('deliveries', 'coalesce(period_knowledge.known_at, ' ~ end_of_time() ~ ')') }}
 
 union all
 
 select
     deliveries.*,
+    {{ known_model }} as model,
     period_knowledge.knowledge_sequence,
     period_knowledge.reporting_period_start,
     period_knowledge.book_version
@@ -93,9 +119,17 @@ inner join period_knowledge
 left join price_changes
     on
         period_knowledge.provider = price_changes.provider
-        and deliveries.model = price_changes.model
+        and deliveries.latest_model = price_changes.model
         and period_knowledge.billing_period_start = price_changes.billing_period_start
         and period_knowledge.knowledge_sequence = price_changes.knowledge_sequence
+left join older_names
+    on
+        period_knowledge.book_version = older_names.book_version
+        and deliveries.provider = older_names.provider
+        and lower(deliveries.served_model) = older_names.model_name
+        and deliveries.started_at >= older_names.valid_from
+        and deliveries.started_at < older_names.valid_to
+cross join latest_book
 where
     {{ counts_at('deliveries', 'period_knowledge.known_at') }}
     and (

@@ -3,14 +3,16 @@
 
 with reasoning_prices as (
 
-    select distinct
+    select
         book_version,
         provider,
         model,
         service_tier,
-        processing_mode
+        processing_mode,
+        min(valid_from) as valid_from
     from {{ ref('int_meter_prices') }}
     where meter = 'output_reasoning'
+    group by 1, 2, 3, 4, 5
 
 ),
 
@@ -27,6 +29,7 @@ usage_of_calls as (
             and usage_of_calls.model = reasoning_prices.model
             and usage_of_calls.service_tier = reasoning_prices.service_tier
             and usage_of_calls.processing_mode = reasoning_prices.processing_mode
+            and usage_of_calls.charge_period_start >= reasoning_prices.valid_from
 
 ),
 

@@ -1,7 +1,9 @@
 {#- One row per call, state of knowledge, meter and slice of its quantity with the list and contracted
     unit price in force for it, both null where the price book has none. The one place where a price
     is chosen: by what was served, its tier, mode, context and region, by the start of the charge
-    period, and by what was known of prices. -#}
+    period, and by what was known of prices. Prices are in the currency of the bill, that of the account:
+    a price in another one is converted at the rate of the day on which the charge period starts, and
+    null where there is no rate. -#}
 
 with usage_meters as (
 
@@ -28,6 +30,12 @@ contract_prices as (
 
 ),
 
+exchange_rates as (
+
+    select * from {{ ref('int_exchange_rates_daily') }}
+
+),
+
 meters as (
 
     select * from {{ ref('meters') }}
@@ -40,13 +48,16 @@ list_priced as (
         usage_meters.*,
         coalesce(window_prices.meter_price_id, all_day_prices.meter_price_id) as meter_price_id,
         coalesce(window_prices.price_id, all_day_prices.price_id) as price_id,
-        coalesce(window_prices.unit_price, all_day_prices.unit_price) as list_unit_price,
-        coalesce(window_prices.currency, all_day_prices.currency) as currency,
+        coalesce(window_prices.unit_price, all_day_prices.unit_price) as pricing_currency_list_unit_price,
+        coalesce(window_prices.currency, all_day_prices.currency) as pricing_currency,
         case
             when coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'slice'
-                then coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt)
+                then nullif(coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt), 0)
         end as slice_above,
-        coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to) as slice_up_to,
+        case
+            when coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'slice'
+                then coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to)
+        end as slice_up_to,
         case
             when usage_meters.is_capacity_paid then 'none'
             when all_day_prices.region_id is not null and usage_meters.region_id is null then 'region_assumed'
@@ -87,27 +98,48 @@ sliced as (
     select
         list_priced.*,
         case
-            when slice_above is not null then least(consumed_quantity, slice_up_to) - slice_above
+            when slice_up_to is not null then least(consumed_quantity, slice_up_to) - coalesce(slice_above, 0)
             else consumed_quantity
         end as priced_quantity
     from list_priced
 
+),
+
+contracted as (
+
+    select
+        sliced.*,
+        cast(sliced.priced_quantity as {{ quantity_type() }}) as consumed_units,
+        {{ pricing_quantity('sliced.priced_quantity', 'cast(meters.pricing_block as ' ~ whole_type() ~ ')') }}
+            as pricing_quantity,
+        contract_prices.contract_price_id,
+        coalesce(contract_prices.contracted_unit_price, sliced.pricing_currency_list_unit_price)
+            as pricing_currency_contracted_unit_price,
+        coalesce(sliced.account_currency, sliced.pricing_currency) as currency
+    from sliced
+    inner join meters
+        on sliced.meter = meters.meter
+    left join contract_prices
+        on
+            sliced.book_version = contract_prices.book_version
+            and sliced.billing_account_id = contract_prices.billing_account_id
+            and sliced.meter_price_id = contract_prices.meter_price_id
+            and sliced.charge_period_start >= contract_prices.valid_from
+            and sliced.charge_period_start < contract_prices.valid_to
+
 )
 
 select
-    sliced.*,
-    cast(sliced.priced_quantity as {{ quantity_type() }}) as consumed_units,
-    {{ pricing_quantity('sliced.priced_quantity', 'cast(meters.pricing_block as ' ~ whole_type() ~ ')') }}
-        as pricing_quantity,
-    contract_prices.contract_price_id,
-    coalesce(contract_prices.contracted_unit_price, sliced.list_unit_price) as contracted_unit_price
-from sliced
-inner join meters
-    on sliced.meter = meters.meter
-left join contract_prices
+    contracted.*,
+    {%- for price in ['list_unit_price', 'contracted_unit_price'] %}
+    case
+        when contracted.currency = contracted.pricing_currency then contracted.pricing_currency_{{ price }}
+        else {{ converted_price('contracted.pricing_currency_' ~ price, 'exchange_rates.exchange_rate') }}
+    end as {{ price }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from contracted
+left join exchange_rates
     on
-        sliced.book_version = contract_prices.book_version
-        and sliced.billing_account_id = contract_prices.billing_account_id
-        and sliced.meter_price_id = contract_prices.meter_price_id
-        and sliced.charge_period_start >= contract_prices.valid_from
-        and sliced.charge_period_start < contract_prices.valid_to
+        contracted.pricing_currency = exchange_rates.from_currency
+        and contracted.currency = exchange_rates.to_currency
+        and cast(contracted.charge_period_start as date) = exchange_rates.rate_day

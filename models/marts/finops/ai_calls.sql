@@ -20,10 +20,23 @@ charged as (
 
     select
         call_key,
-        cast(sum(billed_cost) as {{ cost_type() }}) as billed_cost,
-        max(billing_currency) as billing_currency
+        -- amounts of several currencies have no sum
+        case when min(billing_currency) = max(billing_currency) then cast(sum(billed_cost) as {{ cost_type() }}) end
+            as billed_cost,
+        case when min(billing_currency) = max(billing_currency) then max(billing_currency) end as billing_currency
     from {{ ref('int_charges') }}
     group by call_key
+
+),
+
+-- by what is known now
+cache_hits as (
+
+    select
+        *,
+        dense_rank() over (partition by call_key order by knowledge_sequence desc) as knowledge_age
+    from {{ ref('int_usage_priced') }}
+    where is_cache_hit
 
 ),
 
@@ -36,8 +49,8 @@ avoided as (
             sum({{ multiply_price('list_unit_price', 'pricing_quantity') }}) as {{ cost_type() }}
         ) as avoided_list_cost,
         max(currency) as billing_currency
-    from {{ ref('int_usage_priced') }}
-    where is_cache_hit
+    from cache_hits
+    where knowledge_age = 1
     group by call_key
 
 )
@@ -80,11 +93,21 @@ select
     -- a call that is held back has an unknown cost
     case
         when usage_of_calls.is_cache_hit then cast(0 as {{ cost_type() }})
-        when held_calls.call_key is null then coalesce(charged.billed_cost, cast(0 as {{ cost_type() }}))
+        when held_calls.call_key is not null then null
+        when charged.call_key is null then cast(0 as {{ cost_type() }})
+        else charged.billed_cost
     end as billed_cost,
     case
         when usage_of_calls.is_cache_hit or held_calls.call_key is null
-            then coalesce(charged.billing_currency, avoided.billing_currency, {{ sql_text(var('billing_currency')) }})
+            then
+                case
+                    when charged.call_key is not null then charged.billing_currency
+                    else coalesce(
+                        avoided.billing_currency,
+                        usage_of_calls.account_currency,
+                        {{ sql_text(var('billing_currency')) }}
+                    )
+                end
     end as billing_currency,
     case when not usage_of_calls.is_cache_hit then held_calls.hold_reason end as hold_reason,
     case when held_calls.call_key is null then avoided.avoided_list_cost end as avoided_list_cost,

@@ -8,7 +8,12 @@ with unpriced as (
 
 known_names as (
 
-    select * from {{ ref('int_model_names') }}
+    select distinct
+        provider,
+        model_name,
+        model
+    from {{ ref('int_model_names') }}
+    where is_latest
 
 ),
 

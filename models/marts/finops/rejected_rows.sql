@@ -1,4 +1,4 @@
-{%- for source_name in usage_sources() + ['contracts', 'pricing', 'billing'] %}
+{%- for source_name in usage_sources() + ['contracts', 'pricing', 'billing', 'currencies'] %}
 {{ 'union all' if not loop.first }}
 select * from {{ ref('stg_' ~ source_name ~ '__rejected') }}
 {%- endfor %}

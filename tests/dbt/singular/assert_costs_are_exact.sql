@@ -9,6 +9,10 @@ list_cost is null
     or contracted_cost <> {{ multiply_price('contracted_unit_price', 'pricing_quantity') }}
     or (charge_category = 'Usage' and billed_cost <> contracted_cost)
     or (charge_category = 'Usage' and effective_cost <> contracted_cost)
+    or pricing_currency = billing_currency
+    or (pricing_currency is not null and pricing_currency_effective_cost is null)
+    or pricing_currency_effective_cost
+    <> {{ multiply_price('pricing_currency_contracted_unit_price', 'pricing_quantity') }}
 {%- endset -%}
 select call_key, meter
 from {{ ref('int_charges') }}

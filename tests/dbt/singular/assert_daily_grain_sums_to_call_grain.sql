@@ -2,6 +2,7 @@
     daily grain has an id of its own. One test, since the daily grain is summed as it is read. -#}
 {%- set measures = [
     'consumed_quantity', 'pricing_quantity', 'list_cost', 'contracted_cost', 'billed_cost', 'effective_cost',
+    'pricing_currency_effective_cost',
 ] -%}
 
 with per_call as (

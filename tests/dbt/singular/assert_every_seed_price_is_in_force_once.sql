@@ -1,15 +1,66 @@
-{#- A list price of the seed is one price of the price book, unchanged, and of at least one meter. -#}
+{#- A list price of the seed is one price of the price book, unchanged, and of at least one meter, until a row with
+    its key and first day replaces it: one recorded later, or on the same day under a later id. -#}
+with list_prices as (
+
+    select
+        *,
+        row_number() over (
+            partition by
+                provider, model, meter, service_tier, processing_mode, context_tokens_gt, region_id, daily_window,
+                weekdays, valid_from
+            order by recorded_at desc, price_id desc
+        ) as replacements
+    from {{ ref('stg_pricing__list_prices') }}
+
+),
+
+latest_book as (
+
+    select max(book_version) as book_version from {{ ref('int_book_versions') }}
+
+),
+
+dated as (
+
+    select list_prices.*
+    from {{ ref('int_list_prices') }} as list_prices
+    inner join latest_book
+        on list_prices.book_version = latest_book.book_version
+
+),
+
+meter_prices as (
+
+    select meter_prices.*
+    from {{ ref('int_meter_prices') }} as meter_prices
+    inner join latest_book
+        on meter_prices.book_version = latest_book.book_version
+
+)
+
 select list_prices.price_id
-from {{ ref('stg_pricing__list_prices') }} as list_prices
-left join {{ ref('int_list_prices') }} as dated
+from list_prices
+left join dated
     on list_prices.price_id = dated.price_id
 where
-    dated.price_id is null
-    or list_prices.unit_price is null
-    or dated.unit_price <> list_prices.unit_price
-    or not exists (
-        select 1 from {{ ref('int_meter_prices') }} as meter_prices
-        where
-            meter_prices.price_id = list_prices.price_id
-            and meter_prices.unit_price = list_prices.unit_price
+    list_prices.replacements = 1
+    and (
+        dated.price_id is null
+        or list_prices.unit_price is null
+        or dated.unit_price <> list_prices.unit_price
+        or not exists (
+            select 1 from meter_prices
+            where
+                meter_prices.price_id = list_prices.price_id
+                and meter_prices.unit_price = list_prices.unit_price
+        )
     )
+
+union all
+
+-- what is replaced is in force no more
+select list_prices.price_id
+from list_prices
+inner join dated
+    on list_prices.price_id = dated.price_id
+where list_prices.replacements > 1

@@ -1,5 +1,5 @@
-{#- A call that is priced is charged for each of its tokens and searches once, and for nothing else: its
-    meters sum to its own counts. A call that is held back, or that the gateway's cache answered, has no
+{#- A call that is priced is charged for each of its tokens and searches once, corrections included, and for
+    nothing else: its meters sum to its own counts. A call that is held back, or that the gateway's cache answered, has no
     charge. All that is compared per call is compared here, so that calls and charges are read once. -#}
 with meters as (
 
@@ -37,7 +37,9 @@ compared as (
         coalesce(calls.call_key, charged.call_key) as call_key,
         case
             when calls.call_key is null then 'charged, but no call'
-            when charged.call_key is not null and (calls.is_cache_hit or held_calls.call_key is not null)
+            when
+                (calls.is_cache_hit or held_calls.call_key is not null)
+                and (charged.input_tokens <> 0 or charged.output_tokens <> 0 or charged.requests <> 0)
                 then 'charged, but answered from the cache or held back'
             when calls.is_cache_hit or held_calls.call_key is not null then null
             when coalesce(charged.input_tokens, 0) <> calls.prompt_tokens then 'input tokens differ'

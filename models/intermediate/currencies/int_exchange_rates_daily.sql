@@ -1,0 +1,39 @@
+{{ config(materialized='table') }}
+
+{#- The rate of each day, so that usage finds its rate by an equal day: a search in stretches of time
+    would compare every charge with every rate. -#}
+
+with exchange_rates as (
+
+    select * from {{ ref('int_exchange_rates') }}
+
+),
+
+day_numbers as (
+
+    {%- for day_number in range(var('exchange_rate_days', 7)) %}
+    {{ 'union all' if not loop.first }}
+    select {{ day_number }} as day_number
+    {%- endfor %}
+
+),
+
+days as (
+
+    select
+        exchange_rates.*,
+        cast({{ dbt.dateadd('day', 'day_numbers.day_number', 'exchange_rates.valid_from') }} as {{ timestamp_type() }})
+            as starts_at
+    from exchange_rates
+    cross join day_numbers
+
+)
+
+select
+    from_currency,
+    to_currency,
+    cast(starts_at as date) as rate_day,
+    exchange_rate,
+    exchange_rate_date
+from days
+where starts_at < valid_to

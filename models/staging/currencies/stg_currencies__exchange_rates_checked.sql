@@ -1,0 +1,64 @@
+{{ config(materialized='table') }}
+
+with exchange_rates as (
+
+    select * from {{ raw('exchange_rates') }} as raw_rows
+
+),
+
+currencies as (
+
+    select * from {{ ref('currencies') }}
+
+),
+
+typed as (
+
+    select
+        exchange_rates.*,
+        converted.currency_code as known_from_currency,
+        billed.currency_code as known_to_currency,
+        case
+            when {{ matches('exchange_rates.rate_date', '[0-9]{4}-[0-9]{2}-[0-9]{2}') }}
+                then {{ to_utc_timestamp('exchange_rates.rate_date') }}
+        end as starts_at,
+        -- 6 digits, so that a price times a rate fits the widest decimal
+        case
+            when {{ matches('exchange_rates.rate', '[0-9]{1,6}([.][0-9]{1,12}0*)?') }}
+                then {{ try_cast('exchange_rates.rate', price_type()) }}
+        end as exchange_rate
+    from exchange_rates
+    left join currencies as converted
+        on upper(exchange_rates.from_currency) = converted.currency_code
+    left join currencies as billed
+        on upper(exchange_rates.to_currency) = billed.currency_code
+
+),
+
+compared as (
+
+    select
+        *,
+        min(case when exchange_rate > 0 then exchange_rate end) over (
+            partition by starts_at, known_from_currency, known_to_currency
+        ) as least_rate,
+        max(case when exchange_rate > 0 then exchange_rate end) over (
+            partition by starts_at, known_from_currency, known_to_currency
+        ) as greatest_rate
+    from typed
+
+)
+
+select
+    *,
+    {{ first_fault([
+        ['rate_date', 'rate_date', 'starts_at is null', 'is no day such as 2026-11-02'],
+        ['from_currency', 'from_currency', 'known_from_currency is null', 'is no ISO 4217 currency code'],
+        ['to_currency', 'to_currency', 'known_to_currency is null', 'is no ISO 4217 currency code'],
+        ['to_currency', 'to_currency', 'known_from_currency = known_to_currency', 'is the same as from_currency'],
+        ['rate', 'rate', 'exchange_rate is null',
+         'is no number with at most 6 digits before the decimal point and 12 after it'],
+        ['rate', 'rate', 'exchange_rate <= 0', 'is not above zero'],
+        ['rate', 'rate', 'least_rate <> greatest_rate', 'is one of several rates of that day and pair'],
+    ]) }}
+from compared

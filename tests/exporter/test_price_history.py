@@ -1,0 +1,558 @@
+"""Nothing re-prices the past: new prices, corrections, late calls and closed billing periods.
+
+First invented worlds, in which every rule meets every other, against the plain reference; then the
+whole demo, row for row, before and after its price book grows.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from pipeline import Pipeline, Rewrite
+from price_worlds import World, price_row, random_world
+from priced_calls import (
+    CLOSING_COLUMNS,
+    Priced,
+    completed,
+    differences,
+    litellm_rows,
+    write_csv,
+    write_raw,
+)
+from reference import (
+    Outcome,
+    Row,
+    month_of,
+    price_gateway_log,
+    read_closings,
+    read_seed,
+    read_time,
+)
+
+CHARGES = "focus_cost_and_usage_v1_4"
+AS_OF = "2026-02-03 04:05:06"
+Rows = dict[str, tuple[str | None, ...]]
+
+
+def focus_rows(pipeline: Pipeline) -> Rows:
+    """Give the whole of Cost and Usage as text, by the charge's id."""
+    columns = [
+        name for (name,) in pipeline.rows(f"select name from pragma_table_info('{CHARGES}')")
+    ]
+    texts = ", ".join(f"cast({name} as varchar)" for name in columns)
+    found = pipeline.rows(f"select x_ChargeId, {texts} from {CHARGES}")
+    rows = {charge_id: tuple(values) for charge_id, *values in found}
+    assert len(rows) == len(found), "a charge's id stands for two rows"
+    return rows
+
+
+# ---------------------------------------------------------------- invented worlds
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Priced]:
+    folder = tmp_path_factory.mktemp("worlds")
+    call = {"call_id": "1", "provider": "openai", "model": "gpt-5", "started_at": "2026-10-01"}
+    rows = completed([{**call, "latency_ms": "1", "prompt_tokens": "1", "completion_tokens": "1"}])
+    write_raw(folder / "raw", rows, litellm_rows([]), [])
+    pipeline = Pipeline(folder / "raw", folder / "build")
+    yield Priced(pipeline)
+    pipeline.close()
+
+
+@pytest.fixture(scope="module")
+def earlier_worlds(tmp_path_factory: pytest.TempPathFactory, worlds: Priced) -> Iterator[Priced]:
+    """The same models, compiled for the price book of an earlier day."""
+    folder = tmp_path_factory.mktemp("earlier_worlds")
+    pipeline = Pipeline(
+        worlds.pipeline.raw, folder / "build", variables={"price_book_as_of": AS_OF}
+    )
+    yield Priced(pipeline)
+    pipeline.close()
+
+
+def load(priced: Priced, world: World) -> None:
+    priced.pipeline.load_seed("list_prices", world.prices)
+    priced.pipeline.load_seed("price_multipliers", world.multipliers)
+    priced.pipeline.load_seed("models", world.models)
+    priced.write(world.calls, [], [], world.closings)
+
+
+def run(priced: Priced, world: World, moment: str | None = None) -> None:
+    load(priced, world)
+    priced.pipeline.run(everywhere=(AS_OF, moment) if moment else None)
+
+
+def world_of(seed: int) -> World:
+    return random_world(random.Random(seed), models=18, calls=1_500)
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_closed_periods_and_corrections_are_what_the_reference_says(
+    worlds: Priced, seed: int
+) -> None:
+    world = world_of(seed)
+    run(worlds, world)
+    book = world.book()
+    expected = price_gateway_log(book, [], world.calls, read_closings(book, world.closings))
+    differing = differences(worlds.outcome(), expected)
+    assert not differing, f"{len(differing)} calls differ:\n" + "\n".join(differing[:5])
+    # the world was worth its while
+    charges = [charge for charges in expected.charges.values() for charge in charges]
+    corrections = [charge for charge in charges if charge.charge_class]
+    assert len(charges) > 1_500
+    assert len([c for c in corrections if c.consumed is None]) > 30
+    assert len([c for c in corrections if c.list_unit_price is not None]) > 30
+    assert min(c.list_cost for c in corrections) < 0 < max(c.list_cost for c in corrections)
+
+
+def costs_by_meter(pipeline: Pipeline) -> dict[tuple[str, ...], tuple[Any, ...]]:
+    rows = pipeline.rows(
+        f"""
+        select BillingAccountId, x_CallId, SkuMeter, sum(ListCost), sum(ContractedCost),
+            sum(BilledCost), sum(EffectiveCost), coalesce(sum(ConsumedQuantity), 0),
+            coalesce(sum(PricingQuantity), 0)
+        from {CHARGES} group by all
+        """
+    )
+    # a charge that was taken back has rows that add up to nothing
+    return {tuple(row[:3]): tuple(row[3:]) for row in rows if any(row[3:])}
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_all_rows_together_cost_what_open_periods_would(worlds: Priced, seed: int) -> None:
+    world = world_of(seed)
+    run(worlds, world)
+    found = costs_by_meter(worlds.pipeline)
+    corrected = f"select count(*) from {CHARGES} where ChargeClass = 'Correction'"
+    assert worlds.pipeline.rows(corrected)[0][0] > 50
+    run(worlds, replace(world, closings=[]))
+    assert worlds.pipeline.rows(corrected) == [(0,)]
+    assert found == costs_by_meter(worlds.pipeline)
+
+
+def test_the_order_of_rows_in_the_book_does_not_matter(worlds: Priced) -> None:
+    world = world_of(21)
+    run(worlds, world)
+    before = focus_rows(worlds.pipeline)
+    for seed in (1, 2):
+        chance = random.Random(seed)
+        shuffled = [
+            chance.sample(rows, len(rows))
+            for rows in (world.prices, world.multipliers, world.closings)
+        ]
+        prices, multipliers, closings = shuffled
+        run(worlds, replace(world, prices=prices, multipliers=multipliers, closings=closings))
+        assert focus_rows(worlds.pipeline) == before
+
+
+def test_months_that_are_closed_later_change_no_month_that_was_closed_before(
+    worlds: Priced,
+) -> None:
+    world = world_of(31)
+    book = world.book()
+    ordered = sorted(world.closings, key=lambda row: read_time(row["closed_at"]) or datetime.min)
+    issuer_and_month = "select x_ChargeId, InvoiceIssuerName, BillingPeriodStart from " + CHARGES
+    frozen: Rows = {}
+    for count in range(len(ordered) + 1):
+        closed = set(read_closings(book, ordered[:count]))
+        run(worlds, replace(world, closings=ordered[:count]))
+        rows = focus_rows(worlds.pipeline)
+        standing = {
+            charge_id
+            for charge_id, issuer, month in worlds.pipeline.rows(issuer_and_month)
+            if (issuer, month) in closed
+        }
+        now = {charge_id: rows[charge_id] for charge_id in standing}
+        assert {charge_id: now.get(charge_id) for charge_id in frozen} == frozen
+        newly = read_closings(book, ordered[count - 1 : count]) if count else {}
+        for charge_id, issuer, month in worlds.pipeline.rows(issuer_and_month):
+            assert (issuer, month) not in closed - set(newly) or charge_id in frozen
+        frozen = now
+    assert len(frozen) > 500
+
+
+@pytest.mark.parametrize("moment", ["2026-09-15 00:00:00", "2026-10-20 13:14:15"])
+def test_the_book_of_an_earlier_day_gives_that_days_rows(
+    worlds: Priced, earlier_worlds: Priced, moment: str
+) -> None:
+    world = world_of(41)
+    day = datetime.fromisoformat(moment)
+
+    def was_known(row: Row, name: str) -> bool:
+        return (read_time(row[name]) or datetime.min) <= day
+
+    then = replace(
+        world,
+        prices=[row for row in world.prices if was_known(row, "recorded_at")],
+        multipliers=[row for row in world.multipliers if was_known(row, "recorded_at")],
+        closings=[row for row in world.closings if was_known(row, "closed_at")],
+    )
+    assert len(then.prices) < len(world.prices)
+    assert len(then.closings) < len(world.closings)
+    run(worlds, then)
+    before = focus_rows(worlds.pipeline)
+    run(earlier_worlds, world, moment)
+    assert focus_rows(earlier_worlds.pipeline) == before
+
+
+# ---------------------------------------------------------------- broken rules are noticed
+
+
+def change(old: str, new: str) -> Rewrite:
+    return lambda code: code.replace(old, new)
+
+
+LIST_PRICES, PRICED_USAGE = "int_list_prices", "int_usage_priced"
+KNOWLEDGE, CORRECTIONS = "int_period_knowledge", "int_usage_corrections"
+MUTATIONS: dict[str, tuple[str, Rewrite]] = {
+    "a limit that includes its own count begins after it": (
+        "stg_pricing__list_prices",
+        change("case when context_inclusive = 'true' then 1 else 0 end", "0"),
+    ),
+    "a slice takes all of the quantity": (
+        PRICED_USAGE,
+        lambda code: re.sub(r"(least\(consumed_quantity, slice_up_to\)) - .*", r"\1", code),
+    ),
+    "a slice goes on above the next": (
+        PRICED_USAGE,
+        change("least(consumed_quantity, slice_up_to)", "consumed_quantity"),
+    ),
+    "the week begins a day later": (
+        "int_usage_deliveries",
+        change("extract(isodow from", "1 + extract(dow from"),
+    ),
+    "an uplift is no more than the price": (
+        LIST_PRICES,
+        change("cast(multipliers.factor as decimal(10, 8))", "1"),
+    ),
+    "an uplift is for every model of its provider": (
+        LIST_PRICES,
+        change("and in_force.model = multipliers.model", ""),
+    ),
+    "of two corrections the first counts": (
+        LIST_PRICES,
+        change("list_prices.recorded_at desc", "list_prices.recorded_at"),
+    ),
+    "corrections of other first days are corrections too": (
+        LIST_PRICES,
+        change("list_prices.valid_from\n            order by", "1\n            order by"),
+    ),
+    "a price that is recorded when a month closes comes too late for it": (
+        "int_book_versions",
+        change("instants.known_at >= changes.known_from", "instants.known_at > changes.known_from"),
+    ),
+    "a closed month learns what the next one knew": (
+        KNOWLEDGE,
+        change(
+            "rows between unbounded preceding and current row",
+            "rows between unbounded preceding and 1 following",
+        ),
+    ),
+    "corrections pass over an open month": (
+        KNOWLEDGE,
+        change("and period.run_of_periods = reporting.run_of_periods", ""),
+    ),
+    "a month is closed for every issuer": (
+        KNOWLEDGE,
+        change("on versioned.invoice_issuer_name = providers.invoice_issuer_name", "on true"),
+    ),
+    "the first day of the book is a day like any other": (
+        "stg_pricing__list_prices",
+        change("then cast('1900-01-01 00:00:00' as timestamp)", "then recorded_at"),
+    ),
+    "a call that came when its month closed came too late": (
+        "int_usage_knowledge",
+        change("deliveries.ingested_at <=", "deliveries.ingested_at <"),
+    ),
+    "a call that came late is in its month": (
+        "int_usage_knowledge",
+        lambda code: re.sub(r"deliveries\.ingested_at <= [^\n]*?\)(?=\n)", "true)", code),
+    ),
+    "a restated call stays as it was": (
+        "int_usage_knowledge",
+        change(
+            "deliveries.superseded_at >", "deliveries.superseded_at is not null or false and '1' >"
+        ),
+    ),
+    "a difference adds what was known before": (
+        CORRECTIONS,
+        change("-1 as is_new", "1 as is_new"),
+    ),
+    "a correction has the new cost, not the difference": (
+        CORRECTIONS,
+        change("sum(is_new * list_cost)", "sum(case when is_new = 1 then list_cost else 0 end)"),
+    ),
+    "a re-priced charge has its quantity once more": (
+        CORRECTIONS,
+        change("sum(is_new * consumed_units)", "sum(case when is_new = 1 then consumed_units end)"),
+    ),
+    "a correction stands in the month of the call": (
+        CORRECTIONS,
+        change(
+            "reported_in as billing_period_start", "charge_period_start as billing_period_start"
+        ),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def known(worlds: Priced) -> tuple[World, Outcome]:
+    """A world that has every rule, with what the reference says of it."""
+    world = world_of(51)
+    run(worlds, world)
+    book = world.book()
+    expected = price_gateway_log(book, [], world.calls, read_closings(book, world.closings))
+    assert not differences(worlds.outcome(), expected)
+    return world, expected
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_broken_rule_is_noticed(worlds: Priced, known: tuple[World, Outcome], name: str) -> None:
+    world, expected = known
+    model, rewrite = MUTATIONS[name]
+    load(worlds, world)
+    worlds.pipeline.run({model: rewrite})
+    noticed = len(differences(worlds.outcome(), expected))
+    assert noticed, f"{name}, and no call of {len(expected.charges)} tells"
+
+
+@pytest.mark.parametrize(
+    ("model", "old", "new"),
+    [
+        ("stg_pricing__list_prices", "where known_from <=", "where true or known_from <="),
+        ("stg_pricing__price_multipliers", "where known_from <=", "where true or known_from <="),
+        ("stg_billing__billing_periods", "and closed_at_instant <=", "and closed_at_instant >"),
+    ],
+)
+def test_a_book_of_another_day_is_noticed(
+    worlds: Priced, earlier_worlds: Priced, model: str, old: str, new: str
+) -> None:
+    moment = "2026-10-20 13:14:15"
+    world = world_of(41)
+    run(earlier_worlds, world, moment)
+    right = focus_rows(earlier_worlds.pipeline)
+    earlier_worlds.pipeline.run({model: change(old, new)}, everywhere=(AS_OF, moment))
+    assert focus_rows(earlier_worlds.pipeline) != right
+
+
+# ---------------------------------------------------------------- the demo
+
+
+SAMPLE = ROOT / "seeds" / "sample"
+# everything is recorded after the months of the demo were closed
+MONTHS = ["2026-08", "2026-09"]
+CLOSED_AT, RECORDED_AT = "2026-11-22T00:00:00Z", "2026-12-01T09:30:00Z"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    folder = tmp_path_factory.mktemp("demo_history")
+    for path in sorted(SAMPLE.glob("raw_*.csv")):
+        place = {"raw_gateway_calls": "gateway", "raw_litellm_spend_logs": "litellm"}
+        target = folder / "raw" / place.get(path.stem, path.stem.removeprefix("raw_"))
+        target.mkdir(parents=True)
+        (target / "rows.csv").write_bytes(path.read_bytes())
+    pipeline = Pipeline(folder / "raw", folder / "build")
+    yield pipeline
+    pipeline.close()
+
+
+@pytest.fixture(scope="module")
+def book_of_demo(demo: Pipeline) -> list[Row]:
+    return demo.seed("list_prices")
+
+
+@pytest.fixture(scope="module")
+def before(demo: Pipeline, book_of_demo: list[Row]) -> Rows:
+    with_book(demo, book_of_demo, [])
+    return focus_rows(demo)
+
+
+def with_book(demo: Pipeline, prices: list[Row], closings: list[Row]) -> None:
+    demo.load_seed("list_prices", prices)
+    write_csv(demo.raw / "billing_periods" / "rows.csv", CLOSING_COLUMNS, closings)
+    demo.run()
+
+
+def closings_of(months: list[str]) -> list[Row]:
+    issuers = sorted({row["invoice_issuer_name"] for row in read_seed("reference/providers.csv")})
+    return [
+        {"issuer": issuer, "billing_period": month, "closed_at": CLOSED_AT}
+        for issuer in issuers
+        for month in months
+    ]
+
+
+def much_used_price(demo: Pipeline, book: list[Row], more: str = "true") -> Row:
+    """Give the price behind most rows of the demo among those of long standing."""
+    ranked = demo.rows(
+        f"""
+        select x_PriceId from {CHARGES} where {more} group by 1
+        having min(ChargePeriodStart) < '2026-09-15' and max(ChargePeriodStart) > '2026-10-15'
+        order by count(*) desc, 1 limit 1
+        """
+    )
+    return next(row for row in book if row["price_id"] == ranked[0][0])
+
+
+def appended(row: Row, **values: str) -> Row:
+    price_id = row["price_id"] + "/appended"
+    return {**row, "price_id": price_id, "recorded_at": RECORDED_AT, "valid_to": "", **values}
+
+
+def starts_of(demo: Pipeline) -> dict[str, datetime]:
+    return dict(demo.rows(f"select x_ChargeId, ChargePeriodStart from {CHARGES}"))
+
+
+def changed(before: Rows, after: Rows) -> set[str]:
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
+
+MIDDLE = "2026-10-01"
+OUTPUT = "SkuMeter = 'Output Tokens' and ServiceProviderName = 'OpenAI'"
+# what may be appended for a model that is in use, from the middle of the demo on
+APPENDED: dict[str, tuple[str, dict[str, str]]] = {
+    "a price": ("true", {"unit_price": "77.7"}),
+    "a price whose date is the day it was seen": (
+        "true",
+        {"unit_price": "77.7", "valid_from_basis": "verified_on"},
+    ),
+    "a price for long contexts": ("true", {"context_threshold": "1000"}),
+    "a price for contexts of so many tokens and more": (
+        "true",
+        {"context_threshold": "1000", "context_inclusive": "true"},
+    ),
+    "a slice": (OUTPUT, {"context_threshold": "500", "context_rule": "slice"}),
+    "a price for some hours": (
+        "true",
+        {"daily_window_start": "08:00", "daily_window_end": "18:00"},
+    ),
+    "a price for some weekdays": ("true", {"weekdays": "12345"}),
+    "a price of a region": ("RegionId is not null", {"region_id": "of the call"}),
+    "a price of another tier": ("true", {"service_tier": "flex"}),
+    "a price of a meter that borrowed one": (
+        "SkuMeter = 'Cache Write 5m Input Tokens' and x_PriceRule <> 'exact'",
+        {"meter": "cache_write_5m"},
+    ),
+    "a price of a part that had none": (OUTPUT, {"meter": "output_reasoning"}),
+}
+
+
+@pytest.mark.parametrize("name", APPENDED)
+def test_an_appended_price_changes_no_row_whose_usage_lies_before_it(
+    demo: Pipeline, book_of_demo: list[Row], before: Rows, name: str
+) -> None:
+    which, values = APPENDED[name]
+    with_book(demo, book_of_demo, [])
+    if not demo.rows(f"select 1 from {CHARGES} where {which} limit 1"):
+        pytest.skip("the demo has no such charge")
+    old = much_used_price(demo, book_of_demo, which)
+    if "region_id" in values:
+        query = f"select RegionId from {CHARGES} where x_PriceId = ? and {which} limit 1"
+        region = demo.connection.execute(query, [old["price_id"]]).fetchone()
+        values = {"region_id": region[0]}
+    new = appended(
+        old,
+        **{"unit_price": "66.6", "valid_from": MIDDLE, "valid_from_basis": "effective"} | values,
+    )
+    with_book(demo, [*book_of_demo, new], [])
+    after = focus_rows(demo)
+    starts = starts_of(demo)
+    touched = changed(before, after)
+    middle = datetime.fromisoformat(MIDDLE)
+    assert not [key for key in sorted(touched) if starts.get(key, datetime.min) < middle][:3]
+    used = f"select count(*) from {CHARGES} where x_PriceId = '{new['price_id']}'"
+    # only a tier of its own waits for its first call
+    assert (demo.rows(used)[0][0] > 0) is (new["service_tier"] == old["service_tier"])
+
+
+def test_a_new_model_changes_no_row_and_prices_the_calls_that_waited_for_it(
+    demo: Pipeline, book_of_demo: list[Row], before: Rows
+) -> None:
+    with_book(demo, book_of_demo, [])
+    waiting = demo.rows(
+        """
+        select provider, served_model, count(distinct call_key) from quarantined_usage
+        where call_hold_reason = 'unknown_model' and provider is not null
+        group by all order by 3 desc, 1, 2 limit 1
+        """
+    )
+    [(provider, model, calls)] = waiting
+    models = demo.seed("models")
+    chance = random.Random(1)
+    prices = [
+        price_row(
+            chance,
+            f"{provider}/{model}/{meter}",
+            provider=provider,
+            model=model,
+            meter=meter,
+            valid_from_basis="unknown",
+            recorded_at=RECORDED_AT,
+        )
+        for meter in ("input", "cache_read", "cache_write", "output")
+    ]
+    demo.load_seed("models", [*models, {**models[0], "provider": provider, "model": model}])
+    try:
+        with_book(demo, [*book_of_demo, *prices], [])
+        after = focus_rows(demo)
+        assert {key: after.get(key) for key in before} == before
+        added = after.keys() - before.keys()
+        assert len({key.split(":")[0] for key in added}) == calls > 0
+    finally:
+        demo.load_seed("models", models)
+
+
+def test_a_corrected_price_leaves_closed_months_and_stands_in_the_open_one(
+    demo: Pipeline, book_of_demo: list[Row]
+) -> None:
+    closings = closings_of(MONTHS)
+    with_book(demo, book_of_demo, closings)
+    before = focus_rows(demo)
+    old = much_used_price(demo, book_of_demo)
+    new = appended(old, unit_price=str(Decimal(old["unit_price"]) * 3), valid_to=old["valid_to"])
+    with_book(demo, [*book_of_demo, new], closings)
+    after = focus_rows(demo)
+
+    touched = changed(before, after)
+    rows = demo.rows(
+        f"""
+        select x_ChargeId, ChargeClass, BillingPeriodStart, ChargePeriodStart, x_PriceId, ListCost,
+            ConsumedQuantity, PricingQuantity, ListUnitPrice, ContractedUnitPrice
+        from {CHARGES}
+        """
+    )
+    corrections = {row[0]: row for row in rows if row[1] == "Correction"}
+    october = datetime(2026, 10, 1)
+    assert corrections.keys() == after.keys() - before.keys()
+    assert len(corrections) > 20
+    for key, _, month, start, price_id, cost, *others in corrections.values():
+        assert (month, price_id, others) == (october, new["price_id"], [None] * 4)
+        assert month_of(start) < october
+        corrected = key.removesuffix(":correction-2026-10")
+        assert corrected in before
+        assert corrected not in touched
+        [(charged,)] = demo.rows(f"select ListCost from {CHARGES} where x_ChargeId = '{corrected}'")
+        assert cost == 2 * charged
+    # and in open months the new price stands at once
+    open_rows = {row[0]: row for row in rows if row[0] in touched and row[1] is None}
+    assert touched == corrections.keys() | open_rows.keys()
+    assert {row[4] for row in open_rows.values()} == {new["price_id"]}
+    assert all(row[3] >= october for row in open_rows.values())
+
+
+def test_closing_a_month_at_once_changes_no_row(
+    demo: Pipeline, book_of_demo: list[Row], before: Rows
+) -> None:
+    """The book is younger than the months, and its first day counts as known since ever."""
+    with_book(demo, book_of_demo, closings_of(["2026-08", "2026-09", "2026-10"]))
+    assert focus_rows(demo) == before

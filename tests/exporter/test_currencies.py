@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from conftest import assert_one_sentence, focus_export
 from pipeline import Pipeline
 
 from exporter import marts
@@ -189,7 +191,10 @@ def charges(pipeline: Pipeline, dataset: str = "focus_cost_and_usage") -> dict:
         from {dataset}
         """
     ):
-        found.setdefault(call, {})[sku.split("/")[-1]] = Charge(*values)
+        meters = found.setdefault(call, {})
+        meter = sku.split("/")[-1]
+        # a charge that stands twice is not lost in the other
+        meters[f"{meter} again" if meter in meters else meter] = Charge(*values)
     return found
 
 
@@ -366,6 +371,13 @@ def test_a_later_rate_changes_no_call_of_the_days_before_it(built: Pipeline) -> 
         assert found == EXPECTED
     finally:
         rates.write_text(RATES, encoding="utf-8")
+
+
+@pytest.mark.parametrize("days", ["week", "0"])
+def test_a_rate_holds_for_whole_days(tmp_path: Path, days: str) -> None:
+    variables = f"{{exchange_rate_days: {days}}}"
+    result = focus_export("build", "--home", tmp_path, "--vars", variables)
+    assert_one_sentence(result, 2, f"exchange_rate_days is '{days}'", "from 1 to 999")
 
 
 # ---------------------------------------------------------------- the proof can fail

@@ -14,7 +14,7 @@ followed as (
     select
         *,
         lead(valid_from) over (partition by from_currency, to_currency order by valid_from) as next_valid_from,
-        cast({{ dbt.dateadd('day', var('exchange_rate_days', 7), 'valid_from') }} as {{ timestamp_type() }})
+        cast({{ dbt.dateadd('day', var('exchange_rate_days') | int, 'valid_from') }} as {{ timestamp_type() }})
             as stale_from
     from exchange_rates
 

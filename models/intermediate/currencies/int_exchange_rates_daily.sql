@@ -11,7 +11,7 @@ with exchange_rates as (
 
 day_numbers as (
 
-    {%- for day_number in range(var('exchange_rate_days', 7)) %}
+    {%- for day_number in range(var('exchange_rate_days') | int) %}
     {{ 'union all' if not loop.first }}
     select {{ day_number }} as day_number
     {%- endfor %}

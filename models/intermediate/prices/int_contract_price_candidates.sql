@@ -10,6 +10,12 @@ meter_prices as (
 
     select * from {{ ref('int_meter_prices') }}
 
+),
+
+models as (
+
+    select * from {{ ref('models') }}
+
 )
 
 select
@@ -23,8 +29,9 @@ select
         contract_prices.unit_price,
         {{ discounted_price('meter_prices.unit_price', 'contract_prices.discount_percentage') }}
     ) as contracted_unit_price,
-    case when contract_prices.unit_price is null then 0 else 16 end
-    + case when contract_prices.model is null then 0 else 8 end
+    case when contract_prices.unit_price is null then 0 else 32 end
+    + case when contract_prices.model is null then 0 else 16 end
+    + case when contract_prices.model_family is null then 0 else 8 end
     + case when contract_prices.meter is null then 0 else 4 end
     + case when contract_prices.service_tier is null then 0 else 2 end
     + case when contract_prices.processing_mode is null then 0 else 1 end as specificity
@@ -41,3 +48,8 @@ inner join meter_prices
         and (contract_prices.currency is null or contract_prices.currency = meter_prices.currency)
         -- an absolute price can't be meant for a long context, which costs a multiple
         and (contract_prices.unit_price is null or meter_prices.context_tokens_gt = 0)
+left join models
+    on
+        meter_prices.provider = models.provider
+        and meter_prices.model = models.model
+where contract_prices.model_family is null or lower(contract_prices.model_family) = lower(models.model_family)

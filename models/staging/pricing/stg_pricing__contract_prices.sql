@@ -11,6 +11,7 @@ select distinct
     billing_account_id,
     known_provider as provider,
     model,
+    model_family,
     meter,
     -- an absolute price that names no tier or mode is that of standard calls at once; a discount
     -- that names none is off all of them

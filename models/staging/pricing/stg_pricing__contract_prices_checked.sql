@@ -23,8 +23,8 @@ typed as (
         {{ try_cast('contract_prices.discount_percentage', 'decimal(9, 6)') }} as discount,
         {{ try_cast('contract_prices.unit_price', price_type()) }} as price,
         {{ hash_of([
-            'contract_id', 'billing_account_id', 'contract_prices.provider', 'model', 'meter', 'service_tier',
-            'processing_mode', 'discount_percentage', 'unit_price', 'currency', 'valid_from', 'valid_to', 'recorded_at',
+            'contract_id', 'billing_account_id', 'contract_prices.provider', 'model', 'model_family', 'meter',
+            'service_tier', 'processing_mode', 'discount_percentage', 'unit_price', 'currency', 'valid_from', 'valid_to', 'recorded_at',
         ]) }} as content_hash
     from contract_prices
     left join provider_aliases

@@ -65,7 +65,7 @@ def quarterly(row: Row, copy: int, number: int, of: int) -> Row:
 
 def make_book(base: list[Row], size: int) -> list[Row]:
     """Make this many rows of the base: all of its keys in each model, their history in quarters."""
-    quarters = min(len(QUARTERS), -(-size // len(base)))
+    quarters = min(len(QUARTERS), max(size // len(base), 1))
     rows: list[Row] = []
     copy = 0
     while len(rows) < size:
@@ -73,7 +73,7 @@ def make_book(base: list[Row], size: int) -> list[Row]:
             quarterly(row, copy, number, quarters) for row in base for number in range(quarters)
         ]
         copy += 1
-    return rows[: max(size, len(base) * quarters)]
+    return rows[:size]
 
 
 def give_book(project: Path, size: int) -> int:

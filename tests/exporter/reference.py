@@ -638,42 +638,50 @@ def corrections(
     now: dict[tuple[str, int | None], Charge],
     month: datetime,
 ) -> list[Charge]:
-    """Give what changed between two states of knowledge as rows of a later month."""
+    """Give what changed between two states of knowledge as rows of a later month.
+
+    Another price is a cost alone, another quantity is a quantity at its price, and both together
+    are two rows: the old charge turned round, and the new one.
+    """
     rows = []
     for key in [*now, *(before.keys() - now.keys())]:
         old, new = before.get(key), now.get(key)
-        if old is None:
-            row = now[key]
-        elif new is None:
-            row = replace(
-                old,
-                contract_price_id=None,
-                consumed=-old.consumed,
-                pricing_quantity=-old.pricing_quantity,
-                list_unit_price=None,
-                contracted_unit_price=None,
-                list_cost=-old.list_cost,
-                contracted_cost=-old.contracted_cost,
-            )
-        else:
-            more = new.consumed - old.consumed
-            # a unit price is given where quantity times price is the cost
-            lists = new.list_unit_price == old.list_unit_price and more
-            contracts = new.contracted_unit_price == old.contracted_unit_price and more
+        if old is None or new is None:
+            rows += [new] if new else [turned_round(old)]
+            continue
+        more = new.consumed - old.consumed
+        is_repriced = (new.list_unit_price, new.contracted_unit_price) != (
+            old.list_unit_price,
+            old.contracted_unit_price,
+        )
+        if more and is_repriced:
+            rows += [turned_round(old), new]
+        elif more or is_repriced:
             row = replace(
                 new,
                 consumed=more or None,
                 pricing_quantity=new.pricing_quantity - old.pricing_quantity or None,
-                list_unit_price=new.list_unit_price if lists else None,
-                contracted_unit_price=new.contracted_unit_price if contracts else None,
+                list_unit_price=new.list_unit_price if more else None,
+                contracted_unit_price=new.contracted_unit_price if more else None,
                 list_cost=new.list_cost - old.list_cost,
                 contracted_cost=new.contracted_cost - old.contracted_cost,
             )
-            if not (row.consumed or row.list_cost or row.contracted_cost):
-                continue
-        period = (*row.period[:2], month, month_after(month))
-        rows.append(replace(row, period=period, charge_class="Correction"))
-    return rows
+            rows.append(row)
+    return [
+        replace(row, period=(*row.period[:2], month, month_after(month)), charge_class="Correction")
+        for row in rows
+    ]
+
+
+def turned_round(charge: Charge) -> Charge:
+    return replace(
+        charge,
+        contract_price_id=None,
+        consumed=-charge.consumed,
+        pricing_quantity=-charge.pricing_quantity,
+        list_cost=-charge.list_cost,
+        contracted_cost=-charge.contracted_cost,
+    )
 
 
 # ---------------------------------------------------------------- the gateway's log
@@ -793,4 +801,10 @@ def price_deliveries(
 
 
 def charge_order(charge: Charge) -> tuple:
-    return charge.sku_meter, charge.period[2], charge.price_id, charge.charge_class or ""
+    return (
+        charge.sku_meter,
+        charge.period[2],
+        charge.price_id,
+        charge.charge_class or "",
+        charge.list_cost,
+    )

@@ -230,6 +230,8 @@ BREAKS: dict[str, list[str]] = {
     "a_version_of_the_book_has_a_meters_price_once": [
         "insert into int_meter_prices select * from int_meter_prices limit 1",
         "update int_meter_prices set meter_price_id = 'one for all'",
+        "insert into int_meter_prices select * replace"
+        " (valid_from + interval 1 day as valid_from) from int_meter_prices limit 1",
     ],
     "not_null_int_meter_prices_meter_price_id": [
         "update int_meter_prices set meter_price_id = null where rowid = 0",
@@ -286,6 +288,13 @@ BREAKS: dict[str, list[str]] = {
     "model_names_lead_to_one_model": [
         "insert into int_model_names select * replace ('another' as model) from int_model_names"
         " limit 1",
+        "insert into int_model_names select * replace"
+        " ('another' as model, valid_from + interval 1 day as valid_from) from int_model_names"
+        " limit 1",
+        "update int_model_names set valid_to = valid_from where rowid = 0",
+    ],
+    "not_null_int_model_names_is_latest": [
+        "update int_model_names set is_latest = null where rowid = 0",
     ],
     "a_meter_is_unpriced_once": [
         "insert into int_unpriced_usage select * from int_unpriced_usage limit 1",

@@ -188,9 +188,9 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a discount goes before a price": (
         "int_contract_price_candidates",
-        change(
-            "contract_prices.unit_price is null then 0 else 16",
-            "contract_prices.unit_price is null then 16 else 0",
+        change_match(
+            r"contract_prices\.unit_price is null then 0 else (\d+)",
+            r"contract_prices.unit_price is null then \1 else 0",
         ),
     ),
     "of two contract prices the earlier holds": (

@@ -11,6 +11,12 @@ with repriced_calls as (
 
 ),
 
+calls as (
+
+    select distinct call_key from repriced_calls
+
+),
+
 unpriced as (
 
     select distinct
@@ -30,8 +36,8 @@ charged as (
         {{ multiply_price('usage_priced.pricing_currency_contracted_unit_price', 'usage_priced.pricing_quantity') }}
             as pricing_currency_contracted_cost
     from {{ ref('int_usage_priced') }} as usage_priced
-    inner join (select distinct call_key from repriced_calls) as of_calls
-        on usage_priced.call_key = of_calls.call_key
+    inner join calls
+        on usage_priced.call_key = calls.call_key
     left join unpriced
         on
             usage_priced.call_key = unpriced.call_key

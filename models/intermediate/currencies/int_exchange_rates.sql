@@ -1,11 +1,31 @@
 {{ config(materialized='table') }}
 
 {#- A rate holds from its day until the next rate of its pair, so that it covers weekends and holidays,
-    but no longer than exchange_rate_days: a price is never converted at a stale rate. -#}
+    but no longer than exchange_rate_days: a price is never converted at a stale rate. Of two rates of one
+    day the one recorded later counts, for those who know it. -#}
 
-with exchange_rates as (
+with book_versions as (
 
-    select * from {{ ref('stg_currencies__exchange_rates') }}
+    select distinct book_version from {{ ref('int_book_versions') }}
+
+),
+
+known as (
+
+    select
+        book_versions.book_version,
+        exchange_rates.*,
+        row_number() over (
+            partition by
+                book_versions.book_version,
+                exchange_rates.from_currency,
+                exchange_rates.to_currency,
+                exchange_rates.valid_from
+            order by exchange_rates.known_from desc
+        ) as correction_rank
+    from book_versions
+    inner join {{ ref('stg_currencies__exchange_rates') }} as exchange_rates
+        on book_versions.book_version >= exchange_rates.known_from
 
 ),
 
@@ -13,14 +33,17 @@ followed as (
 
     select
         *,
-        lead(valid_from) over (partition by from_currency, to_currency order by valid_from) as next_valid_from,
-        cast({{ dbt.dateadd('day', var('exchange_rate_days') | int, 'valid_from') }} as {{ timestamp_type() }})
+        lead(valid_from) over (partition by book_version, from_currency, to_currency order by valid_from)
+            as next_valid_from,
+        cast({{ dbt.dateadd('day', var('exchange_rate_days', 7), 'valid_from') }} as {{ timestamp_type() }})
             as stale_from
-    from exchange_rates
+    from known
+    where correction_rank = 1
 
 )
 
 select
+    book_version,
     from_currency,
     to_currency,
     exchange_rate,

@@ -30,6 +30,7 @@ days as (
 )
 
 select
+    book_version,
     from_currency,
     to_currency,
     cast(starts_at as date) as rate_day,

@@ -19,6 +19,8 @@ changes as (
     union
     select known_from from {{ ref('stg_pricing__contract_prices') }}
     union
+    select known_from from {{ ref('stg_currencies__exchange_rates') }}
+    union
     select known_from from {{ ref('stg_pricing__provider_aliases') }}
     union
     select known_from from {{ ref('stg_pricing__model_aliases') }}

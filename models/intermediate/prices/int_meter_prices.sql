@@ -54,22 +54,33 @@ stretches as (
 
 ),
 
+first_prices as (
+
+    select distinct
+        {{ sku | join(',\n        ') }},
+        fallback_rank,
+        first_valid_from
+    from candidates
+
+),
+
 ranks as (
 
     select
         {% for column in sku %}stretches.{{ column }},
         {% endfor -%}
         stretches.stretch_from,
-        min(begun.fallback_rank) as fallback_rank
+        min(first_prices.fallback_rank) as fallback_rank
     from stretches
-    inner join (
-        select distinct {{ sku | join(', ') }}, fallback_rank, first_valid_from from candidates
-    ) as begun
+    inner join first_prices
         on
-            {% for column in sku %}stretches.{{ column }} = begun.{{ column }}
+            {% for column in sku %}stretches.{{ column }} = first_prices.{{ column }}
             and {% endfor -%}
-            stretches.stretch_from >= begun.first_valid_from
-    group by {% for column in sku %}stretches.{{ column }}, {% endfor -%} stretches.stretch_from
+            stretches.stretch_from >= first_prices.first_valid_from
+    group by
+        {% for column in sku %}stretches.{{ column }},
+        {% endfor -%}
+        stretches.stretch_from
 
 ),
 

@@ -4,12 +4,15 @@
 {%- set known_model -%}
 case
         -- nobody knew yet who that provider is
-        when deliveries.provider_known_from > coalesce(period_knowledge.book_version, latest_book.book_version) then null
-        when coalesce(period_knowledge.book_version, latest_book.book_version) = latest_book.book_version
-            then deliveries.latest_model
+        when deliveries.provider_known_from > period_knowledge.book_version then null
+        when period_knowledge.book_version = latest_book.book_version then deliveries.latest_model
         else older_names.model
     end
 {%- endset %}
+{%- set model_before = known_model | replace('knowledge.book_version', 'knowledge.previous_book_version')
+    | replace('older_names', 'previous_names') %}
+{%- set model_of_own_period = known_model
+    | replace('period_knowledge.book_version', 'coalesce(period_knowledge.book_version, latest_book.book_version)') %}
 
 
 with period_knowledge as (
@@ -76,11 +79,30 @@ price_changes as (
             contract_prices.provider = models.provider
             and coalesce(contract_prices.model, models.model) = models.model
 
+    union
+
+    -- a rate is for whatever is converted at it, on its day and on those that it covers
+    select distinct
+        period_knowledge.provider,
+        models.model,
+        period_knowledge.billing_period_start,
+        period_knowledge.knowledge_sequence
+    from period_knowledge
+    inner join {{ ref('stg_currencies__exchange_rates') }} as exchange_rates
+        on
+            exchange_rates.known_from > period_knowledge.previous_book_version
+            and exchange_rates.known_from <= period_knowledge.book_version
+            and exchange_rates.valid_from < {{ billing_period_end('period_knowledge.billing_period_start') }}
+            and {{ dbt.dateadd('day', var('exchange_rate_days', 7), 'exchange_rates.valid_from') }}
+            > period_knowledge.billing_period_start
+    inner join {{ ref('models') }} as models
+        on period_knowledge.provider = models.provider
+
 )
 
 select
     deliveries.*,
-    {{ known_model }} as model,
+    {{ model_of_own_period }} as model,
     0 as knowledge_sequence,
     coalesce(period_knowledge.reporting_period_start, {{ billing_period_start('deliveries.charge_period_start') }})
         as reporting_period_start,
@@ -116,12 +138,7 @@ inner join period_knowledge
         deliveries.provider = period_knowledge.provider
         and {{ billing_period_start('deliveries.charge_period_start') }} = period_knowledge.billing_period_start
         and period_knowledge.knowledge_sequence > 0
-left join price_changes
-    on
-        period_knowledge.provider = price_changes.provider
-        and deliveries.latest_model = price_changes.model
-        and period_knowledge.billing_period_start = price_changes.billing_period_start
-        and period_knowledge.knowledge_sequence = price_changes.knowledge_sequence
+cross join latest_book
 left join older_names
     on
         period_knowledge.book_version = older_names.book_version
@@ -129,14 +146,24 @@ left join older_names
         and lower(deliveries.served_model) = older_names.model_name
         and deliveries.started_at >= older_names.valid_from
         and deliveries.started_at < older_names.valid_to
-cross join latest_book
+left join older_names as previous_names
+    on
+        period_knowledge.previous_book_version = previous_names.book_version
+        and deliveries.provider = previous_names.provider
+        and lower(deliveries.served_model) = previous_names.model_name
+        and deliveries.started_at >= previous_names.valid_from
+        and deliveries.started_at < previous_names.valid_to
+left join price_changes
+    on
+        period_knowledge.provider = price_changes.provider
+        and {{ known_model }} = price_changes.model
+        and period_knowledge.billing_period_start = price_changes.billing_period_start
+        and period_knowledge.knowledge_sequence = price_changes.knowledge_sequence
 where
     {{ counts_at('deliveries', 'period_knowledge.known_at') }}
     and (
         price_changes.model is not null
-        or (
-            deliveries.names_known_from > period_knowledge.previous_book_version
-            and deliveries.names_known_from <= period_knowledge.book_version
-        )
+        -- its name leads to another model, or to one at all
+        or coalesce({{ known_model }}, '') <> coalesce({{ model_before }}, '')
         or deliveries.ingested_at > period_knowledge.previous_known_at
     )

@@ -140,6 +140,7 @@ select
 from contracted
 left join exchange_rates
     on
-        contracted.pricing_currency = exchange_rates.from_currency
+        contracted.book_version = exchange_rates.book_version
+        and contracted.pricing_currency = exchange_rates.from_currency
         and contracted.currency = exchange_rates.to_currency
         and cast(contracted.charge_period_start as date) = exchange_rates.rate_day

@@ -241,7 +241,8 @@ converted as (
     from fitting
     left join exchange_rates
         on
-            fitting.currency = exchange_rates.from_currency
+            fitting.book_version = exchange_rates.book_version
+            and fitting.currency = exchange_rates.from_currency
             and fitting.used_billing_currency = exchange_rates.to_currency
             and cast(fitting.charge_period_start as date) = exchange_rates.rate_day
 

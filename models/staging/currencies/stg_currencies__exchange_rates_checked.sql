@@ -26,7 +26,8 @@ typed as (
         case
             when {{ matches('exchange_rates.rate', '[0-9]{1,6}([.][0-9]{1,12}0*)?') }}
                 then {{ try_cast('exchange_rates.rate', price_type()) }}
-        end as exchange_rate
+        end as exchange_rate,
+        {{ to_utc_timestamp('exchange_rates.recorded_at') }} as recorded_at_instant
     from exchange_rates
     left join currencies as converted
         on upper(exchange_rates.from_currency) = converted.currency_code
@@ -40,10 +41,10 @@ compared as (
     select
         *,
         min(case when exchange_rate > 0 then exchange_rate end) over (
-            partition by starts_at, known_from_currency, known_to_currency
+            partition by starts_at, known_from_currency, known_to_currency, recorded_at_instant
         ) as least_rate,
         max(case when exchange_rate > 0 then exchange_rate end) over (
-            partition by starts_at, known_from_currency, known_to_currency
+            partition by starts_at, known_from_currency, known_to_currency, recorded_at_instant
         ) as greatest_rate
     from typed
 
@@ -59,6 +60,8 @@ select
         ['rate', 'rate', 'exchange_rate is null',
          'is no number with at most 6 digits before the decimal point and 12 after it'],
         ['rate', 'rate', 'exchange_rate <= 0', 'is not above zero'],
+        ['recorded_at', 'recorded_at', 'recorded_at is not null and recorded_at_instant is null',
+         'is no date and time'],
         ['rate', 'rate', 'least_rate <> greatest_rate', 'is one of several rates of that day and pair'],
     ]) }}
 from compared

@@ -9,7 +9,7 @@ with of_calls as (
         billing_currency,
         sum(billed_cost) as billed_cost
     from {{ ref('ai_calls') }}
-    group by billing_account_id, billing_period_start, billing_currency
+    group by 1, 2, 3
 
 ),
 

@@ -86,7 +86,7 @@ def main() -> None:
     reporter.send(
         "phase", text="reading the project", version=get_installed_version().to_version_string(True)
     )
-    # a run keeps nearly all that it makes, so the collector would only walk the graph again and again
+    # a run keeps nearly all that it makes, so collecting would only walk the graph over and over
     gc.disable()
     runner = dbtRunner(callbacks=[reporter.on_event])
     outcome = runner.invoke(request["arguments"], vars=request["variables"])

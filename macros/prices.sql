@@ -36,7 +36,11 @@ end
 {% if var('price_book_as_of') %}where known_from <= {{ price_book_as_of() }}{% endif %}
 {%- endmacro %}
 
-{% macro price_book_as_of() %}{{ to_utc_timestamp(sql_text(var('price_book_as_of') | string)) }}{% endmacro %}
+{#- A day is taken to its end: the book of a day has what was recorded on it. -#}
+{% macro price_book_as_of() %}
+    {%- set instant = var('price_book_as_of') | string -%}
+    {{ to_utc_timestamp(sql_text(instant ~ (' 23:59:59.999999' if instant | length == 10 else ''))) }}
+{%- endmacro %}
 
 {% macro begin_of_time() %}cast('1900-01-01 00:00:00' as {{ timestamp_type() }}){% endmacro %}
 {% macro end_of_time() %}cast('9999-12-31 00:00:00' as {{ timestamp_type() }}){% endmacro %}

@@ -162,6 +162,7 @@ def random_multiplier(chance: random.Random, provider: str, model: str) -> Row:
         "region_id": region,
         "region_scope": region or "global",
         "service_tier": tier,
+        "processing_mode": "" if region else chance.choice(["", "realtime"]),
         "base_service_tier": "standard",
         "valid_from": begin,
         "valid_from_basis": "effective" if begin else "unknown",

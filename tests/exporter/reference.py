@@ -263,7 +263,8 @@ class PriceBook:
         """Add a factor times a model's prices of tokens, until its region or tier has its own."""
         begin = read_time(factor["valid_from"]) or BEGIN_OF_TIME
         end = read_time(factor["valid_to"]) or END_OF_TIME
-        for mode in ("realtime", "batch"):
+        modes = [factor["processing_mode"]] if factor["processing_mode"] else ["realtime", "batch"]
+        for mode in modes:
             names = (factor["provider"], factor["model"])
             base = self.prices.get((*names, factor["base_service_tier"], mode), {})
             made = defaultdict(list)

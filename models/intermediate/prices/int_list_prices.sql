@@ -136,6 +136,7 @@ derived as (
             in_force.provider = multipliers.provider
             and in_force.model = multipliers.model
             and in_force.service_tier = multipliers.base_service_tier
+            and coalesce(multipliers.processing_mode, in_force.processing_mode) = in_force.processing_mode
             and in_force.region_id is null
             and in_force.book_version >= multipliers.known_from
             and in_force.valid_from < multipliers.valid_to

@@ -15,6 +15,7 @@ typed as (
         nullif(region_id, '') as region_id,
         region_scope,
         service_tier,
+        nullif(processing_mode, '') as processing_mode,
         base_service_tier,
         coalesce({{ to_utc_timestamp('valid_from') }}, {{ begin_of_time() }}) as valid_from,
         coalesce({{ to_utc_timestamp('valid_to') }}, {{ end_of_time() }}) as valid_to,

@@ -86,11 +86,7 @@ named as (
         usage_of_sources.source_cost,
         usage_of_sources.ingested_at,
         usage_of_sources.superseded_at,
-        provider_aliases.known_from as provider_known_from,
-        greatest(
-            coalesce(provider_aliases.known_from, {{ begin_of_time() }}),
-            coalesce(model_names.known_from, {{ begin_of_time() }})
-        ) as names_known_from
+        provider_aliases.known_from as provider_known_from
     from usage_of_sources
     left join provider_aliases
         on lower(usage_of_sources.provider_as_sent) = provider_aliases.alias

@@ -402,8 +402,8 @@ MUTATIONS = {
     ),
     "the rate of the other direction": (
         "int_exchange_rates",
-        "select * from",
-        "select * replace (to_currency as from_currency, from_currency as to_currency) from",
+        "    from_currency,\n    to_currency,\n    exchange_rate,",
+        "    to_currency as from_currency,\n    from_currency as to_currency,\n    exchange_rate,",
     ),
     "a rate that ends a day early": ("int_exchange_rates", "cast(7 as", "cast(6 as"),
     "a rate beyond the next one": (

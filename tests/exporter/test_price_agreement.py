@@ -125,6 +125,9 @@ def random_call(chance: random.Random, number: int, skus: list[Sku]) -> tuple[Sk
         # LiteLLM tells of one lifetime of cache writes
         spared = chance.choice(["cache_write", "cache_write_1h"])
         for meter in sorted({*PROMPT_PARTS} - {spared}):
+            # nor which audio or image tokens of a prompt were cached: such a row is rejected
+            if meter in ("input_audio", "input_image") and call.prompt_parts.get("cache_read"):
+                continue
             if meter in priced and chance.random() < 0.4:
                 call.prompt_parts[meter] = chance.randrange(left + 1)
                 left -= call.prompt_parts[meter]

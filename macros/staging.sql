@@ -55,7 +55,7 @@
         {%- do parts.append(
             "coalesce(cast(length(" ~ column ~ ") as " ~ text_type() ~ ") || ':' || " ~ column ~ ", '-')") -%}
     {%- endfor -%}
-    {{ text_hash(parts | join(' || ')) }}
+    {{ text_hash('concat(' ~ parts | join(', ') ~ ')') }}
 {%- endmacro %}
 
 {% macro text_hash(expression) %}{{ return(adapter.dispatch('text_hash', 'ai_focus')(expression)) }}{% endmacro %}

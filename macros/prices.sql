@@ -90,6 +90,28 @@ and (
 )
 {%- endmacro %}
 
+{#- The list price of a call's meter, from the CTEs all_day_prices and window_prices: a price for some
+    hours or days goes before the one of its key that always holds. -#}
+{% macro join_meter_prices(usage) -%}
+left join all_day_prices
+    on
+        {{ price_fits(usage, 'all_day_prices') | indent(8) }}
+left join window_prices
+    on
+        {{ price_fits(usage, 'window_prices') | indent(8) }}
+        and {{ usage }}.started_second_of_day >= coalesce(window_prices.daily_window_from, 0)
+        and {{ usage }}.started_second_of_day < coalesce(window_prices.daily_window_to, 86400)
+        and (
+            window_prices.weekdays is null
+            or {{ dbt.position('cast(' ~ usage ~ '.started_weekday as ' ~ text_type() ~ ')', 'window_prices.weekdays') }} > 0
+        )
+        and (
+            window_prices.context_rule = 'cliff'
+            or all_day_prices.context_tokens_gt is null
+            or window_prices.context_tokens_gt = all_day_prices.context_tokens_gt
+        )
+{%- endmacro %}
+
 {#- Whether a delivery is the one that counts for somebody who knows what came until an instant. -#}
 {% macro counts_at(delivery, known_at) -%}
 ({{ delivery }}.ingested_at is null or {{ delivery }}.ingested_at <= {{ known_at }})

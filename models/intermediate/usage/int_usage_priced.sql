@@ -71,25 +71,7 @@ list_priced as (
         end as price_rule,
         coalesce(window_prices.price_date_basis, all_day_prices.price_date_basis) as price_date_basis
     from usage_meters
-    left join all_day_prices
-        on
-            {{ price_fits('usage_meters', 'all_day_prices') | indent(12) }}
-    left join window_prices
-        on
-            {{ price_fits('usage_meters', 'window_prices') | indent(12) }}
-            and usage_meters.started_second_of_day >= coalesce(window_prices.daily_window_from, 0)
-            and usage_meters.started_second_of_day < coalesce(window_prices.daily_window_to, 86400)
-            and (
-                window_prices.weekdays is null
-                or {{ dbt.position(
-                    'cast(usage_meters.started_weekday as ' ~ text_type() ~ ')', 'window_prices.weekdays'
-                ) }} > 0
-            )
-            and (
-                window_prices.context_rule = 'cliff'
-                or all_day_prices.context_tokens_gt is null
-                or window_prices.context_tokens_gt = all_day_prices.context_tokens_gt
-            )
+    {{ join_meter_prices('usage_meters') | indent(4) }}
 
 ),
 

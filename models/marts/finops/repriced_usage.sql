@@ -207,25 +207,7 @@ fitting as (
             else asked.consumed_quantity
         end as priced_quantity
     from asked
-    left join all_day_prices
-        on
-            {{ price_fits('asked', 'all_day_prices') | indent(12) }}
-    left join window_prices
-        on
-            {{ price_fits('asked', 'window_prices') | indent(12) }}
-            and asked.started_second_of_day >= coalesce(window_prices.daily_window_from, 0)
-            and asked.started_second_of_day < coalesce(window_prices.daily_window_to, 86400)
-            and (
-                window_prices.weekdays is null
-                or {{ dbt.position(
-                    'cast(asked.started_weekday as ' ~ text_type() ~ ')', 'window_prices.weekdays'
-                ) }} > 0
-            )
-            and (
-                window_prices.context_rule = 'cliff'
-                or all_day_prices.context_tokens_gt is null
-                or window_prices.context_tokens_gt = all_day_prices.context_tokens_gt
-            )
+    {{ join_meter_prices('asked') | indent(4) }}
 
 ),
 

@@ -8,7 +8,7 @@ json_extract_string({{ expression }}, '$.{{ path | join(".") }}')
 {%- endmacro %}
 
 {% macro snowflake__json_text(expression, path) -%}
-cast(get_path(try_parse_json({{ expression }}), '{{ path | join(".") }}') as varchar)
+cast(get_path({{ snowflake__json(expression) }}, '{{ path | join(".") }}') as varchar)
 {%- endmacro %}
 
 {#- A string, number or boolean as JSON_VALUE gives it; an object or array as JSON text. -#}
@@ -19,16 +19,23 @@ coalesce(
 )
 {%- endmacro %}
 
+{#- Of a key that comes twice Snowflake takes the last, in place of no value at all. -#}
+{% macro snowflake__json(expression) %}try_parse_json({{ expression }}, 'd'){% endmacro %}
+
 {% macro is_json(expression) %}{{ return(adapter.dispatch('is_json', 'ai_focus')(expression)) }}{% endmacro %}
 {% macro default__is_json(expression) %}json_valid({{ expression }}){% endmacro %}
-{% macro snowflake__is_json(expression) %}check_json({{ expression }}) is null{% endmacro %}
-{% macro bigquery__is_json(expression) %}safe.parse_json({{ expression }}) is not null{% endmacro %}
+{% macro snowflake__is_json(expression) %}{{ snowflake__json(expression) }} is not null{% endmacro %}
+{% macro bigquery__is_json(expression) %}{{ bigquery__json(expression) }} is not null{% endmacro %}
+
+{#- A number that no double holds is rounded, not refused: every text of a number is JSON. -#}
+{% macro bigquery__json(expression) %}safe.parse_json({{ expression }}, wide_number_mode => 'round'){% endmacro %}
 
 {#- Text as a JSON string with its quotes. -#}
 {% macro json_string(expression) %}{{ return(adapter.dispatch('json_string', 'ai_focus')(expression)) }}{% endmacro %}
 {% macro default__json_string(expression) %}cast(to_json({{ expression }}) as varchar){% endmacro %}
 {% macro snowflake__json_string(expression) %}to_json(to_variant({{ expression }})){% endmacro %}
-{% macro bigquery__json_string(expression) %}to_json_string({{ expression }}){% endmacro %}
+{#- Of null, TO_JSON_STRING makes the text null. -#}
+{% macro bigquery__json_string(expression) %}if({{ expression }} is null, null, to_json_string({{ expression }})){% endmacro %}
 
 {#- ',"key":"value"' or nothing: the members of a flat object, to be joined and cut. -#}
 {% macro json_member(key, expression) -%}
@@ -41,7 +48,9 @@ coalesce(',"{{ key }}":' || {{ json_string(expression) }}, '')
 nullif('{' || substr({{ members | join(' || ') }}, 2) || '}', '{}')
 {%- endmacro %}
 
-{#- The members of a JSON object whose lower-case key begins with `prefix` and is not in `except`,
+{#- The next three take a column with its relation (calls.headers), because of snowflake__json_members.
+
+    The members of a JSON object whose lower-case key begins with `prefix` and is not in `except`,
     as ',"key":"value"…' in the order of their keys; '' when there are none. -#}
 {% macro json_members_like(expression, prefix, except) %}
 {{- return(adapter.dispatch('json_members_like', 'ai_focus')(expression, prefix, except)) -}}
@@ -84,36 +93,78 @@ case
 end
 {%- endmacro %}
 
-{% macro snowflake__json_members_like(expression, prefix, except) -%}
+{#- Snowflake knows no FLATTEN of a column of an outer query. So all texts of the relation are taken apart,
+    each once, and a text finds its members by itself. -#}
+{% macro snowflake__json_members(expression, name, text, condition, value) -%}
+{%- set relation, column = expression.split('.') -%}
 coalesce(
     (
-        select listagg(',' || to_json(to_variant(name)) || ':' || to_json(to_variant(text))) within group (order by name)
+        select max(of_text.members)
         from (
-            select lower(member.key) as name, min(cast(member.value as varchar)) as text
-            from table(flatten(input => try_parse_json({{ expression }}))) as member
-            where startswith(lower(member.key), '{{ prefix }}')
-                and not array_contains(lower(member.key)::variant, {{ except }})
-                and cast(member.value as varchar) <> ''
-            group by 1
-        )
+            select
+                json_text,
+                listagg(',' || to_json(to_variant(member_name)) || ':' || {{ value }}, '')
+                    within group (order by member_name) as members
+            from (
+                select
+                    texts.json_text,
+                    {{ name }} as member_name,
+                    min({{ text }}) as member_text
+                from
+                    (select distinct {{ column }} as json_text from {{ relation }}) as texts,
+                    lateral flatten(input => {{ snowflake__json('texts.json_text') }}) as member
+                where {{ condition }}
+                group by texts.json_text, {{ name }}
+            ) as named
+            group by json_text
+        ) as of_text
+        where of_text.json_text = {{ expression }}
     ),
     ''
 )
 {%- endmacro %}
 
+{% macro snowflake__json_members_like(expression, prefix, except) -%}
+{%- set text = 'cast(member.value as varchar)' -%}
+{%- set condition -%}
+startswith(lower(member.key), '{{ prefix }}')
+                    and lower(member.key) not in ({{ except[1:-1] }})
+                    and {{ text }} <> ''
+{%- endset -%}
+{{ snowflake__json_members(expression, 'lower(member.key)', text, condition, 'to_json(to_variant(member_text))') }}
+{%- endmacro %}
+
+{#- The members of a JSON object as rows (name, text). JSON_KEYS puts a key with a dot or a quote in quotes. -#}
+{% macro bigquery__json_members(expression) -%}
+(
+            select
+                name,
+                coalesce(
+                    json_value(object[name]),
+                    nullif(to_json_string(object[name]), 'null')
+                ) as text
+            from (
+                select
+                    {{ bigquery__json(expression) }} as object,
+                    if(starts_with(path, '"'), json_value(path), path) as name
+                from unnest(json_keys({{ bigquery__json(expression) }}, 1)) as path
+            )
+        )
+{%- endmacro %}
+
 {% macro bigquery__json_members_like(expression, prefix, except) -%}
 coalesce(
     (
-        select string_agg(concat(',', to_json_string(name), ':', to_json_string(text)), '' order by name)
+        select string_agg(concat(',', to_json_string(lower_name), ':', to_json_string(first_text)), '' order by lower_name)
         from (
             select
-                lower(key) as name,
-                min(json_value(safe.parse_json({{ expression }})[key])) as text
-            from unnest(json_keys(safe.parse_json({{ expression }}), 1)) as key
-            where starts_with(lower(key), '{{ prefix }}') and lower(key) not in unnest({{ except }})
-            group by 1
+                lower(name) as lower_name,
+                min(text) as first_text
+            from {{ bigquery__json_members(expression) | indent(4) }}
+            where starts_with(lower(name), '{{ prefix }}') and lower(name) not in unnest({{ except }})
+            group by lower(name)
+            having max(text) <> ''
         )
-        where text <> ''
     ),
     ''
 )
@@ -160,25 +211,15 @@ end
 {%- endmacro %}
 
 {% macro snowflake__json_members_of_tag_list(expression) -%}
-coalesce(
-    (
-        select listagg(
-            ',' || to_json(to_variant(name)) || ':'
-            || coalesce(to_json(to_variant(nullif(text, ''))), 'true')
-        ) within group (order by name)
-        from (
-            select
-                trim(split_part(cast(item.value as varchar), ':', 1)) as name,
-                min(trim(substr(
-                    cast(item.value as varchar), length(split_part(cast(item.value as varchar), ':', 1)) + 2
-                ))) as text
-            from table(flatten(input => try_parse_json({{ expression }}))) as item
-            group by 1
-        )
-        where name <> ''
-    ),
-    ''
-)
+{%- set tag = 'cast(member.value as varchar)' -%}
+{%- set name = 'trim(split_part(' ~ tag ~ ", ':', 1))" -%}
+{{ snowflake__json_members(
+    expression,
+    name,
+    'trim(substr(' ~ tag ~ ', length(split_part(' ~ tag ~ ", ':', 1)) + 2))",
+    "member.index is not null and " ~ name ~ " <> ''",
+    "coalesce(to_json(to_variant(nullif(member_text, ''))), 'true')"
+) }}
 {%- endmacro %}
 
 {% macro bigquery__json_members_of_tag_list(expression) -%}
@@ -193,9 +234,12 @@ coalesce(
         )
         from (
             select
-                trim(split(tag, ':')[safe_offset(0)]) as name,
-                min(trim(substr(tag, length(split(tag, ':')[safe_offset(0)]) + 2))) as text
-            from unnest(json_value_array({{ expression }})) as tag
+                trim(split(tag, ':')[safe_offset(0)], ' ') as name,
+                min(trim(substr(tag, length(split(tag, ':')[safe_offset(0)]) + 2), ' ')) as text
+            from (
+                select coalesce(json_value(item), nullif(item, 'null')) as tag
+                from unnest(json_query_array({{ expression }})) as item
+            )
             group by 1
         )
         where name <> ''
@@ -230,31 +274,24 @@ end
 {%- endmacro %}
 
 {% macro snowflake__json_members_prefixed(expression, prefix) -%}
-coalesce(
-    (
-        select listagg(
-            ',' || to_json(to_variant('{{ prefix }}' || member.key)) || ':'
-            || to_json(to_variant(cast(member.value as varchar)))
-        ) within group (order by member.key)
-        from table(flatten(input => try_parse_json({{ expression }}))) as member
-        where cast(member.value as varchar) is not null
-    ),
-    ''
-)
+{{ snowflake__json_members(
+    expression,
+    "'" ~ prefix ~ "' || member.key",
+    'cast(member.value as varchar)',
+    'cast(member.value as varchar) is not null',
+    'to_json(to_variant(member_text))'
+) }}
 {%- endmacro %}
 
 {% macro bigquery__json_members_prefixed(expression, prefix) -%}
 coalesce(
     (
         select string_agg(
-            concat(
-                ',', to_json_string(concat('{{ prefix }}', key)), ':',
-                to_json_string(json_value(safe.parse_json({{ expression }})[key]))
-            ),
-            '' order by key
+            concat(',', to_json_string(concat('{{ prefix }}', name)), ':', to_json_string(text)),
+            '' order by name
         )
-        from unnest(json_keys(safe.parse_json({{ expression }}), 1)) as key
-        where json_value(safe.parse_json({{ expression }})[key]) is not null
+        from {{ bigquery__json_members(expression) }}
+        where text is not null
     ),
     ''
 )

@@ -7,9 +7,17 @@
 cast(cast({{ price }} as decimal(20, 12)) * cast({{ quantity }} as decimal(18, 6)) as decimal(38, 18))
 {%- endmacro %}
 
-{#- Snowflake keeps max(s1, s2, 12) decimals of a product, so one factor must carry all 18. -#}
+{#- Snowflake keeps max(s1, s2, 12) decimals of a product, and the digits that it works with are 38 in all. So
+    two whole numbers are multiplied, and the factor that puts the point back carries all decimals. -#}
+{% macro snowflake__exact_product(left, left_digits, left_scale, right, right_digits, right_scale) -%}
+{%- set scale = left_scale + right_scale -%}
+cast(cast({{ left }} as number(38, {{ left_scale }})) * 1{{ '0' * left_scale }} as number({{ left_digits }}, 0))
+    * cast(cast({{ right }} as number(38, {{ right_scale }})) * 1{{ '0' * right_scale }} as number({{ right_digits }}, 0))
+    * cast('0.{{ '0' * (scale - 1) }}1' as number({{ scale }}, {{ scale }}))
+{%- endmacro %}
+
 {% macro snowflake__multiply_price(price, quantity) -%}
-cast(cast({{ price }} as number(38, 18)) * cast({{ quantity }} as number(18, 6)) as number(38, 18))
+cast({{ snowflake__exact_product(price, 20, 12, quantity, 18, 6) }} as number(38, 18))
 {%- endmacro %}
 
 {% macro bigquery__multiply_price(price, quantity) -%}
@@ -43,9 +51,7 @@ cast(
 {%- endmacro %}
 
 {% macro snowflake__multiplied_price(price, factor) -%}
-cast(
-    round(cast({{ price }} as number(38, 20)) * cast({{ factor }} as number(10, 8)), 12) as number(20, 12)
-)
+cast(round({{ snowflake__exact_product(price, 20, 12, factor, 10, 8) }}, 12) as number(20, 12))
 {%- endmacro %}
 
 {% macro bigquery__multiplied_price(price, factor) -%}
@@ -63,9 +69,8 @@ round(cast({{ price }} as bignumeric) * cast(({{ factor }}) as bignumeric), 12)
 case when {{ product }} < 99999999 then cast(round({{ product }}, 12) as decimal(20, 12)) end
 {%- endmacro %}
 
-{#- Snowflake keeps max(s1, s2, 12) decimals of a product, so one factor must carry all 24. -#}
 {% macro snowflake__converted_price(price, exchange_rate) -%}
-{%- set product = 'cast(' ~ price ~ ' as number(38, 24)) * cast(' ~ exchange_rate ~ ' as number(18, 12))' -%}
+{%- set product = snowflake__exact_product(price, 20, 12, exchange_rate, 18, 12) -%}
 case when {{ product }} < 99999999 then cast(round({{ product }}, 12) as number(20, 12)) end
 {%- endmacro %}
 
@@ -89,3 +94,25 @@ cast(
 {% macro one_thousandth() %}{{ return(adapter.dispatch('one_thousandth', 'ai_focus')()) }}{% endmacro %}
 {% macro default__one_thousandth() %}cast('0.001' as decimal(18, 3)){% endmacro %}
 {% macro bigquery__one_thousandth() %}bignumeric '0.001'{% endmacro %}
+
+{#- A unit price with all of its 12 decimals, for hashes. -#}
+{% macro price_text(expression) %}{{ return(adapter.dispatch('price_text', 'ai_focus')(expression)) }}{% endmacro %}
+{% macro default__price_text(expression) %}cast({{ expression }} as {{ text_type() }}){% endmacro %}
+{% macro bigquery__price_text(expression) %}format('%.12f', {{ expression }}){% endmacro %}
+{% macro snowflake__price_text(expression) -%}
+cast(cast({{ expression }} as {{ price_type() }}) as {{ text_type() }})
+{%- endmacro %}
+
+{#- A part of a total, rounded once, half up, to 6 decimals; null of nothing. -#}
+{% macro share_of(part, total) %}{{ return(adapter.dispatch('share_of', 'ai_focus')(part, total)) }}{% endmacro %}
+{% macro default__share_of(part, total) -%}
+cast({{ part }} / nullif({{ total }}, 0) as decimal(9, 6))
+{%- endmacro %}
+{% macro bigquery__share_of(part, total) -%}
+cast(round(cast({{ part }} as bignumeric) / nullif(cast({{ total }} as bignumeric), 0), 6) as bignumeric)
+{%- endmacro %}
+
+{#- Snowflake brings the dividend to the decimals of both, in 38 digits. -#}
+{% macro snowflake__share_of(part, total) -%}
+cast(cast({{ part }} as number(38, 12)) / nullif(cast({{ total }} as number(38, 12)), 0) as number(9, 6))
+{%- endmacro %}

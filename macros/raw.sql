@@ -7,7 +7,7 @@
     {%- if origin == 'file' -%}
         {{ raw_from_files(table, columns) }}
     {%- elif origin == 'source' -%}
-        {{ raw_from_relation(source('raw', table), columns) }}
+        {{ raw_from_source(table, columns) }}
     {%- else -%}
         {{ raw_from_relation(ref('raw_' ~ table), columns) }}
     {%- endif -%}
@@ -38,18 +38,52 @@
 {% macro snowflake__raw_identifier(name) %}{{ return('"' ~ (name | upper) ~ '"') }}{% endmacro %}
 {% macro bigquery__raw_identifier(name) %}{{ return('`' ~ name ~ '`') }}{% endmacro %}
 
-{% macro raw_from_relation(relation, columns) -%}
+{% macro raw_has_lines(table) %}
+    {%- set tables = var('raw_has_lines') -%}
+    {{ return(tables is sameas true or (tables is sequence and table in tables)) }}
+{% endmacro %}
+
+{#- A table that `focus-export load` filled says of each row where it came from and what is wrong with it. -#}
+{% macro raw_from_relation(relation, columns, has_lines=false) -%}
 (
     select
         {%- for column in columns %}
-        nullif(trim(cast({{ raw_identifier(column.name) }} as {{ text_type() }})), '') as {{ column.alias }},
+        {%- set text = 'cast(' ~ raw_identifier(column.name) ~ ' as ' ~ text_type() ~ ')' %}
+        nullif({{ trim_spaces(text) }}, '') as {{ column.alias }},
         {%- endfor %}
+        {%- if has_lines %}
+        {{ raw_identifier('_file') }} as _file,
+        {{ raw_identifier('_line') }} as _line,
+        {{ raw_identifier('_fault') }} as _fault
+        {%- else %}
         {{ null_text() }} as _file,
         cast(null as {{ whole_type() }}) as _line,
         {{ null_text() }} as _fault
+        {%- endif %}
     from {{ relation }}
 )
 {%- endmacro %}
+
+{#- A table that is told to be null is not there: it is empty. -#}
+{% macro raw_from_source(table, columns) -%}
+    {%- set relation = raw_relation(table) -%}
+    {%- if relation is none -%}
+        {{ raw_from_nothing(columns) }}
+    {%- else -%}
+        {{ raw_from_relation(relation, columns, raw_has_lines(table)) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Where a source() table is: where var raw_tables says, otherwise in raw_schema under its own name; none
+    where it says that there is none. -#}
+{% macro raw_relation(table) %}
+    {%- set places = var('raw_tables') or {} -%}
+    {%- set place = places.get(table, {}) -%}
+    {%- if place is none -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {{ return(source('raw', table).replace_path(**({'identifier': place} if place is string else place))) }}
+{% endmacro %}
 
 {#- A table without files is empty, with its columns. -#}
 {% macro raw_from_nothing(columns) -%}
@@ -61,6 +95,7 @@
         {{ null_text() }} as _file,
         cast(null as {{ whole_type() }}) as _line,
         {{ null_text() }} as _fault
+    from (select 1 as nothing) as nothing
     where 1 = 0
 )
 {%- endmacro %}
@@ -84,9 +119,18 @@
 {% endmacro %}
 
 {#- What a reader of rejected rows sees: the path below the raw folder. -#}
-{% macro raw_file_label(path) -%}
-    {%- set root = var('raw_root', '') -%}
+{% macro raw_file_label(path, root=none) -%}
+    {%- set root = root or var('raw_root', '') -%}
     {{ return(sql_text(path[root | length + 1:] if root and path.startswith(root ~ '/') else path)) }}
 {%- endmacro %}
 
-{% macro sql_text(value) %}{{ return("'" ~ (value | replace("'", "''")) ~ "'") }}{% endmacro %}
+{#- A text as a literal. -#}
+{% macro sql_text(value) %}{{ return(adapter.dispatch('sql_text', 'ai_focus')(value)) }}{% endmacro %}
+{% macro default__sql_text(value) %}{{ return("'" ~ (value | replace("'", "''")) ~ "'") }}{% endmacro %}
+{% macro snowflake__sql_text(value) %}
+    {{- return("'" ~ (value | replace("\\", "\\\\") | replace("'", "''")) ~ "'") -}}
+{% endmacro %}
+{#- Two quotes in a row would end the text and begin another. -#}
+{% macro bigquery__sql_text(value) %}
+    {{- return("'" ~ (value | replace("\\", "\\\\") | replace("'", "\\'")) ~ "'") -}}
+{% endmacro %}

@@ -2,7 +2,11 @@
     each fault is said of its own line. DuckDB's own CSV and JSON readers drop such lines or stop. -#}
 
 {% macro duckdb__raw_from_files(table, columns) -%}
-    {%- set groups = var('raw_files').get(table, []) -%}
+{{ duckdb__raw_from_groups(var('raw_files').get(table, []), columns) }}
+{%- endmacro %}
+
+{#- A group is files of one shape; `root`, var raw_root by default, is the folder that their names leave out. -#}
+{% macro duckdb__raw_from_groups(groups, columns) -%}
     {%- if not groups -%}
         {{ raw_from_nothing(columns) }}
     {%- else -%}
@@ -27,7 +31,7 @@
 {% macro duckdb__raw_lines(group) -%}
     {%- for path in group.paths %}
                 {{ 'union all' if not loop.first }}
-                select {{ raw_file_label(path) }} as file, row_number() over () as line_number, coalesce(line, '') as line
+                select {{ raw_file_label(path, group.get('root')) }} as file, row_number() over () as line_number, coalesce(line, '') as line
                 from read_csv(
                     {{ sql_text(path) }},
                     columns = {'line': 'varchar'},
@@ -86,7 +90,7 @@
             from (
                 {%- for path in group.paths %}
                 {{ 'union all' if not loop.first }}
-                select {{ raw_file_label(path) }} as file, row_number() over () as line_number, json as element
+                select {{ raw_file_label(path, group.get('root')) }} as file, row_number() over () as line_number, json as element
                 from read_json_objects(
                     {{ sql_text(path) }}, format = 'array', maximum_object_size = 67108864
                 )
@@ -182,7 +186,7 @@
                     with lines as materialized (
                         {%- for path in group.paths %}
                         {{ 'union all' if not loop.first }}
-                        {{ duckdb__raw_csv_lines({'paths': [path]}) }}
+                        {{ duckdb__raw_csv_lines({'paths': [path], 'root': group.get('root')}) }}
                         {%- endfor %}
                     )
 
@@ -222,7 +226,7 @@
             cast("{{ column.name }}" as varchar) as {{ column.alias }},
             {%- endif %}
             {%- endfor %}
-            {{ raw_file_label(path) }} as _file,
+            {{ raw_file_label(path, group.get('root')) }} as _file,
             file_row_number + 1 as _line,
             {{ null_text() }} as _fault
         from read_parquet({{ sql_text(path) }}, file_row_number = true)

@@ -15,7 +15,7 @@
         {%- for field, column, condition, words in checks %}
         when {{ condition }}
             then coalesce(
-                '{{ field }} ''' || substr({{ column }}, 1, 80) || ''' {{ words | replace("'", "''") }}.',
+                {{ sql_text(field ~ " '") }} || substr({{ column }}, 1, 80) || {{ sql_text("' " ~ words ~ '.') }},
                 '{{ field }} is missing.'
             )
         {%- endfor %}
@@ -106,7 +106,10 @@ select
 from (
     select
         *,
-        row_number() over (partition by {{ key }}, ingested_at order by {{ order_by | join(', ') }}) as delivery_rank
+        row_number() over (
+            partition by {{ key }}, ingested_at
+            order by {{ order_by | join(' nulls last, ') }} nulls last
+        ) as delivery_rank
     from {{ relation }} as delivered
     where
         fault_reason is null

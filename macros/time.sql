@@ -20,17 +20,68 @@ case
 end
 {%- endmacro %}
 
+{#- Snowflake reads a bare number as an epoch, and neither dates with slashes nor zones by name; AUTO is not
+    left to a parameter of the account. Beyond microseconds the other engines keep nothing. -#}
 {% macro snowflake__to_utc_timestamp(expression) -%}
+{%- set text = 'upper(replace(' ~ expression ~ ", '/', '-'))" -%}
+{%- set zoned -%}
+regexp_replace(
+            regexp_replace(
+                regexp_replace({{ text }}, ' ?(UTC|GMT|Z)$', '+00:00'),
+                ' ?([+-][0-9]{2}):?([0-9]{2})$', '{{ '\\\\1:\\\\2' }}'
+            ),
+            ' ?([+-][0-9]{2})$', '{{ '\\\\1:00' }}'
+        )
+{%- endset -%}
 case
+    when substr({{ expression }}, 5, 1) not in ('-', '/') then null
     when {{ has_offset(expression) }}
-        then convert_timezone('UTC', try_to_timestamp_tz({{ expression }}))::timestamp_ntz
-    else try_to_timestamp_ntz({{ expression }})
+        then cast(convert_timezone('UTC', try_to_timestamp_tz({{ zoned }}, 'AUTO')) as timestamp_ntz(6))
+    else cast(try_to_timestamp_ntz({{ text }}, 'AUTO') as timestamp_ntz(6))
 end
 {%- endmacro %}
 
-{#- BigQuery's TIMESTAMP is an instant; text without an offset is read as UTC. -#}
+{#- BigQuery's TIMESTAMP is an instant; text without an offset is read as UTC. It knows neither dates with
+    slashes nor times without seconds, and gives up at more than six decimals; what DuckDB refuses is
+    refused before it is asked. -#}
 {% macro bigquery__to_utc_timestamp(expression) -%}
-safe_cast({{ expression }} as timestamp)
+{%- set shape -%}
+^(?:[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2})
+{#- #}(?:[ T][0-9]{1,2}:[0-9]{1,2}(?::[0-5]?[0-9](?:[.][0-9]+)?)?
+{#- #}(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?| [A-Za-z][A-Za-z0-9_+/-]*)?)?$
+{%- endset -%}
+case
+    when regexp_contains({{ expression }}, r'{{ shape }}')
+        then safe_cast(
+            regexp_replace(
+                regexp_replace(
+                    regexp_replace(
+                        concat(replace(substr({{ expression }}, 1, 10), '/', '-'), substr({{ expression }}, 11)),
+                        r'([ T][0-9]{1,2}:[0-9]{1,2})($|[^:0-9])', r'\1:00\2'
+                    ),
+                    r'([.][0-9]{6})[0-9]+', r'\1'
+                ),
+                r'(?i) ?(?:utc|gmt|z)$', '+00:00'
+            ) as timestamp
+        )
+end
+{%- endmacro %}
+
+{#- A timestamp some units later. -#}
+{% macro later_by(unit, count, expression) %}
+{{- return(adapter.dispatch('later_by', 'ai_focus')(unit, count, expression)) -}}
+{% endmacro %}
+{% macro default__later_by(unit, count, expression) -%}
+cast({{ dbt.dateadd(unit, count, expression) }} as {{ timestamp_type() }})
+{%- endmacro %}
+
+{#- dbt's macro gives a DATETIME on BigQuery, which is neither compared nor mixed with a TIMESTAMP. -#}
+{% macro bigquery__later_by(unit, count, expression) -%}
+{%- if unit in ('month', 'quarter', 'year') -%}
+timestamp(datetime_add(datetime({{ expression }}), interval {{ count }} {{ unit }}))
+{%- else -%}
+timestamp_add({{ expression }}, interval {{ count }} {{ unit }})
+{%- endif -%}
 {%- endmacro %}
 
 {% macro floor_to_second(expression) -%}
@@ -42,10 +93,10 @@ cast({{ dbt.date_trunc('second', expression) }} as {{ timestamp_type() }})
 cast(
     case
         when {{ ended_at }} <= {{ floor_to_second(started_at) }}
-            then {{ dbt.dateadd('second', 1, floor_to_second(started_at)) }}
+            then {{ later_by('second', 1, floor_to_second(started_at)) }}
         when {{ floor_to_second(ended_at) }} = {{ ended_at }}
             then {{ ended_at }}
-        else {{ dbt.dateadd('second', 1, floor_to_second(ended_at)) }}
+        else {{ later_by('second', 1, floor_to_second(ended_at)) }}
     end as {{ timestamp_type() }}
 )
 {%- endmacro %}
@@ -56,7 +107,7 @@ cast({{ dbt.date_trunc('month', expression) }} as {{ timestamp_type() }})
 {%- endmacro %}
 
 {% macro billing_period_end(expression) -%}
-cast({{ dbt.dateadd('month', 1, billing_period_start(expression)) }} as {{ timestamp_type() }})
+{{ later_by('month', 1, billing_period_start(expression)) }}
 {%- endmacro %}
 
 {#- Seconds since midnight, for prices with a daily window. -#}
@@ -80,5 +131,14 @@ cast({{ dbt.dateadd('month', 1, billing_period_start(expression)) }} as {{ times
 {#- BigQuery counts from Sunday, 1. -#}
 {% macro bigquery__iso_weekday(expression) %}(mod(extract(dayofweek from {{ expression }}) + 5, 7) + 1){% endmacro %}
 
+{#- A timestamp of a whole second as YYYY-MM-DD HH:MM:SS: what a plain cast gives is up to the engine and, on
+    Snowflake, to a parameter of the account. -#}
+{% macro timestamp_text(expression) %}
+{{- return(adapter.dispatch('timestamp_text', 'ai_focus')(expression)) -}}
+{% endmacro %}
+{% macro default__timestamp_text(expression) %}cast({{ expression }} as {{ text_type() }}){% endmacro %}
+{% macro snowflake__timestamp_text(expression) %}to_char({{ expression }}, 'YYYY-MM-DD HH24:MI:SS'){% endmacro %}
+{% macro bigquery__timestamp_text(expression) %}format_timestamp('%F %T', {{ expression }}){% endmacro %}
+
 {#- A month as YYYY-MM. -#}
-{% macro year_and_month(expression) %}substr(cast({{ expression }} as {{ text_type() }}), 1, 7){% endmacro %}
+{% macro year_and_month(expression) %}substr({{ timestamp_text(expression) }}, 1, 7){% endmacro %}

@@ -13,6 +13,13 @@
 {% macro default__cost_type() %}{{ return('decimal(38, 18)') }}{% endmacro %}
 {% macro bigquery__cost_type() %}{{ return('bignumeric') }}{% endmacro %}
 
+{#- For what needs another width; BigQuery casts to no decimal of a stated precision. -#}
+{% macro decimal_type(precision, scale) %}
+{{- return(adapter.dispatch('decimal_type', 'ai_focus')(precision, scale)) -}}
+{% endmacro %}
+{% macro default__decimal_type(precision, scale) %}{{ return('decimal(' ~ precision ~ ', ' ~ scale ~ ')') }}{% endmacro %}
+{% macro bigquery__decimal_type(precision, scale) %}{{ return('bignumeric') }}{% endmacro %}
+
 {% macro text_type() %}{{ return(adapter.dispatch('text_type', 'ai_focus')()) }}{% endmacro %}
 {% macro default__text_type() %}{{ return('varchar') }}{% endmacro %}
 {% macro bigquery__text_type() %}{{ return('string') }}{% endmacro %}
@@ -35,6 +42,25 @@
 {% endmacro %}
 {% macro default__try_cast(expression, type) %}try_cast({{ expression }} as {{ type }}){% endmacro %}
 {% macro bigquery__try_cast(expression, type) %}safe_cast({{ expression }} as {{ type }}){% endmacro %}
+
+{#- Text as a decimal of so many digits, so many of them after the point: rounded half up to those, null
+    where there are more before it. -#}
+{% macro try_decimal(expression, precision, scale) %}
+{{- return(adapter.dispatch('try_decimal', 'ai_focus')(expression, precision, scale)) -}}
+{% endmacro %}
+{% macro default__try_decimal(expression, precision, scale) -%}
+{{ try_cast(expression, decimal_type(precision, scale)) }}
+{%- endmacro %}
+
+{% macro bigquery__try_decimal(expression, precision, scale) -%}
+{%- set rounded = 'round(safe_cast(' ~ expression ~ ' as bignumeric), ' ~ scale ~ ')' -%}
+{%- set most = '9' * (precision - scale) ~ '.' ~ '9' * scale -%}
+case when abs({{ rounded }}) <= bignumeric '{{ most }}' then {{ rounded }} end
+{%- endmacro %}
+
+{% macro try_price(expression) %}{{ try_decimal(expression, 20, 12) }}{% endmacro %}
+{% macro try_quantity(expression) %}{{ try_decimal(expression, 18, 6) }}{% endmacro %}
+{% macro try_cost(expression) %}{{ try_decimal(expression, 38, 18) }}{% endmacro %}
 
 {#- True when the whole text matches the pattern. -#}
 {% macro matches(expression, pattern) %}

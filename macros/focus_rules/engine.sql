@@ -34,7 +34,7 @@
 {%- endmacro %}
 
 {% macro default__focus_is_json_object(value) -%}
-    coalesce(typeof(try_parse_json({{ value }})) = 'OBJECT', false)
+    coalesce(substr(ltrim({{ value }}), 1, 1) = '{' and {{ is_json(value) }}, false)
 {%- endmacro %}
 
 {% macro duckdb__focus_is_json_object(value) -%}

@@ -26,16 +26,23 @@ Rewrite = Callable[[str], str]
 class Pipeline:
     """One raw folder, the models that dbt compiled for it, and a database to run them in."""
 
-    def __init__(self, raw: Path, folder: Path, variables: dict[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        raw: Path,
+        folder: Path,
+        variables: dict[str, object] | None = None,
+        select: str = "*",
+    ) -> None:
         self.raw = raw
         folder.mkdir(parents=True, exist_ok=True)
         database = folder / "ai_focus.duckdb"
-        _run_dbt(raw, folder, database, variables or {})
+        self.variables = plan_raw_files(raw, load_project()).variables() | (variables or {})
+        _run_dbt(folder, database, self.variables, select)
         manifest = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
         self.models: dict[str, tuple[str, str]] = {}
         parents = {}
         for key, node in manifest["nodes"].items():
-            if node["resource_type"] == "model":
+            if node["resource_type"] == "model" and "compiled_code" in node:
                 kind = node["config"]["materialized"]
                 self.models[node["alias"]] = (kind, node["compiled_code"])
                 parents[node["alias"]] = [
@@ -130,10 +137,9 @@ def _sorted(parents: dict[str, list[str]]) -> list[str]:
     return order
 
 
-def _run_dbt(raw: Path, folder: Path, database: Path, more: dict[str, object]) -> None:
-    variables = {**plan_raw_files(raw, load_project()).variables(), **more}
+def _run_dbt(folder: Path, database: Path, variables: dict[str, object], select: str) -> None:
     arguments = ["build", "--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
-    arguments += ["--exclude-resource-type", "test", "unit_test"]
+    arguments += ["--exclude-resource-type", "test", "unit_test", "--select", select]
     arguments += ["--vars", json.dumps(variables)]
     result = subprocess.run(
         [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments],

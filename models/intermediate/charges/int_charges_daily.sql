@@ -37,18 +37,18 @@ summed as (
 
 select
     {{ hash_of([
-        'cast(charge_day as ' ~ text_type() ~ ')', 'meter_price_id', 'contract_price_id', 'source_name',
+        timestamp_text('charge_day'), 'meter_price_id', 'contract_price_id', 'source_name',
         'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model',
-        'region_id', 'price_rule', 'shared_tags_json', 'cast(billing_period_start as ' ~ text_type() ~ ')',
+        'region_id', 'price_rule', 'shared_tags_json', timestamp_text('billing_period_start'),
         'charge_class', 'cast(slice_above as ' ~ text_type() ~ ')',
-        'cast(list_unit_price as ' ~ text_type() ~ ')', 'cast(contracted_unit_price as ' ~ text_type() ~ ')',
+        price_text('list_unit_price'), price_text('contracted_unit_price'),
     ]) }} as charge_id,
     {{ null_text() }} as call_id,
     {{ null_text() }} as deployment,
     cast(null as {{ timestamp_type() }}) as started_at,
     cast(null as {{ timestamp_type() }}) as ended_at,
     charge_day as charge_period_start,
-    cast({{ dbt.dateadd('day', 1, 'charge_day') }} as {{ timestamp_type() }}) as charge_period_end,
+    {{ later_by('day', 1, 'charge_day') }} as charge_period_end,
     {{ dimensions | reject('equalto', 'shared_tags_json') | join(',\n    ') }},
     shared_tags_json as tags_json,
     cast(consumed_quantity as {{ quantity_type() }}) as consumed_quantity,

@@ -22,8 +22,7 @@ days as (
 
     select
         exchange_rates.*,
-        cast({{ dbt.dateadd('day', 'day_numbers.day_number', 'exchange_rates.valid_from') }} as {{ timestamp_type() }})
-            as starts_at
+        {{ later_by('day', 'day_numbers.day_number', 'exchange_rates.valid_from') }} as starts_at
     from exchange_rates
     cross join day_numbers
 

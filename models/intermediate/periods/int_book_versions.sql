@@ -6,7 +6,7 @@
 with instants as (
 
     select closed_at as known_at from {{ ref('stg_billing__billing_periods') }}
-    union
+    union distinct
     select {{ end_of_time() }} as known_at
 
 ),
@@ -14,15 +14,15 @@ with instants as (
 changes as (
 
     select known_from from {{ ref('stg_pricing__list_prices') }}
-    union
+    union distinct
     select known_from from {{ ref('stg_pricing__price_multipliers') }}
-    union
+    union distinct
     select known_from from {{ ref('stg_pricing__contract_prices') }}
-    union
+    union distinct
     select known_from from {{ ref('stg_currencies__exchange_rates') }}
-    union
+    union distinct
     select known_from from {{ ref('stg_pricing__provider_aliases') }}
-    union
+    union distinct
     select known_from from {{ ref('stg_pricing__model_aliases') }}
 
 )

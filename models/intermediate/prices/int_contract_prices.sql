@@ -13,7 +13,7 @@ with candidates as (
 boundaries as (
 
     select book_version, billing_account_id, meter_price_id, valid_from as boundary from candidates
-    union
+    union distinct
     select book_version, billing_account_id, meter_price_id, valid_to as boundary from candidates
 
 ),

@@ -19,8 +19,10 @@ select
     contract_prices._line as line,
     contract_prices.contract_price_id as record_key,
     'contract_price_id' as field,
-    'contract_price_id ''' || contract_prices.contract_price_id
-    || ''' covers no list price: check provider, model, meter, service_tier, processing_mode and currency.'
+    {{ sql_text("contract_price_id '") }} || contract_prices.contract_price_id
+    || {{ sql_text(
+        "' covers no list price: check provider, model, meter, service_tier, processing_mode and currency."
+    ) }}
         as reason,
     contract_prices.contract_price_id as raw_value
 from contract_prices

@@ -39,7 +39,7 @@ candidates as (
 boundaries as (
 
     select {{ sku | join(', ') }}, valid_from as boundary from candidates
-    union
+    union distinct
     select {{ sku | join(', ') }}, valid_to as boundary from candidates
 
 ),
@@ -134,7 +134,8 @@ regions_apart as (
         is_part_time,
         max(case when region_id is null then 1 else 0 end) as holds_everywhere,
         max(case when region_id = 'regional' then 1 else 0 end) as is_regional_apart,
-        ',' || {{ dbt.listagg("case when region_id <> 'regional' then region_id end", "','") }} || ','
+        ',' || {{ dbt.listagg("case when region_id <> 'regional' then region_id end", "','", "order by region_id") }}
+        || ','
             as regions_priced_apart
     from (
         select distinct

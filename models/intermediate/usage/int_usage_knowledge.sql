@@ -47,7 +47,7 @@ price_changes as (
             and list_prices.known_from > period_knowledge.previous_book_version
             and list_prices.known_from <= period_knowledge.book_version
 
-    union
+    union distinct
 
     select distinct
         period_knowledge.provider,
@@ -61,7 +61,7 @@ price_changes as (
             and multipliers.known_from > period_knowledge.previous_book_version
             and multipliers.known_from <= period_knowledge.book_version
 
-    union
+    union distinct
 
     select distinct
         period_knowledge.provider,
@@ -79,7 +79,7 @@ price_changes as (
             contract_prices.provider = models.provider
             and coalesce(contract_prices.model, models.model) = models.model
 
-    union
+    union distinct
 
     -- a rate is for whatever is converted at it, on its day and on those that it covers
     select distinct
@@ -93,7 +93,7 @@ price_changes as (
             exchange_rates.known_from > period_knowledge.previous_book_version
             and exchange_rates.known_from <= period_knowledge.book_version
             and exchange_rates.valid_from < {{ billing_period_end('period_knowledge.billing_period_start') }}
-            and {{ dbt.dateadd('day', var('exchange_rate_days', 7), 'exchange_rates.valid_from') }}
+            and {{ later_by('day', var('exchange_rate_days', 7), 'exchange_rates.valid_from') }}
             > period_knowledge.billing_period_start
     inner join {{ ref('models') }} as models
         on period_knowledge.provider = models.provider

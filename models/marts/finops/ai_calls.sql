@@ -77,7 +77,7 @@ select
         coalesce(
             usage_of_calls.latency_ms,
             {{ dbt.datediff('usage_of_calls.started_at', 'usage_of_calls.ended_at', 'millisecond') }}
-        ) as decimal(18, 3)
+        ) as {{ decimal_type(18, 3) }}
     ) as latency_ms,
     usage_of_calls.status,
     usage_of_calls.is_cache_hit,

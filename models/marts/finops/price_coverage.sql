@@ -47,8 +47,6 @@ select
     cast(list_cost as {{ cost_type() }}) as list_cost,
     cast(billed_cost as {{ cost_type() }}) as billed_cost,
     -- corrections may be credits, and a part of less than nothing or of more than all is no share
-    cast(
-        case when billed_cost between 0 and total_billed_cost then billed_cost / nullif(total_billed_cost, 0) end
-        as decimal(9, 6)
-    ) as billed_cost_share
+    case when billed_cost between 0 and total_billed_cost then {{ share_of('billed_cost', 'total_billed_cost') }} end
+        as billed_cost_share
 from shared

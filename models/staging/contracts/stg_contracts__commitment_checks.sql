@@ -168,12 +168,12 @@ parsed as (
         {{ commitment_content('unit_words', content) }} as content_hash,
         case
             when {{ matches('unit_block', '[0-9]{1,5}([.][0-9]{1,6})?[KM]?') }}
-                then lower(trim(substr(quantity_unit, length(unit_block) + 1)))
+                then lower({{ trim_spaces('substr(quantity_unit, length(unit_block) + 1)') }})
             else lower(quantity_unit)
         end as unit_name,
         case
             when {{ matches('unit_block', '[0-9]{1,5}([.][0-9]{1,6})?[KM]?') }}
-                then {{ try_cast("replace(replace(unit_block, 'K', ''), 'M', '')", price_type()) }}
+                then {{ try_price("replace(replace(unit_block, 'K', ''), 'M', '')") }}
             else cast(1 as {{ price_type() }})
         end as unit_block_size,
         case
@@ -202,16 +202,16 @@ measured as (
     select
         parsed.*,
         {{ multiply_price(
-            try_cast('case when is_upfront_percentage then upfront_pct end', price_type()),
+            try_price('case when is_upfront_percentage then upfront_pct end'),
             "cast('0.01' as " ~ quantity_type() ~ ")"
         ) }} as upfront_share_of_cost,
         {{ multiply_price(
-            try_cast('case when is_discount_percentage then discount_pct end', price_type()),
+            try_price('case when is_discount_percentage then discount_pct end'),
             "cast('0.01' as " ~ quantity_type() ~ ")"
         ) }} as discount_share,
         {{ multiply_price(
             'unit_block_factor',
-            try_cast('case when is_quantity then quantity end', quantity_type())
+            try_quantity('case when is_quantity then quantity end')
         ) }} as quantity_of_block,
         {%- for column in ['duration', 'fulfillment_interval', 'payment_interval'] %}
         {{ duration_key(column ~ '_unit', column ~ '_count') }} as {{ column }}_key,
@@ -403,7 +403,7 @@ select
     contract_commitment_payment_interval,
     billing_currency,
     case
-        when is_amount then {{ try_cast('total_cost', cost_type()) }}
+        when is_amount then {{ try_cost('total_cost') }}
     end as contract_commitment_cost,
     case
         when contract_commitment_category = 'Usage' and usage_quantity < 1000000000000

@@ -83,7 +83,8 @@ select
     end as fault_field,
     case
         when fault_reason is null and content_rank > 1
-            then 'contract_id ''' || contract_id || ''' is given twice with different values.'
+            then {{ sql_text("contract_id '") }} || contract_id
+                || {{ sql_text("' is given twice with different values.") }}
         else fault_reason
     end as fault_reason,
     case

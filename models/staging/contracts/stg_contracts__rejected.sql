@@ -16,7 +16,8 @@ select
     _line as line,
     commitment_id as record_key,
     'commitment_id' as field,
-    'commitment_id ''' || commitment_id || ''' is given twice with different values and one date of change.' as reason,
+    {{ sql_text("commitment_id '") }} || commitment_id
+    || {{ sql_text("' is given twice with different values and one date of change.") }} as reason,
     commitment_id as raw_value
 from (
     select

@@ -25,7 +25,7 @@ typed as (
         -- 6 digits, so that a price times a rate fits the widest decimal
         case
             when {{ matches('exchange_rates.rate', '[0-9]{1,6}([.][0-9]{1,12}0*)?') }}
-                then {{ try_cast('exchange_rates.rate', price_type()) }}
+                then {{ try_price('exchange_rates.rate') }}
         end as exchange_rate,
         {{ to_utc_timestamp('exchange_rates.recorded_at') }} as recorded_at_instant
     from exchange_rates

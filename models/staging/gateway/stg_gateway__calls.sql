@@ -30,7 +30,7 @@ typed as (
         latency_ms as latency_ms_text,
         {{ to_utc_timestamp('started_at') }} as started_at,
         {{ to_utc_timestamp('ended_at') }} as ended_at,
-        {{ try_cast('latency_ms', 'decimal(15, 3)') }} as latency_ms,
+        {{ try_decimal('latency_ms', 15, 3) }} as latency_ms,
         {%- for column in token_columns %}
         {{ column }},
         {{ whole_number(column) }} as {{ column }}_number,
@@ -47,7 +47,7 @@ typed as (
         cost_session,
         classification,
         {{ json_members_like(
-            'headers',
+            'raw_calls.headers',
             'x-cost-',
             "['x-cost-department', 'x-cost-feature', 'x-cost-session', 'x-cost-user']"
         ) }} as further_cost_tags,
@@ -118,7 +118,7 @@ select
     cast(
         coalesce(
             ended_at,
-            {{ dbt.dateadd('microsecond', 'cast(latency_ms * 1000 as ' ~ whole_type() ~ ')', 'started_at') }}
+            {{ later_by('microsecond', 'cast(latency_ms * 1000 as ' ~ whole_type() ~ ')', 'started_at') }}
         ) as {{ timestamp_type() }}
     ) as ended_at,
     latency_ms,

@@ -14,7 +14,19 @@ with raw_spend_logs as (
 
 token_semantics as (
 
-    select * from {{ ref('token_semantics') }}
+    select * from {{ ref('token_semantics') }} where source_name = 'litellm'
+
+),
+
+-- one row always, so that no call depends on it
+of_all as (
+
+    select
+        max(input_includes_cache_read) as input_includes_cache_read,
+        max(input_includes_cache_write) as input_includes_cache_write,
+        max(output_includes_reasoning) as output_includes_reasoning
+    from token_semantics
+    where provider_as_sent = '*'
 
 ),
 
@@ -38,7 +50,7 @@ details as (
         request_duration_ms as request_duration_ms_text,
         {{ to_utc_timestamp('start_time') }} as started_at,
         {{ to_utc_timestamp('end_time') }} as ended_at,
-        {{ try_cast('request_duration_ms', 'decimal(15, 3)') }} as latency_ms,
+        {{ try_decimal('request_duration_ms', 15, 3) }} as latency_ms,
         model,
         model_group,
         custom_llm_provider,
@@ -98,7 +110,7 @@ typed as (
         {%- for column in token_columns %}
         {{ whole_number(column) }} as {{ column }}_number,
         {%- endfor %}
-        {{ try_cast('spend_text', cost_type()) }} as spend,
+        {{ try_cost('spend_text') }} as spend,
         -- a finished batch names the snapshots that served it; several of them can't be told apart,
         -- and their joined names have no price
         case when call_type = 'aretrieve_batch' then coalesce(batch_models, model) else model end as served_model
@@ -127,13 +139,8 @@ normalised as (
         end as completion_tokens_total
     from typed
     left join token_semantics as of_provider
-        on
-            of_provider.source_name = 'litellm'
-            and typed.custom_llm_provider = of_provider.provider_as_sent
-    left join token_semantics as of_all
-        on
-            of_all.source_name = 'litellm'
-            and of_all.provider_as_sent = '*'
+        on typed.custom_llm_provider = of_provider.provider_as_sent
+    cross join of_all
 
 ),
 
@@ -211,7 +218,7 @@ select
     cast(
         coalesce(
             ended_at,
-            {{ dbt.dateadd('microsecond', 'cast(latency_ms * 1000 as ' ~ whole_type() ~ ')', 'started_at') }},
+            {{ later_by('microsecond', 'cast(latency_ms * 1000 as ' ~ whole_type() ~ ')', 'started_at') }},
             started_at
         ) as {{ timestamp_type() }}
     ) as ended_at,
@@ -243,8 +250,8 @@ select
     -- request tags are the users' own scheme; keys of spend_logs_metadata get a prefix, so that the
     -- two can't be mistaken for one another (FOCUS Tags)
     {{ json_object([
-        json_members_of_tag_list('request_tags'),
-        json_members_prefixed('spend_logs_metadata', 'spend_logs_metadata/'),
+        json_members_of_tag_list('checked.request_tags'),
+        json_members_prefixed('checked.spend_logs_metadata', 'spend_logs_metadata/'),
     ]) }} as tags_json,
     spend,
     ingested_at

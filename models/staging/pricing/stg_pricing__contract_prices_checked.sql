@@ -20,8 +20,8 @@ typed as (
         {{ to_utc_timestamp('contract_prices.valid_from') }} as starts_at,
         {{ to_utc_timestamp('contract_prices.valid_to') }} as ends_at,
         {{ to_utc_timestamp('contract_prices.recorded_at') }} as recorded_at_instant,
-        {{ try_cast('contract_prices.discount_percentage', 'decimal(9, 6)') }} as discount,
-        {{ try_cast('contract_prices.unit_price', price_type()) }} as price,
+        {{ try_decimal('contract_prices.discount_percentage', 9, 6) }} as discount,
+        {{ try_price('contract_prices.unit_price') }} as price,
         {{ hash_of([
             'contract_id', 'billing_account_id', 'contract_prices.provider', 'model', 'model_family', 'meter',
             'service_tier', 'processing_mode', 'discount_percentage', 'unit_price', 'currency', 'valid_from', 'valid_to', 'recorded_at',

@@ -21,11 +21,13 @@ typed as (
         context_rule,
         nullif(region_id, '') as region_id,
         region_scope,
-        cast({{ dbt.split_part('daily_window_start', "':'", 1) }} as {{ whole_type() }}) * 3600
-        + cast({{ dbt.split_part('daily_window_start', "':'", 2) }} as {{ whole_type() }}) * 60 as daily_window_from,
-        cast({{ dbt.split_part('daily_window_end', "':'", 1) }} as {{ whole_type() }}) * 3600
-        + cast({{ dbt.split_part('daily_window_end', "':'", 2) }} as {{ whole_type() }}) * 60 as daily_window_to,
-        nullif(daily_window_start, '') || '-' || daily_window_end as daily_window,
+        cast({{ dbt.split_part("nullif(daily_window_start, '')", "':'", 1) }} as {{ whole_type() }}) * 3600
+        + cast({{ dbt.split_part("nullif(daily_window_start, '')", "':'", 2) }} as {{ whole_type() }}) * 60
+            as daily_window_from,
+        cast({{ dbt.split_part("nullif(daily_window_end, '')", "':'", 1) }} as {{ whole_type() }}) * 3600
+        + cast({{ dbt.split_part("nullif(daily_window_end, '')", "':'", 2) }} as {{ whole_type() }}) * 60
+            as daily_window_to,
+        nullif(daily_window_start, '') || '-' || nullif(daily_window_end, '') as daily_window,
         nullif(weekdays, '') as weekdays,
         {{ to_utc_timestamp('valid_from') }} as valid_from,
         {{ to_utc_timestamp('valid_to') }} as valid_to,

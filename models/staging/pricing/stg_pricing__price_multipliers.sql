@@ -10,7 +10,7 @@ typed as (
         multiplier_id,
         provider,
         model,
-        cast(factor as decimal(10, 8)) as factor,
+        cast(factor as {{ decimal_type(10, 8) }}) as factor,
         price_rule,
         nullif(region_id, '') as region_id,
         region_scope,

@@ -14,7 +14,7 @@ first_day as (
 
     select
         starts_at,
-        cast({{ dbt.dateadd('day', 1, 'starts_at') }} as {{ timestamp_type() }}) as ends_at
+        {{ later_by('day', 1, 'starts_at') }} as ends_at
     from first_instant
 
 ),

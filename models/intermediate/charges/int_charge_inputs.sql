@@ -1,0 +1,44 @@
+{{ config(materialized='table' if charges_are_incremental() else 'view') }}
+
+{#- One row per input of the charges and billing period with a fingerprint of its rows: the usage of a source
+    per month, all else for all months. Charges of a month are made of the usage of that month and earlier
+    ones, never of later ones, so nothing changes in a table before the first month that differs here. -#}
+
+{%- for source_name in usage_sources() %}
+{%- set usage = ref('stg_' ~ source_name ~ '__usage') %}
+{%- set columns = documented_columns('stg_' ~ source_name ~ '__usage') | reject('in', columns_beside_charges()) | list %}
+
+select
+    cast('{{ source_name }} usage' as {{ text_type() }}) as input,
+    {{ billing_period_start('coalesce(first_deliveries.started_at, deliveries.started_at)') }} as billing_period_start,
+    {{ fingerprint_of_rows(columns, 'deliveries') }} as fingerprint
+from {{ usage }} as deliveries
+-- a call that came again is priced by all its deliveries, so they count in the month of the first
+left join (
+    select
+        call_key,
+        min(started_at) as started_at
+    from {{ usage }}
+    where call_key in (select call_key from {{ ref('stg_' ~ source_name ~ '__repeated_calls') }})
+    group by call_key
+) as first_deliveries
+    on deliveries.call_key = first_deliveries.call_key
+group by 1, 2
+
+union all
+{%- endfor %}
+{%- for name in charge_input_relations() %}
+
+select
+    '{{ name }}' as input,
+    {{ begin_of_time() }} as billing_period_start,
+    {{ fingerprint_of_rows(documented_columns(name), 'rows_of_input') }} as fingerprint
+from {{ ref(name) }} as rows_of_input
+
+union all
+{%- endfor %}
+
+select
+    'models, macros and variables' as input,
+    {{ begin_of_time() }} as billing_period_start,
+    '{{ version_of_charges() if charges_are_incremental() }}' as fingerprint

@@ -1,0 +1,100 @@
+"""The project's SQL as dbt compiles it for a target, without a connection."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One model, data test or hook of the project, compiled."""
+
+    key: str
+    name: str
+    kind: str
+    materialized: str
+    relation: str | None
+    parents: tuple[str, ...]
+    sql: str = field(repr=False)
+
+
+@cache
+def scratch() -> Path:
+    """A folder of this process that goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="ai-focus-warehouse."))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def run_dbt(*arguments: str, folder: Path, project: Path = ROOT, **variables: str) -> str:
+    """Run dbt on a project in a process of its own, with everything that it writes in `folder`."""
+    own = ("AI_FOCUS_", "DBT_")
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(own)}
+    environment |= {
+        "AI_FOCUS_DATABASE": str(folder / "ai_focus.duckdb"),
+        "BIGQUERY_METHOD": "oauth-secrets",
+        "DBT_LOG_PATH": str(folder / "logs"),
+        "DBT_PROFILES_DIR": str(project),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "NO_COLOR": "1",
+        **variables,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    result = subprocess.run(
+        [sys.executable, "-m", "dbt.cli.main", "--quiet", *arguments],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@cache
+def compiled(target: str) -> tuple[Compiled, ...]:
+    """Compile every model, data test and hook for a target, in the order of the names."""
+    folder = scratch() / target
+    run_dbt("compile", "--no-populate-cache", "--no-introspect", "--target", target, folder=folder)
+    return compiled_nodes(folder)
+
+
+def compiled_nodes(folder: Path) -> tuple[Compiled, ...]:
+    """Read what dbt compiled in `folder` from its manifest."""
+    manifest = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
+    found = [
+        Compiled(
+            key=key,
+            name=node["alias"],
+            kind=node["resource_type"],
+            materialized=node["config"]["materialized"],
+            relation=node["relation_name"],
+            parents=tuple(node["depends_on"]["nodes"]),
+            sql=node["compiled_code"],
+        )
+        for key, node in manifest["nodes"].items()
+        if node.get("compiled_code")
+    ]
+    return tuple(sorted(found, key=lambda node: node.name))
+
+
+@cache
+def built() -> Path:
+    """Build the demo on DuckDB, without tests, and give the database."""
+    folder = scratch() / "built"
+    run_dbt("build", "--exclude-resource-type", "test", "unit_test", folder=folder)
+    return folder / "ai_focus.duckdb"

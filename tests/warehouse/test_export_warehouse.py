@@ -1,0 +1,247 @@
+"""`focus-export export --target` gives the same bytes from a warehouse as from DuckDB.
+
+The rows are those of the demo, copied from DuckDB into an emulator's tables, so that this proves
+the way back alone: queries, Arrow batches, types, names, order and files. That the models make the
+same rows there is proved elsewhere (test_snowflake.py, test_load.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from wrapper import Emulated, build_demo, copy_marts, emulate
+
+from exporter import marts, summary, warehouse
+from exporter.database import open_database
+from exporter.export import export_dataset
+from exporter.extract import DATASETS, Selection
+from exporter.home import Home
+from exporter.options import FORMATS
+from exporter.project import load_project
+from exporter.pull import pull
+from exporter.warehouse import open_warehouse
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    folder = tmp_path_factory.mktemp("home")
+    build_demo(folder)
+    return Home(folder)
+
+
+@pytest.fixture(scope="module", params=["snowflake", "bigquery"])
+def emulated(
+    request: pytest.FixtureRequest, home: Home, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Emulated]:
+    """An emulator with the demo's marts; the process has its settings."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with emulate(request.param, folder) as server, pytest.MonkeyPatch.context() as patch:
+        emulated = server.in_schema("demo")
+        patch.delenv("DBT_PROFILES_DIR", raising=False)
+        for name, value in {**emulated.settings, "AI_FOCUS_TARGET": emulated.target}.items():
+            patch.setenv(name, value)
+        assert copy_marts(home.path, folder) > 15
+        yield emulated
+
+
+STRUCTURES = [
+    (dataset.name, version, grain)
+    for dataset in DATASETS.values()
+    for version in dataset.versions
+    for grain in dataset.relations
+]
+SELECTIONS: dict[str, dict[str, Any]] = {
+    "days, values, a null and columns": {
+        "dataset": "cost-and-usage",
+        "from_date": date(2026, 10, 3),
+        "to_date": date(2026, 10, 20),
+        "filters": [
+            ("ServiceProviderName", "OpenAI"),
+            ("ServiceProviderName", "Anthropic"),
+            ("SubAccountId", ""),
+        ],
+        "columns": ["BilledCost", "x_CallId"],
+    },
+    "a number and a time with an offset": {
+        "dataset": "cost-and-usage",
+        "filters": [("ListUnitPrice", "5.0"), ("BillingPeriodStart", "2026-10-01T02:00:00+02:00")],
+    },
+    "a value that looks like SQL": {
+        "dataset": "cost-and-usage",
+        "filters": [("ServiceName", "it's 100 % ? \\ -- \"`")],
+    },
+    "no row as Parquet": {
+        "dataset": "cost-and-usage",
+        "fmt": "parquet",
+        "filters": [("ServiceName", "none")],
+    },
+    "commitments by their period": {
+        "dataset": "contract-commitment",
+        "from_date": date(2026, 10, 3),
+        "to_date": date.max,
+    },
+    "calls by a renamed column": {
+        "dataset": "ai-calls",
+        "fmt": "json",
+        "to_date": date(2026, 10, 13),
+        "filters": [("ServiceName", "gpt-5-mini")],
+    },
+    "calls by a column that is made": {
+        "dataset": "ai-calls",
+        "fmt": "jsonl",
+        "filters": [("x-cog-CacheHit", "true"), ("Tags/x-cost-department", "Marketing")],
+    },
+}
+
+
+def assert_same(home: Home, target: str, folder: Path, **options: Any) -> dict[str, Any]:
+    """Extract from both; files are the same, and manifests but for the build and the time."""
+    manifests = []
+    for place in ("duckdb", target):
+        (folder / place).mkdir(exist_ok=True)
+        result = export_dataset(home, output=folder / place, target=place, **options)
+        manifest = dict(result.manifest)
+        del manifest["build"], manifest["written_at"]
+        manifests.append(manifest)
+    assert manifests[0] == manifests[1]
+    return manifests[1]
+
+
+@pytest.mark.parametrize("structure", STRUCTURES, ids="-".join)
+def test_every_dataset_version_and_grain_is_the_same(
+    structure: tuple[str, str, str], emulated: Emulated, home: Home, tmp_path: Path
+) -> None:
+    dataset, version, grain = structure
+    options = {"dataset": dataset, "focus_version": version, "grain": grain}
+    found = assert_same(home, emulated.target, tmp_path, **options)
+    assert found["rows"] > 10
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_every_format_is_the_same(
+    dataset: str, fmt: str, emulated: Emulated, home: Home, tmp_path: Path
+) -> None:
+    assert_same(home, emulated.target, tmp_path, dataset=dataset, fmt=fmt)
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_every_selection_is_the_same(
+    selection: str, emulated: Emulated, home: Home, tmp_path: Path
+) -> None:
+    found = assert_same(home, emulated.target, tmp_path, **SELECTIONS[selection])
+    has_rows = selection not in ("a value that looks like SQL", "no row as Parquet")
+    assert (found["rows"] > 0) == has_rows
+
+
+def test_the_warehouse_filters_and_sends_only_what_is_needed(
+    emulated: Emulated, home: Home, tmp_path: Path
+) -> None:
+    dataset = DATASETS["cost-and-usage"]
+    selection = Selection(
+        dataset,
+        "1.4",
+        from_date=date(2026, 10, 3),
+        filters=(("ServiceProviderName", "OpenAI"),),
+        columns=("ServiceName",),
+    )
+    with (
+        open_warehouse(emulated.target, load_project()) as opened,
+        open_database(tmp_path / "scratch.duckdb", read_only=False) as connection,
+    ):
+        rows = pull(connection, opened, selection, load_project())
+        columns = {
+            row[0] for row in connection.execute("describe focus_cost_and_usage_v1_4").fetchall()
+        }
+    with open_database(home.published()) as connection:
+        (expected,) = connection.execute(
+            "select count(*) from focus_cost_and_usage_v1_4 where ServiceProviderName = 'OpenAI'"
+            " and ChargePeriodStart >= timestamp '2026-10-03'"
+        ).fetchall()[0]
+    assert rows == expected > 100
+    assert columns == {
+        *("ServiceName", "ServiceProviderName", "ChargePeriodStart", "x_ChargeId"),
+        *("BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "BillingCurrency"),
+    }
+
+
+def test_rows_come_in_batches(emulated: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warehouse, "BATCH_ROWS", 500)
+    schema = pa.schema([("call_key", pa.string()), ("total_tokens", pa.int64())])
+    with open_warehouse(emulated.target, load_project()) as opened:
+        query = "select total_tokens, call_key from ai_calls"
+        sizes = [batch.num_rows for batch in opened.batches(query, (), schema)]
+    assert sum(sizes) > 3000
+    assert max(sizes) <= 500
+
+
+def test_standard_output_holds_the_extract_alone(
+    emulated: Emulated, home: Home, tmp_path: Path
+) -> None:
+    arguments = ("--dataset", "contract-commitment", "--home", home.path)
+    result = emulated.run("export", *arguments, "--output", "-")
+    emulated.run("export", *arguments, "--output", tmp_path / "file.csv")
+    assert result.stdout == (tmp_path / "file.csv").read_text(encoding="utf-8")
+
+
+def test_the_manifest_names_the_build_that_the_target_records(
+    emulated: Emulated, home: Home, tmp_path: Path
+) -> None:
+    def build() -> dict[str, str | None]:
+        output = tmp_path / "file.csv"
+        options = {"output": output, "target": emulated.target}
+        export_dataset(home, "contract-commitment", **options)
+        manifest = json.loads((tmp_path / "file.csv.manifest.json").read_text("utf-8"))
+        return manifest["build"]
+
+    assert build() == {"build_id": None, "finished_at": None}
+    with open_warehouse(emulated.target, load_project()) as opened:
+        opened.fetch(
+            "create or replace table ai_focus_build as"
+            " select '20261122T010203Z' as build_id, '2026-11-22T01:05:00Z' as finished_at"
+        )
+    assert build() == {"build_id": "20261122T010203Z", "finished_at": "2026-11-22T01:05:00Z"}
+
+
+def test_the_summary_of_a_build_is_the_same(emulated: Emulated, home: Home) -> None:
+    expected = marts.read_totals(home.published())
+    with open_warehouse(emulated.target, load_project()) as opened:
+        found = marts.ask_totals(opened)
+    assert summary.describe(found) == summary.describe(expected)
+    assert summary.describe_incomplete(found) == summary.describe_incomplete(expected)
+
+
+def test_what_is_not_built_is_said(emulated: Emulated, tmp_path: Path) -> None:
+    elsewhere = emulated.in_schema("elsewhere")
+    result = elsewhere.run("export", "--home", tmp_path, code=2)
+    assert "Traceback" not in result.stderr
+    assert f"focus-export build --target {emulated.target}" in result.stderr
+    assert not list((tmp_path / "exports").iterdir())
+
+
+def test_a_cost_that_is_no_decimal_is_refused(
+    emulated: Emulated, home: Home, tmp_path: Path
+) -> None:
+    with open_warehouse(emulated.target, load_project()) as opened:
+        double, without = {"snowflake": ("double", "exclude"), "bigquery": ("float64", "except")}[
+            emulated.target
+        ]
+        opened.fetch(
+            "create or replace table focus_contract_commitment_v1_3 as"
+            f" select * {without} (ContractCommitmentCost),"
+            f" cast(ContractCommitmentCost as {double}) as ContractCommitmentCost"
+            " from focus_contract_commitment_v1_4"
+        )
+    result = emulated.run(
+        *("export", "--dataset", "contract-commitment", "--focus-version", "1.3"),
+        *("--home", home.path, "--output", tmp_path / "file.csv"),
+        code=1,
+    )
+    assert "ContractCommitmentCost came as double" in result.stderr
+    assert not list(tmp_path.iterdir())

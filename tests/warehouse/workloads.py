@@ -1,0 +1,118 @@
+"""Raw rows for builds that follow each other: first, again, and with what came late."""
+
+from __future__ import annotations
+
+import csv
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from io import StringIO
+
+from builds import ROOT, RawRow, read_csv, read_jsonl
+
+Rows = Mapping[str, Sequence[RawRow]]
+SAMPLE = ROOT / "seeds" / "sample"
+LITELLM = ROOT / "tests" / "data" / "litellm_sample" / "raw"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What the raw tables hold in the first two builds, and what they hold in the third."""
+
+    name: str
+    early: Rows
+    late: Rows
+
+
+def litellm_sample() -> Workload:
+    """LiteLLM's log, at first without some calls; later whole, with a second delivery of each."""
+    logs = read_jsonl(LITELLM / "litellm" / "LiteLLM_SpendLogs.jsonl")
+    copied = read_csv(LITELLM / "litellm" / "LiteLLM_SpendLogs_pg_copy.csv")
+    deployments = read_csv(LITELLM / "provisioned_deployments" / "provisioned_deployments.csv")
+    return Workload(
+        "litellm",
+        early={"litellm_spend_logs": logs[::2]},
+        late={"litellm_spend_logs": [*logs, *copied], "provisioned_deployments": deployments},
+    )
+
+
+def months(first: datetime = datetime(2026, 3, 1), days: int = 153, calls: int = 900) -> Workload:
+    """Five months of both logs.
+
+    Two months are closed by the third build, in which calls of them come late or come again with
+    other counts, and prices and exchange rates are new.
+    """
+    chance = random.Random(20260301)
+    gateway, litellm = _generated(first, days, calls)
+    late = [index for index in range(len(gateway)) if chance.random() < 0.1]
+    again = [index for index in range(len(gateway)) if chance.random() < 0.05]
+    after_closing = iter(
+        (first + timedelta(days=75, minutes=7 * number)).isoformat() + "Z"
+        for number in range(len(late) + len(again))
+    )
+    early_calls = [row for index, row in enumerate(gateway) if index not in set(late)]
+    came_late = [{**gateway[index], "ingested_at": next(after_closing)} for index in late]
+    came_again = [
+        {
+            **gateway[index],
+            "prompt_tokens": str(chance.randrange(30_000, 90_000)),
+            "ingested_at": next(after_closing),
+        }
+        for index in again
+    ]
+    contracts = {
+        table: read_csv(SAMPLE / f"raw_{table}.csv")
+        for table in ("contracts", "commitments", "provisioned_deployments", "billing_accounts")
+    }
+    prices = read_csv(SAMPLE / "raw_contract_prices.csv")
+    rates = [
+        {**rate, "rate_date": (first + timedelta(days=7 * week)).date().isoformat()}
+        for rate in read_csv(SAMPLE / "raw_exchange_rates.csv")[:1]
+        for week in range(days // 7 + 1)
+    ]
+    closings = [
+        {"issuer": issuer, "billing_period": f"2026-0{month}", "closed_at": f"2026-0{month + 1}-06"}
+        for issuer in ("OpenAI", "Anthropic", "Google")
+        for month in (3, 4)
+    ]
+    return Workload(
+        "months",
+        early={
+            **contracts,
+            "gateway_calls": early_calls,
+            "litellm_spend_logs": litellm[: len(litellm) // 2],
+            "contract_prices": prices[:3],
+            "exchange_rates": rates[:8],
+        },
+        late={
+            **contracts,
+            "gateway_calls": [*early_calls, *came_late, *came_again],
+            "litellm_spend_logs": litellm,
+            "contract_prices": prices,
+            "exchange_rates": rates,
+            "billing_periods": closings,
+        },
+    )
+
+
+def _generated(first: datetime, days: int, calls: int) -> tuple[list[RawRow], list[RawRow]]:
+    """The demo's generator, for other months and another chance."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        import generate_sample as sample
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+    sample.SEED += 1
+    sample.START, sample.DAYS, sample.END = first, days, first + timedelta(days=days)
+    sample.GATEWAY_CALLS, sample.LITELLM_CALLS = calls, calls // 5
+    texts = (sample.gateway_calls(), sample.litellm_spend_logs())
+    gateway, litellm = (
+        [
+            {name: value or None for name, value in row.items()}
+            for row in csv.DictReader(StringIO(text))
+        ]
+        for text in texts
+    )
+    return gateway, litellm

@@ -1,0 +1,222 @@
+"""What the tests of `focus-export` on warehouses share: emulators, and the command line on them."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+HERE = Path(__file__).parent
+# a Python with the packages of requirements-bigquery.txt, which can't live beside dbt's
+EMULATOR_PYTHON = "AI_FOCUS_BIGQUERY_PYTHON"
+
+
+@dataclass(frozen=True)
+class Emulated:
+    """A target and the settings by which the project's own profile reaches its emulator."""
+
+    target: str
+    settings: dict[str, str]
+
+    def environment(self) -> dict[str, str]:
+        """The caller's environment with these settings and no others."""
+        own = ("AI_FOCUS_", "SNOWFLAKE_", "BIGQUERY_", "DBT_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+        return {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **self.settings}
+
+    def run(
+        self, *arguments: str | Path, code: int | None = 0, timeout: float = 1800
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command line on the target; any other exit code than `code` is raised."""
+        result = subprocess.run(
+            [sys.executable, "-m", "exporter.cli", *map(str, arguments), "--target", self.target],
+            capture_output=True,
+            text=True,
+            env=self.environment(),
+            timeout=timeout,
+            check=False,
+        )
+        assert code is None or result.returncode == code, result.stdout + result.stderr
+        return result
+
+    def in_schema(self, name: str) -> Emulated:
+        """The same with another database (Snowflake) or dataset (BigQuery)."""
+        key = {"snowflake": "SNOWFLAKE_DATABASE", "bigquery": "BIGQUERY_DATASET"}[self.target]
+        return Emulated(self.target, {**self.settings, key: name})
+
+
+@contextmanager
+def emulate(target: str, folder: Path) -> Iterator[Emulated]:
+    """Start an emulator on a free port of loopback; skips the test where it is not installed."""
+    with {"snowflake": _snowflake, "bigquery": _bigquery}[target](folder) as emulated:
+        yield emulated
+
+
+@contextmanager
+def _snowflake(_folder: Path) -> Iterator[Emulated]:
+    pytest.importorskip("fakesnow", reason="fakesnow is not installed: requirements-snowflake.txt")
+    # it stops when its standard input closes
+    with subprocess.Popen(
+        [sys.executable, str(HERE / "fakesnow_server.py"), "0"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        ready = re.search(r"ready on port (\d+)", server.stdout.readline())
+        assert ready, "the server did not start"
+        yield Emulated(
+            "snowflake",
+            {
+                "SNOWFLAKE_ACCOUNT": "fakesnow",
+                "SNOWFLAKE_USER": "fake",
+                "SNOWFLAKE_PASSWORD": "snow",
+                "SNOWFLAKE_HOST": "127.0.0.1",
+                "SNOWFLAKE_PORT": ready[1],
+                "SNOWFLAKE_PROTOCOL": "http",
+                "SNOWFLAKE_SCHEMA": "ai_focus",
+                "AI_FOCUS_THREADS": "2",
+            },
+        )
+        server.stdin.close()
+
+
+@contextmanager
+def _bigquery(folder: Path) -> Iterator[Emulated]:
+    python = os.environ.get(EMULATOR_PYTHON)
+    if not python:
+        pytest.skip(f"{EMULATOR_PYTHON} names no Python with requirements-bigquery.txt")
+    port = _free_ports()
+    server = subprocess.Popen(
+        [python, str(HERE / "bigquery_server.py"), str(port), str(folder / "server")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(f"{address}/bigquery/v2/projects/ai-focus/datasets", server)
+        yield Emulated(
+            "bigquery",
+            {
+                "BIGQUERY_METHOD": "oauth-secrets",
+                "BIGQUERY_TOKEN": "token",
+                "BIGQUERY_PROJECT": "ai-focus",
+                "BIGQUERY_API_ENDPOINT": address,
+                "BIGQUERY_JOB_RETRIES": "0",
+                "AI_FOCUS_THREADS": "2",
+            },
+        )
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+
+
+def _free_ports() -> int:
+    """Give a port of loopback that is free together with the next: the server takes both."""
+    while True:
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            try:
+                other.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        assert server.poll() is None, "the server did not start"
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.5)
+    raise AssertionError("the server does not answer")
+
+
+def build_demo(home: Path) -> None:
+    """Build the demo on DuckDB."""
+    subprocess.run(
+        [sys.executable, "-m", "exporter.cli", "build", "--quiet", "--home", str(home)],
+        env=Emulated("duckdb", {}).environment(),
+        capture_output=True,
+        timeout=900,
+        check=True,
+    )
+
+
+def copy_marts(home: Path, scratch: Path) -> int:
+    """Put the marts of a DuckDB build into the schema of the caller's settings, as tables.
+
+    Runs in the process of the caller, whose environment must have the settings. Gives how many.
+    """
+    from exporter.project import load_project
+    from exporter.warehouse import open_warehouse
+
+    target = os.environ["AI_FOCUS_TARGET"]
+    with (
+        duckdb.connect(str((home / "ai_focus.duckdb").resolve()), read_only=True) as source,
+        open_warehouse(target, load_project()) as warehouse,
+    ):
+        schema = _make_schema(warehouse)
+        relations = [
+            name
+            for (name,) in source.execute(
+                "select table_name from information_schema.tables order by 1"
+            ).fetchall()
+            if name.startswith("focus_co") or name in FINOPS
+        ]
+        for name in relations:
+            kinds = [row[:2] for row in source.execute(f"describe {name}").fetchall()]
+            columns = ", ".join(
+                f"{warehouse.column(column)} {warehouse.type_of(kind)}" for column, kind in kinds
+            )
+            warehouse.fetch(f"create or replace table {schema}.{name} ({columns})")
+            values = ", ".join(
+                # BigQuery's timestamps are instants
+                f'cast("{column}" as timestamptz) as "{column}"'
+                if kind == "TIMESTAMP" and target == "bigquery"
+                else f'"{column}"'
+                for column, kind in kinds
+            )
+            file = scratch / f"{name}.parquet"
+            source.execute("set timezone = 'UTC'")
+            source.execute(f"copy (select {values} from {name}) to '{file}' (format parquet)")
+            warehouse.load_parquet(file, f"{schema}.{name}", replace=False)
+    return len(relations)
+
+
+FINOPS = ("ai_calls", "coverage", "missing_prices", "price_coverage", "rejected_rows")
+
+
+def _make_schema(warehouse: object) -> str:
+    adapter = warehouse._adapter  # type: ignore[attr-defined]
+    schema = adapter.Relation.create(
+        database=adapter.config.credentials.database, schema=adapter.config.credentials.schema
+    ).without_identifier()
+    if adapter.type() == "snowflake":
+        warehouse.fetch(f"create database if not exists {schema.database}")  # type: ignore[attr-defined]
+        warehouse.fetch(f"create schema if not exists {schema}")  # type: ignore[attr-defined]
+    else:
+        warehouse._handle.create_dataset(schema.schema, exists_ok=True)  # type: ignore[attr-defined]
+    return str(schema)

@@ -1,0 +1,154 @@
+"""The web application: routes, gate, problem documents, OpenAPI and its page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from exporter.api import openapi
+from exporter.api.auth import Authenticator
+from exporter.api.gate import Gate
+from exporter.api.job_routes import job_components, make_job_router
+from exporter.api.jobs import Jobs
+from exporter.api.limits import RateLimit
+from exporter.api.metrics import Metrics
+from exporter.api.problems import KINDS, RequestError
+from exporter.api.responses import respond_problem
+from exporter.api.routes import make_router
+from exporter.api.service import Service
+from exporter.project import load_project, tool_version
+
+RATE = 600
+
+_ABOUT = """\
+FOCUS Cost and Usage and Contract Commitment of AI usage, as `focus-export` builds them.
+
+Amounts in rows are exact decimals: read them as decimals, not as binary floating point. Totals are
+decimal text. A page token goes on reading the build that the first page came from.
+"""
+
+
+def create_app(
+    service: Service,
+    authenticator: Authenticator | None = None,
+    *,
+    rate: int | RateLimit = RATE,
+    metrics: Metrics | None = None,
+    jobs: Jobs | None = None,
+    cors_origins: Sequence[str] = (),
+) -> FastAPI:
+    """Make the application; `rate` is requests a minute and token, 0 for any number.
+
+    Whoever gives `jobs` starts and closes them. Without, there are no routes of jobs.
+    """
+    metrics = metrics or Metrics()
+    middleware = [
+        Middleware(
+            Gate,
+            authenticator=authenticator or Authenticator(),
+            rate=rate if isinstance(rate, RateLimit) else RateLimit(rate),
+            metrics=metrics,
+        )
+    ]
+    if cors_origins:
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=list(cors_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=["X-Request-Id", "Retry-After", "Content-Disposition"],
+        )
+        # outside of the gate, so that a refusal can be read by the page that asked
+        middleware.insert(0, cors)
+    app = FastAPI(
+        title="ai-focus",
+        version=tool_version(),
+        description=_ABOUT,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        middleware=middleware,
+        redirect_slashes=False,
+    )
+    project = load_project()
+    app.state.service = service
+    app.state.metrics = metrics
+    app.include_router(make_router(service, project, metrics))
+    components = openapi.components(project)
+    if jobs is not None:
+        app.include_router(make_job_router(jobs))
+        components["schemas"].update(job_components())
+    _add_documents(app, components)
+    app.add_exception_handler(RequestError, _answer_problem)
+    app.add_exception_handler(HTTPException, _answer_http)
+    return app
+
+
+async def _answer_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)  # noqa: S101
+    return respond_problem(error)
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    by_status = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
+    kind = by_status.get(error.status_code, "bad-request")
+    details = {
+        "not-found": "There is nothing at this path; /docs lists what there is.",
+        "method-not-allowed": f"{request.method} is not allowed here.",
+    }
+    detail = details.get(kind, str(error.detail) or KINDS[kind][1])
+    return respond_problem(RequestError(kind, detail), dict(error.headers or {}))
+
+
+def _add_documents(app: FastAPI, components: dict[str, Any]) -> None:
+    """Add /openapi.json and /docs, whose files lie here, so that nothing is loaded from afar."""
+
+    def describe() -> dict[str, Any]:
+        if not app.openapi_schema:
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            )
+            described = document.setdefault("components", {})
+            for part, entries in components.items():
+                described.setdefault(part, {}).update(entries)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    async def read_document() -> Response:
+        import json
+
+        return Response(
+            json.dumps(app.openapi(), ensure_ascii=False), media_type="application/json"
+        )
+
+    async def read_docs() -> Response:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="ai-focus API",
+            swagger_js_url="/docs/swagger-ui-bundle.js",
+            swagger_css_url="/docs/swagger-ui.css",
+            swagger_favicon_url="/docs/favicon.png",
+            # the badge of a remote validator
+            swagger_ui_parameters={"validatorUrl": None, "deepLinking": True},
+        )
+
+    app.openapi = describe  # type: ignore[method-assign]
+    app.add_api_route("/openapi.json", read_document, include_in_schema=False)
+    app.add_api_route("/docs", read_docs, include_in_schema=False)
+    static = files("fastapi_offline") / "static"
+    app.mount("/docs", StaticFiles(directory=str(static)), name="docs")

@@ -1,0 +1,163 @@
+"""The table of datasets that the API offers: routes, tools and their parameters are made from it.
+
+A dataset that the project gains needs an entry in exporter.extract.DATASETS and one here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+DEFAULT_VERSION = "1.3"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A filter: rows fit where any of the columns has the value.
+
+    `later` gives the columns from a FOCUS version on. `operator` is `=`, `>=` or `<`; a comparison
+    takes a moment (RFC 3339). `call` is the column of ai_calls by which coverage is counted too.
+    A parameter that is not `public` is no part of the capability: only the page for people has it.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    description: str
+    example: str
+    later: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    operator: str = "="
+    call: str | None = None
+    public: bool = True
+
+    @property
+    def is_moment(self) -> bool:
+        """Tell whether the values are moments, not text."""
+        return self.operator != "="
+
+    def columns_of(self, version: str) -> tuple[str, ...]:
+        """Name the columns in a FOCUS version."""
+        chosen = self.columns
+        for since, columns in sorted(self.later.items()):
+            if version >= since:
+                chosen = columns
+        return chosen
+
+
+@dataclass(frozen=True)
+class ApiDataset:
+    """A dataset as the API offers it. `path` and `tool` are its list's route and MCP tool.
+
+    `billing_account` and `sub_account` are the columns that scopes go by; without one, a token
+    whose scope names such accounts sees no row of the dataset.
+    """
+
+    name: str
+    path: str | None
+    tool: str | None
+    summary: str
+    default_version: str
+    parameters: tuple[Parameter, ...] = ()
+    billing_account: str | None = None
+    sub_account: str | None = None
+    # there is an export job of it
+    has_jobs: bool = False
+    # its view is costly to ask often, so that a stream of it is read from a copy
+    is_staged: bool = False
+
+
+_COST_AND_USAGE = (
+    Parameter(
+        "billingPeriodStart",
+        ("BillingPeriodStart",),
+        "First moment of the billing periods wanted, inclusive: rows whose billing period starts "
+        "then or later. RFC 3339; a date alone is its first moment in UTC.",
+        "2026-10-01T00:00:00Z",
+        operator=">=",
+        call="billing_period_start",
+    ),
+    Parameter(
+        "billingPeriodEnd",
+        ("BillingPeriodStart",),
+        "End of the billing periods wanted, exclusive: rows whose billing period starts before. "
+        "RFC 3339; a date alone is its first moment in UTC.",
+        "2026-11-01T00:00:00Z",
+        operator="<",
+        call="billing_period_start",
+    ),
+    Parameter("chargeCategory", ("ChargeCategory",), "ChargeCategory of the rows.", "Usage"),
+    Parameter(
+        "providerName",
+        ("ProviderName",),
+        "ProviderName of the rows; from FOCUS 1.4 on ServiceProviderName.",
+        "OpenAI",
+        later={"1.4": ("ServiceProviderName",)},
+        call="service_provider_name",
+    ),
+    Parameter("serviceName", ("ServiceName",), "ServiceName of the rows.", "OpenAI API"),
+    Parameter(
+        "serviceCategory",
+        ("ServiceCategory",),
+        "ServiceCategory of the rows.",
+        "AI and Machine Learning",
+    ),
+    Parameter("region", ("RegionId", "RegionName"), "RegionId or RegionName.", "us-east-1"),
+    Parameter("resourceId", ("ResourceId",), "ResourceId of the rows: the call.", "req_0588a82e61"),
+    Parameter(
+        "subAccountId",
+        ("SubAccountId",),
+        "SubAccountId of the rows: the department.",
+        "Marketing",
+        call="sub_account_id",
+    ),
+    Parameter("billingCurrency", ("BillingCurrency",), "BillingCurrency of the rows.", "USD"),
+    Parameter("modelId", ("x_ModelId",), "x_ModelId of the rows.", "openai/gpt-5", public=False),
+)
+
+API_DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        ApiDataset(
+            name="cost-and-usage",
+            path="cost-and-usage",
+            tool="listcostandusage",
+            summary="FOCUS Cost and Usage: one row per charge.",
+            default_version=DEFAULT_VERSION,
+            parameters=_COST_AND_USAGE,
+            billing_account="BillingAccountId",
+            sub_account="SubAccountId",
+            has_jobs=True,
+        ),
+        ApiDataset(
+            name="contract-commitment",
+            path="contract-commitments",
+            tool="listcontractcommitments",
+            summary="FOCUS Contract Commitment: one row per commitment.",
+            default_version=DEFAULT_VERSION,
+            parameters=(
+                Parameter(
+                    "commitmentDiscountId",
+                    ("ContractCommitmentId",),
+                    "ContractCommitmentId of the rows.",
+                    "cm_openai_2026",
+                ),
+                Parameter(
+                    "billingAccountId",
+                    ("x_BillingAccountId",),
+                    "x_BillingAccountId of the rows; the dataset has no BillingAccountId.",
+                    "acme",
+                ),
+            ),
+            billing_account="x_BillingAccountId",
+        ),
+        # the flat layout is extracted as a file, not listed
+        ApiDataset(
+            name="ai-calls",
+            path=None,
+            tool=None,
+            summary="The flat layout: one row per call.",
+            default_version="1.1",
+            billing_account="BillingAccountId",
+            sub_account="sub_account_id",
+            is_staged=True,
+        ),
+    )
+}

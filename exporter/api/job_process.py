@@ -1,0 +1,160 @@
+"""The process that writes the file of one export job: its own memory limit, and easy to stop.
+
+It reads a Task as one line of JSON and writes lines of JSON: `progress` as it goes, at last
+`result` or `error`. When whoever started it is gone, it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter import metadata
+from exporter.api.callers import Caller
+from exporter.api.problems import RequestError
+from exporter.api.service import Service, describe_page_coverage, describe_totals
+from exporter.database import count_progress
+from exporter.errors import UserError
+from exporter.extract_pages import PagedExtract, read_usage_coverage
+from exporter.home import Home
+from exporter.manifest import hash_file
+from exporter.project import load_project
+
+# readers of the API come first
+_NICENESS = 5
+_EVERY = 0.5
+_SCOPES = ("datasets", "billing_accounts", "sub_accounts")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be written where, with whose scope."""
+
+    home: str
+    path: str
+    caller: dict[str, Any]
+    dataset: str
+    parameters: dict[str, str]
+    grain: str
+    format: str
+
+    def to_line(self) -> bytes:
+        """Write the task as a line of JSON."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+
+def describe_caller(caller: Caller) -> dict[str, Any]:
+    """Write a caller as JSON values, in one way only."""
+    described: dict[str, Any] = {"name": caller.name, "identity": caller.identity}
+    for name in _SCOPES:
+        values = getattr(caller, name)
+        described[name] = None if values is None else sorted(values)
+    return described
+
+
+def _read_caller(described: dict[str, Any]) -> Caller:
+    scopes = {
+        name: None if described[name] is None else frozenset(described[name]) for name in _SCOPES
+    }
+    return Caller(described["name"], described["identity"], **scopes)
+
+
+def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
+    """Write the file of a task from the published build; gives what the file holds.
+
+    Raises RequestError or UserError with a sentence for the one who ordered it.
+    """
+    path = Path(task.path)
+    path.touch()
+    service = Service(Home(Path(task.home)))
+    try:
+        query = service.read_query(
+            _read_caller(task.caller), task.dataset, task.parameters, task.grain
+        )
+        dataset = query.selection.dataset
+        json_names = metadata.json_column_names(load_project(), dataset.focus_id)
+        with service.builds.current() as build, build.cursor() as cursor:
+            extract = PagedExtract(cursor, query.selection, json_names)
+            measure = extract.measure()
+            coverage = None
+            if query.calls is not None:
+                coverage = read_usage_coverage(cursor, query.calls)
+            # the flat layout is for spreadsheets
+            safe_csv = task.format == "csv" and dataset.focus_id is None
+            with _reporting(count_progress(cursor), report):
+                extract.write(path, task.format, None, safe_csv, measure.rows)
+            described = {
+                "build": {"id": build.build_id, "finishedAt": build.finished_at},
+                "rows": measure.rows,
+                "totals": describe_totals(measure),
+                "coverage": describe_page_coverage(query, coverage),
+            }
+    finally:
+        service.close()
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sha256, size = hash_file(path)
+    return {"bytes": size, "sha256": sha256, **described}
+
+
+@contextmanager
+def _reporting(count: Callable[[], float], report: Callable[[float], None]) -> Iterator[None]:
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(_EVERY):
+            report(count())
+
+    reporter = threading.Thread(target=work, daemon=True)
+    reporter.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        reporter.join()
+
+
+def main() -> None:
+    """Do the task on standard input."""
+    with suppress(OSError):
+        os.nice(_NICENESS)
+    task = Task(**json.loads(sys.stdin.buffer.readline()))
+
+    def end_with_parent() -> None:
+        # nothing more is ever sent: the read ends when the other side is gone
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    try:
+        _send({"result": write_file(task, lambda share: _send({"progress": share}))})
+    except RequestError as error:
+        _send({"error": error.detail})
+    except UserError as error:
+        _send({"error": str(error)})
+    except Exception as error:
+        traceback.print_exc()
+        _send({"error": f"The job failed ({type(error).__name__}); the server's log says more."})
+    sys.stdout.flush()
+    # the thread that waits for standard input never ends by itself
+    os._exit(0)
+
+
+def _send(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

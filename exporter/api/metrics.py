@@ -1,0 +1,62 @@
+"""What the server counts of itself, for Prometheus. Nothing of the data and no token is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """The metrics of one server."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "focus_requests",
+            "Requests that were answered.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+        self.seconds = Histogram(
+            "focus_request_seconds",
+            "Seconds until the last byte of an answer.",
+            ("route",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self.running = Gauge(
+            "focus_requests_running", "Requests being answered.", registry=self._registry
+        )
+        self.rows = Counter(
+            "focus_rows_listed", "Rows given in lists.", ("dataset",), registry=self._registry
+        )
+        self.build_finished = Gauge(
+            "focus_build_finished_timestamp_seconds",
+            "When the published build was finished.",
+            registry=self._registry,
+        )
+
+    def watch_jobs(self, count: Callable[[], Mapping[str, int]]) -> None:
+        """Tell the numbers of export jobs by state, counted when they are asked for."""
+        self._registry.register(_JobStates(count))
+
+    def render(self) -> bytes:
+        """Write all of them as Prometheus reads them."""
+        return generate_latest(self._registry)
+
+
+class _JobStates(Collector):
+    def __init__(self, count: Callable[[], Mapping[str, int]]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily("focus_jobs", "Export jobs by state.", labels=["state"])
+        for state, number in self._count().items():
+            family.add_metric([state], number)
+        yield family

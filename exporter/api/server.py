@@ -1,0 +1,136 @@
+"""Runs the applications, REST and MCP: where they listen, what they log, how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from exporter.api.auth import VARIABLE, Authenticator
+from exporter.api.gate import Gate, is_loopback
+from exporter.api.jobs import Jobs
+from exporter.api.limits import RateLimit
+from exporter.api.metrics import Metrics
+from exporter.api.service import Service
+from exporter.database import check_memory_limit
+from exporter.errors import UserError
+from exporter.home import Home
+
+# bytes of a request's line and headers
+_LARGEST_HEAD = 65_536
+# seconds that running requests have when the server is stopped
+_GRACE = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the server is to run. REST or MCP is not served where its port is None."""
+
+    host: str
+    port: int | None
+    token_file: Path | None
+    rate: int
+    cors_origins: tuple[str, ...] = ()
+    mcp_port: int | None = None
+
+
+def run(home: Home, settings: Settings) -> None:
+    """Serve until the process is stopped; raises UserError for settings that are not safe."""
+    target = os.environ.get("AI_FOCUS_TARGET") or "duckdb"
+    if target != "duckdb":
+        raise UserError(
+            f"AI_FOCUS_TARGET is {target!r}, but `serve` reads from DuckDB only: unset it."
+        )
+    authenticator = Authenticator(settings.token_file)
+    if authenticator.is_open and not is_loopback(settings.host):
+        raise UserError(
+            f"Without a token the server listens on this machine only, not on {settings.host}: "
+            f"set {VARIABLE} or give --tokens FILE."
+        )
+    if settings.port is not None and settings.port == settings.mcp_port:
+        raise UserError(f"REST and MCP can't both listen on port {settings.port}: choose another.")
+    check_memory_limit()
+    _log_to_standard_error()
+    with closing(Service(home)) as service, closing(Jobs(service)) as jobs:
+        jobs.start()
+        _serve(settings, _make_apps(service, jobs, authenticator, settings))
+
+
+def _make_apps(
+    service: Service, jobs: Jobs, authenticator: Authenticator, settings: Settings
+) -> dict[int, ASGIApp]:
+    """Make the applications by their ports; a token's rate counts for both together."""
+    rate = RateLimit(settings.rate)
+    metrics = Metrics()
+    metrics.watch_jobs(jobs.count)
+    apps: dict[int, ASGIApp] = {}
+    if settings.port is not None:
+        from exporter.api.app import create_app
+
+        apps[settings.port] = create_app(
+            service,
+            authenticator,
+            rate=rate,
+            metrics=metrics,
+            jobs=jobs,
+            cors_origins=settings.cors_origins,
+        )
+    if settings.mcp_port is not None:
+        from exporter.api.mcp_server import make_app, make_offer
+
+        app = make_app(make_offer(service, jobs), jobs)
+        apps[settings.mcp_port] = Gate(app, authenticator, rate, metrics)
+    return apps
+
+
+def _serve(settings: Settings, apps: dict[int, ASGIApp]) -> None:
+    servers = [
+        uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=port,
+                http="h11",
+                h11_max_incomplete_event_size=_LARGEST_HEAD,
+                # the gate writes the log, without queries and headers
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )
+        for port, app in apps.items()
+    ]
+
+    async def serve() -> None:
+        # a signal reaches the last one, which hands it on to the one before when it has ended
+        await asyncio.gather(*(server.serve() for server in servers))
+
+    try:
+        asyncio.run(serve())
+    except SystemExit:
+        # uvicorn has said why on standard error; a server that was stopped had started
+        for server in servers:
+            if not server.started:
+                raise UserError(
+                    f"The server can't listen on {settings.host}:{server.config.port}: "
+                    "another program may use the port; choose one with --port or --mcp-port."
+                ) from None
+        raise
+
+
+def _log_to_standard_error() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name in ("focus_export.api", "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False

@@ -1,0 +1,559 @@
+"""The one service behind REST and MCP: what is read, by whom, from which build.
+
+It knows neither HTTP nor MCP. Parameters come in as text by their public names; whatever can't be
+answered is raised as a `RequestError`. Every method may be called from many threads at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from exporter import metadata
+from exporter.api.builds import Build, Builds
+from exporter.api.callers import Caller
+from exporter.api.datasets import API_DATASETS, DEFAULT_VERSION, ApiDataset
+from exporter.api.page_tokens import (
+    LIFETIME,
+    PageToken,
+    read_page_token,
+    read_secret,
+    write_page_token,
+)
+from exporter.api.parameters import (
+    PAGE_SIZE,
+    check_length,
+    read_moment,
+    read_page_size,
+    read_version,
+)
+from exporter.api.problems import Fault, RequestError, invalid
+from exporter.errors import UserError
+from exporter.extract import Coverage, Selection, Term, choose
+from exporter.extract_pages import Group, Measure, PagedExtract, Part, read_usage_coverage
+from exporter.home import Home
+from exporter.manifest import describe_coverage
+from exporter.project import load_project
+
+MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "jsonl": "application/jsonl",
+}
+_PAGING = ("pageSize", "pageToken")
+_OTHERS = ("focusVersion", *_PAGING)
+# totals of so many filters are kept, with so many marks in all (some 100 bytes each)
+_KEPT_SUMMARIES = 256
+_KEPT_MARKS = 400_000
+
+
+@dataclass(frozen=True)
+class Query:
+    """A checked request for rows: a selection with the caller's scope in it, and what was asked.
+
+    `filters` are the parameters as they were given. `calls` are the terms of the coverage: column
+    of ai_calls, operator, values; None where the dataset has no coverage. `counted_by` names the
+    parameters that the coverage goes by.
+    """
+
+    dataset: ApiDataset
+    selection: Selection
+    filters: tuple[tuple[str, str], ...]
+    calls: tuple[tuple[str, str, tuple[str, ...]], ...] | None
+    counted_by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A whole selection of one build: totals and coverage, without a row."""
+
+    measure: Measure
+    coverage: Coverage | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list. `lines` are the rows as JSON texts, each exactly as in an extract."""
+
+    query: Query
+    build_id: str | None
+    finished_at: str | None
+    page_size: int
+    lines: list[str]
+    next_page_token: str | None
+    summary: Summary
+
+    def describe(self) -> dict[str, Any]:
+        """Lay out everything but the rows, as JSON values."""
+        return {
+            "dataset": self.query.dataset.name,
+            "focusVersion": self.query.selection.focus_version,
+            "build": {"id": self.build_id, "finishedAt": self.finished_at},
+            "filters": dict(self.query.filters),
+            "pageSize": self.page_size,
+            "nextPageToken": self.next_page_token,
+            "totals": describe_totals(self.summary.measure),
+            "coverage": describe_page_coverage(self.query, self.summary.coverage),
+        }
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Sums by dimensions, all of one build; `is_truncated` when there were more groups."""
+
+    build_id: str | None
+    query: Query
+    groups: list[Group]
+    is_truncated: bool
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A file that is made while `chunks` is read; `close()` must follow, whatever was read."""
+
+    file_name: str
+    media_type: str
+    chunks: Iterator[bytes]
+    _stack: ExitStack = field(repr=False)
+
+    def close(self) -> None:
+        """Remove what was made for the file and let go of its build."""
+        self._stack.close()
+
+
+_SummaryKey = tuple[object, ...]
+
+
+class Service:
+    """Answers what callers ask of a home's builds."""
+
+    def __init__(self, home: Home) -> None:
+        """Serve a home; a build need not be there yet."""
+        self.home = home
+        self.builds = Builds(home)
+        self.secret = read_secret(home.path)
+        self._project = load_project()
+        self._summaries: OrderedDict[_SummaryKey, Summary] = OrderedDict()
+        self._summing: dict[_SummaryKey, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the builds; call it when nothing is read any more."""
+        self.builds.close()
+
+    def check_ready(self) -> str | None:
+        """Name the published build. Raises a RequestError when there is none to read."""
+        with self.builds.current() as build:
+            return build.build_id
+
+    def finished_at(self) -> str | None:
+        """Give the moment (UTC text) at which the published build was finished, where known."""
+        try:
+            with self.builds.current() as build:
+                return build.finished_at
+        except RequestError:
+            return None
+
+    def read_query(
+        self, caller: Caller, dataset: str, parameters: Mapping[str, str], grain: str = "call"
+    ) -> Query:
+        """Check filters (and `focusVersion`) and put the caller's scope to them.
+
+        `pageSize` and `pageToken` are not looked at; any other name is a RequestError. Jobs
+        keep what was given and read it again here, so that a scope that changed meanwhile holds.
+        """
+        entry = _find(dataset)
+        caller.check_dataset(entry.name)
+        known = {parameter.name: parameter for parameter in entry.parameters}
+        faults = [
+            Fault(name, f"is no parameter here: choose from {', '.join(_names(entry))}")
+            for name in parameters
+            if name not in known and name not in _OTHERS
+        ]
+        if faults:
+            raise RequestError(
+                "invalid-parameter",
+                "; ".join(f"{fault.parameter} {fault.detail}" for fault in faults),
+                tuple(faults),
+            )
+        version = read_version(parameters.get("focusVersion"), entry.default_version)
+        try:
+            extracted, version = choose(entry.name, version, grain)
+        except UserError as error:
+            raise invalid("focusVersion", str(error)) from None
+        filters = tuple(
+            (name, parameters[name])
+            for name in (*known, "focusVersion")
+            if parameters.get(name) is not None
+        )
+        terms = []
+        calls: list[tuple[str, str, tuple[str, ...]]] = []
+        counted_by = []
+        for name, value in filters:
+            parameter = known.get(name)
+            if parameter is None:
+                continue
+            check_length(name, value)
+            text = read_moment(name, value) if parameter.is_moment else value
+            columns = parameter.columns_of(version)
+            terms.append(Term(columns, (text,), parameter.operator))
+            if parameter.call is not None:
+                calls.append((parameter.call, parameter.operator, (text,)))
+                counted_by.append(name)
+        _check_period(filters)
+        for accounts, column, call in (
+            (caller.billing_accounts, entry.billing_account, "billing_account_id"),
+            (caller.sub_accounts, entry.sub_account, "sub_account_id"),
+        ):
+            if accounts is not None:
+                values = tuple(sorted(accounts))
+                # no column: no row is known to be the caller's
+                terms.append(Term((column,) if column else (), values))
+                calls.append((call, "=", values))
+        selection = Selection(extracted, version, grain, terms=tuple(terms))
+        return Query(
+            dataset=entry,
+            selection=selection,
+            filters=filters,
+            calls=tuple(calls) if extracted.holds_usage else None,
+            counted_by=tuple(counted_by),
+        )
+
+    def list_rows(self, caller: Caller, dataset: str, parameters: Mapping[str, str]) -> Page:
+        """Give one page of a dataset's rows; `pageSize` and `pageToken` stand in `parameters`."""
+        given = {name: value for name, value in parameters.items() if name not in _PAGING}
+        size = read_page_size(parameters.get("pageSize"))
+        token = None
+        if parameters.get("pageToken") is not None:
+            token = self._read_token(caller, dataset, given, parameters["pageToken"])
+            given = dict(token.filters)
+            size = size or token.page_size
+        query = self.read_query(caller, dataset, given)
+        size = size or PAGE_SIZE
+        with self._hold(token) as build:
+            summary = self._summarize(build, query)
+            part = self._read_part(build, query, summary, token, size)
+            next_page_token = None
+            if part.has_more and part.last is not None:
+                next_page_token = self._write_token(caller, build, query, size, part.last)
+            return Page(
+                query=query,
+                build_id=build.build_id,
+                finished_at=build.finished_at,
+                page_size=size,
+                lines=part.lines,
+                next_page_token=next_page_token,
+                summary=summary,
+            )
+
+    def summarize(self, caller: Caller, dataset: str, parameters: Mapping[str, str]) -> Summary:
+        """Give totals and coverage of a selection of the published build."""
+        query = self.read_query(caller, dataset, parameters)
+        with self.builds.current() as build:
+            return self._summarize(build, query)
+
+    def stream(
+        self,
+        caller: Caller,
+        dataset: str,
+        parameters: Mapping[str, str],
+        fmt: str = "csv",
+        grain: str = "call",
+        from_date: date | None = None,
+        to_date: date | None = None,
+    ) -> Stream:
+        """Give a whole selection as a csv, json or jsonl file, byte for byte the extract.
+
+        Dates are UTC days, both inclusive, on the start of the charge period.
+        """
+        if fmt not in MEDIA_TYPES:
+            raise invalid("format", f"choose one of {', '.join(MEDIA_TYPES)}")
+        query = self.read_query(caller, dataset, parameters, grain)
+        query = replace(
+            query, selection=replace(query.selection, from_date=from_date, to_date=to_date)
+        )
+        stack = ExitStack()
+        try:
+            build = stack.enter_context(self.builds.current())
+            cursor = stack.enter_context(build.cursor())
+            extract = self._extract(cursor, query.selection)
+            folder = Path(stack.enter_context(TemporaryDirectory(dir=self.builds.scratch)))
+            if query.dataset.is_staged:
+                extract.stage(folder)
+            measure = extract.measure()
+        except BaseException:
+            stack.close()
+            raise
+        stem = query.selection.dataset.file_stem(grain)
+        days = "".join(f"_{day}" for day in (from_date, to_date) if day)
+        # the flat layout is for spreadsheets
+        safe_csv = fmt == "csv" and query.selection.dataset.focus_id is None
+        chunks = extract.stream(measure, fmt, safe_csv, folder)
+        stack.callback(chunks.close)
+        return Stream(f"{stem}{days}.{fmt}", MEDIA_TYPES[fmt], chunks, stack)
+
+    def describe_schema(
+        self, caller: Caller, focus_version: str | None = None, dataset: str | None = None
+    ) -> dict[str, Any]:
+        """Give the FOCUS metadata of the datasets within the caller's scope, with their recency."""
+        version = read_version(focus_version, DEFAULT_VERSION)
+        names = [entry.name for entry in API_DATASETS.values() if entry.path is not None]
+        if dataset is not None:
+            if dataset not in names:
+                raise invalid("dataset", f"choose one of {', '.join(names)}")
+            caller.check_dataset(dataset)
+            names = [dataset]
+        readable = [name for name in names if caller.may_read(name)]
+        return self._describe_schema(caller, version, readable, dataset)
+
+    def break_down(
+        self,
+        caller: Caller,
+        dataset: str,
+        parameters: Mapping[str, str],
+        dimensions: Sequence[str],
+        limit: int = 1_000,
+    ) -> Breakdown:
+        """Give rows and exact sums per currency and combination of the dimensions.
+
+        A dimension is a column of the dataset, or `day` or `month` of the charge period's start.
+        The largest come first, or, where the first dimension is a time, the earliest.
+        """
+        query = self.read_query(caller, dataset, parameters)
+        with self.builds.current() as build, build.cursor() as cursor:
+            extract = self._extract(cursor, query.selection)
+            for name in dimensions:
+                if name not in extract.dimensions:
+                    raise invalid("groupBy", f"{name!r} is neither day, month nor a column")
+            groups = extract.break_down(tuple(dict.fromkeys(dimensions)), limit)
+            return Breakdown(build.build_id, query, groups[:limit], len(groups) > limit)
+
+    def _describe_schema(
+        self, caller: Caller, version: str, names: list[str], wanted: str | None
+    ) -> dict[str, Any]:
+        try:
+            described = metadata.describe(self._project, version, wanted)
+        except UserError as error:
+            raise invalid("dataset" if wanted else "focusVersion", str(error)) from None
+        chosen = [
+            structure
+            for structure in metadata.structures()
+            if structure.focus_version == version and structure.dataset.name in names
+        ]
+        if "DatasetInstance" not in described:
+            # before 1.3 the metadata are one Schema, of Cost and Usage
+            caller.check_dataset("cost-and-usage")
+            return described
+        kept = {
+            metadata.dataset_instance_id(structure.dataset, structure.grain) for structure in chosen
+        }
+        for part in ("DatasetInstance", "Schema"):
+            described[part] = [
+                entry for entry in described[part] if entry["DatasetInstanceId"] in kept
+            ]
+        with _without_build(), self.builds.current() as build, build.cursor() as cursor:
+            described["Recency"] = [
+                recency
+                for structure in chosen
+                for recency in metadata.describe_recency(
+                    cursor,
+                    structure,
+                    metadata.build_moment(build.database),
+                    self._scope(caller, structure.dataset.name),
+                )
+            ]
+        return described
+
+    def _scope(self, caller: Caller, dataset: str) -> tuple[Term, ...]:
+        return self.read_query(caller, dataset, {}).selection.terms
+
+    def _extract(self, cursor: duckdb.DuckDBPyConnection, selection: Selection) -> PagedExtract:
+        json_names = metadata.json_column_names(self._project, selection.dataset.focus_id)
+        try:
+            return PagedExtract(cursor, selection, json_names)
+        except UserError as error:
+            raise RequestError("unavailable", str(error)) from None
+
+    @contextmanager
+    def _hold(self, token: PageToken | None) -> Iterator[Build]:
+        held = self.builds.current() if token is None else self.builds.get(token.build_id)
+        with held as build:
+            yield build
+
+    def _summarize(self, build: Build, query: Query) -> Summary:
+        """Measure a selection once per build; several who ask at the same time wait for one."""
+        selection = query.selection
+        key = (
+            build.key,
+            selection.dataset.name,
+            selection.focus_version,
+            selection.grain,
+            selection.terms,
+            query.calls,
+        )
+        with self._lock:
+            found = self._summaries.get(key)
+            if found is not None:
+                self._summaries.move_to_end(key)
+                return found
+            turn = self._summing.setdefault(key, threading.Lock())
+        with turn:
+            with self._lock:
+                found = self._summaries.get(key)
+            try:
+                if found is None:
+                    found = self._measure(build, query)
+            finally:
+                with self._lock:
+                    self._summing.pop(key, None)
+                    if found is not None:
+                        self._keep(key, found)
+        return found
+
+    def _measure(self, build: Build, query: Query) -> Summary:
+        with build.cursor() as cursor:
+            measure = self._extract(cursor, query.selection).measure()
+            coverage = None
+            if query.calls is not None:
+                coverage = read_usage_coverage(cursor, query.calls)
+        return Summary(measure, coverage)
+
+    def _keep(self, key: _SummaryKey, summary: Summary) -> None:
+        """Keep a summary, and forget those that were not asked for the longest."""
+        self._summaries[key] = summary
+        self._summaries.move_to_end(key)
+        marks = sum(len(kept.measure.moments) for kept in self._summaries.values())
+        while len(self._summaries) > _KEPT_SUMMARIES or marks > _KEPT_MARKS:
+            _, forgotten = self._summaries.popitem(last=False)
+            marks -= len(forgotten.measure.moments)
+
+    def _read_part(
+        self, build: Build, query: Query, summary: Summary, token: PageToken | None, size: int
+    ) -> Part:
+        if not summary.measure.rows:
+            return Part([], None, False)
+        with build.cursor() as cursor:
+            extract = self._extract(cursor, query.selection)
+            return extract.read(summary.measure, token.after if token else None, size)
+
+    def _read_token(
+        self, caller: Caller, dataset: str, given: dict[str, str], text: str
+    ) -> PageToken:
+        token = read_page_token(self.secret, text)
+        for fits, reason in (
+            (token.identity == caller.identity, "it was given to another token"),
+            (token.dataset == dataset, "it belongs to another dataset"),
+            (
+                not given or given == dict(token.filters),
+                "it belongs to other filters: give the same ones again, or none",
+            ),
+        ):
+            if not fits:
+                raise RequestError(
+                    "invalid-page-token", f"pageToken: {reason}.", (Fault("pageToken", reason),)
+                )
+        if token.expires < time.time():
+            raise RequestError(
+                "gone",
+                "The page token has expired: start again at the first page, without pageToken.",
+                (Fault("pageToken", "has expired"),),
+            )
+        return token
+
+    def _write_token(
+        self, caller: Caller, build: Build, query: Query, size: int, after: tuple[str, ...]
+    ) -> str:
+        expires = int(time.time()) + LIFETIME
+        self.builds.lease(build, expires)
+        token = PageToken(
+            build_id=build.key,
+            dataset=query.dataset.name,
+            focus_version=query.selection.focus_version,
+            filters=query.filters,
+            page_size=size,
+            after=after,
+            identity=caller.identity,
+            expires=expires,
+        )
+        return write_page_token(self.secret, token)
+
+
+def describe_totals(measure: Measure) -> dict[str, Any]:
+    """Lay out the totals of a whole selection: rows, and per currency exact sums as text.
+
+    `byChargeCategory` keeps credits apart from usage.
+    """
+    return {
+        "exact": True,
+        "rows": measure.rows,
+        "currencies": [
+            {
+                "billingCurrency": total.currency,
+                "rows": total.rows,
+                **total.costs,
+                "byChargeCategory": [
+                    {"chargeCategory": part.category, "rows": part.rows, **part.costs}
+                    for part in measure.categories
+                    if part.currency == total.currency
+                ],
+            }
+            for total in measure.currencies
+        ],
+    }
+
+
+def describe_page_coverage(query: Query, coverage: Coverage | None) -> dict[str, Any] | None:
+    """Lay out a coverage: how many of the calls that fit the filters have a price.
+
+    `countedBy` names the filters that it goes by. A call without a price has no service, region,
+    category or currency, so those filters do not narrow it.
+    """
+    if coverage is None:
+        return None
+    described = {_camel(name): value for name, value in describe_coverage(coverage).items()}
+    return {**described, "countedBy": list(query.counted_by)}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+@contextmanager
+def _without_build() -> Iterator[None]:
+    # the structures are known before the first build
+    try:
+        yield
+    except RequestError as problem:
+        if problem.kind != "unavailable":
+            raise
+
+
+def _find(dataset: str) -> ApiDataset:
+    if dataset not in API_DATASETS:
+        raise invalid("dataset", f"choose one of {', '.join(API_DATASETS)}")
+    return API_DATASETS[dataset]
+
+
+def _names(entry: ApiDataset) -> list[str]:
+    names = [parameter.name for parameter in entry.parameters if parameter.public]
+    return [*names, *_OTHERS]
+
+
+def _check_period(filters: tuple[tuple[str, str], ...]) -> None:
+    given = dict(filters)
+    start, end = given.get("billingPeriodStart"), given.get("billingPeriodEnd")
+    if start is None or end is None:
+        return
+    if read_moment("billingPeriodStart", start) >= read_moment("billingPeriodEnd", end):
+        raise invalid("billingPeriodEnd", "must lie after billingPeriodStart")

@@ -1,0 +1,390 @@
+"""Reads a selection in parts: pages between two keys, sums for the whole, a stream of slices.
+
+A part is found by marks: moments of the order's first column with the number of rows before them.
+Between two marks lie few rows, so that a part far behind costs what the first one does. The parts
+in their order are the extract, row for row and byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from bisect import bisect_left, bisect_right
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkstemp
+
+import duckdb
+
+from exporter.extract import (
+    _NEVER_IN_JSON,
+    Coverage,
+    Extract,
+    _as_csv,
+    _cast_value,
+    _decimal_text,
+    _json_line,
+    _name,
+)
+
+# rows between two marks, and the most marks that are kept
+_STEP = 500
+_MARKS = 20_000
+# no mark is finer than a second, and few rows come in a minute
+_WIDEST = 60
+_SLICE = 20_000
+_CHUNK = 1 << 20
+_CATEGORY = "ChargeCategory"
+# columns of ai_calls by which coverage can be asked for, and where they come from
+_CALLS = {
+    "billing_period_start": "date_trunc('month', int_usage.charge_period_start)",
+    "billing_account_id": "int_usage.billing_account_id",
+    "sub_account_id": "int_usage.sub_account_id",
+    "service_provider_name": "providers.service_provider_name",
+}
+
+
+@dataclass(frozen=True)
+class Total:
+    """Rows and exact sums (plain decimal text) of one currency, or of one category in it."""
+
+    currency: str | None
+    category: str | None
+    rows: int
+    costs: dict[str, str | None]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a selection comes to as a whole, and where its parts are found.
+
+    `before[i]` rows lie before `moments[i]`; both are empty where the order does not begin with a
+    time, or without rows. `latest` is the last row's moment.
+    """
+
+    rows: int
+    currencies: list[Total]
+    categories: list[Total]
+    moments: list[datetime] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)
+    latest: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Consecutive rows as JSON texts, and the key of the last; `has_more` when others follow."""
+
+    lines: list[str]
+    last: tuple[str, ...] | None
+    has_more: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows and exact sums of one combination of dimensions in one currency."""
+
+    keys: dict[str, str | None]
+    currency: str | None
+    rows: int
+    costs: dict[str, str | None]
+
+
+class PagedExtract(Extract):
+    """A selection that is read in parts; a Measure of the same selection and build finds them."""
+
+    def measure(self) -> Measure:
+        """Count and sum the selection, and set its marks."""
+        dataset = self._selection.dataset
+        currency = _name(dataset.currency) if dataset.currency else "cast(null as varchar)"
+        category = _name(_CATEGORY) if _CATEGORY in self._kinds else "cast(null as varchar)"
+        start = _name(dataset.order[0]) if self._is_timed() else "cast(null as timestamp)"
+        costs = [name for name in dataset.costs if name in self._kinds]
+        parts = "".join(f", sum({_name(name)}) as cost_{i}" for i, name in enumerate(costs))
+        sums = "".join(f", {_decimal_text(f'sum(cost_{i})')}" for i in range(len(costs)))
+        found = self._connection.execute(
+            f"with parts as (select {currency} as currency, {category} as category,"  # noqa: S608
+            f" count(*) as part_rows, min({start}) as first, max({start}) as last{parts}"
+            f" from {self._source} as source{self._where} group by 1, 2)"
+            " select grouping(currency, category), currency, category,"
+            f" coalesce(sum(part_rows), 0)::bigint, min(first), max(last){sums}"
+            " from parts group by grouping sets ((), (currency), (currency, category))"
+            " order by 1, 2 nulls last, 3 nulls last",
+            self._parameters,
+        ).fetchall()
+        totals = [
+            (row[0], Total(row[1], row[2], row[3], dict(zip(costs, row[6:], strict=True))))
+            for row in found
+        ]
+        # grouping() has a bit for each column that a row sums over: category 1, currency 2
+        whole = next((row for row in found if row[0] == 3), None)
+        rows = whole[3] if whole else 0
+        moments: list[datetime] = []
+        before: list[int] = []
+        if whole and whole[4] is not None:
+            moments, before = self._set_marks(rows, whole[4], whole[5])
+        return Measure(
+            rows=rows,
+            currencies=[total for level, total in totals if level == 1],
+            categories=[total for level, total in totals if level == 0]
+            if _CATEGORY in self._kinds
+            else [],
+            moments=moments,
+            before=before,
+            latest=whole[5] if whole else None,
+        )
+
+    @property
+    def dimensions(self) -> dict[str, str]:
+        """Name what break_down can group by, each with its SQL (text)."""
+        start = _name(self._selection.dataset.start)
+        return {
+            "day": f"strftime({start}, '%Y-%m-%d')",
+            "month": f"strftime({start}, '%Y-%m')",
+            **{
+                column.name: _name(column.name)
+                for column in self.columns
+                if column.kind == "VARCHAR" and not column.is_json
+            },
+        }
+
+    def break_down(self, dimensions: tuple[str, ...], limit: int) -> list[Group]:
+        """Sum by dimensions and currency: up to one more group than the limit.
+
+        Times come in their order, else the largest cost first.
+        """
+        dataset = self._selection.dataset
+        currency = _name(dataset.currency) if dataset.currency else "cast(null as varchar)"
+        costs = [name for name in dataset.costs if name in self._kinds]
+        sums = "".join(f", {_decimal_text(f'sum({_name(name)})')}" for name in costs)
+        keys = "".join(f"{self.dimensions[name]}, " for name in dimensions)
+        places = ", ".join(str(place) for place in range(1, len(dimensions) + 2))
+        is_timed = dimensions[:1] in (("day",), ("month",))
+        first = "1, " if is_timed else ""
+        found = self._connection.execute(
+            f"select {keys}{currency}, count(*){sums} from {self._source} as source{self._where}"  # noqa: S608
+            f" group by {places} order by {first}sum({_name(costs[0])}) desc nulls last, {places}"
+            f" limit {limit + 1}",
+            self._parameters,
+        ).fetchall()
+        width = len(dimensions)
+        return [
+            Group(
+                keys=dict(zip(dimensions, row[:width], strict=True)),
+                currency=row[width],
+                rows=row[width + 1],
+                costs=dict(zip(costs, row[width + 2 :], strict=True)),
+            )
+            for row in found
+        ]
+
+    def _is_timed(self) -> bool:
+        return self._kinds[self._selection.dataset.order[0]].startswith("TIMESTAMP")
+
+    def _set_marks(
+        self, rows: int, first: datetime, last: datetime
+    ) -> tuple[list[datetime], list[int]]:
+        step = max(_STEP, rows // _MARKS)
+        span = int((last - first).total_seconds())
+        width = min(_WIDEST, max(1, span * step // (8 * rows)))
+        start = _name(self._selection.dataset.order[0])
+        found = self._connection.execute(
+            f"with counts as (select time_bucket(to_seconds({width}), {start}) as moment,"  # noqa: S608
+            f" count(*) as bucket_rows from {self._source} as source{self._where} group by 1),"
+            " running as (select moment, (sum(bucket_rows) over (order by moment)"
+            " - bucket_rows)::bigint as before from counts)"
+            " select moment, before from running"
+            f" qualify before // {step} > lag(before // {step}, 1, -1) over (order by moment)"
+            " order by moment",
+            self._parameters,
+        ).fetchall()
+        return [row[0] for row in found], [row[1] for row in found]
+
+    def read(self, measure: Measure, after: tuple[str, ...] | None, size: int) -> Part:
+        """Give up to `size` rows behind the key `after`, in the extract's order."""
+        dataset = self._selection.dataset
+        order = [_name(name) for name in dataset.order]
+        where, parameters = self._bounds(measure, after, size)
+        if after is not None:
+            kinds = [self._kinds[name] for name in dataset.order]
+            beyond, values = _beyond(order, kinds, after)
+            where += f"{' and' if where else ' where'} {beyond}"
+            parameters += values
+        names = dict.fromkeys([*(column.name for column in self.columns), *dataset.order])
+        keys_text = ", ".join(f"cast({name} as varchar)" for name in order)
+        found = self._connection.execute(
+            f"select {_json_line(self.columns)}, {keys_text} from"  # noqa: S608
+            f" (select {', '.join(map(_name, names))} from {self._source} as source{where}"
+            f" order by {', '.join(order)} limit {size + 1}) order by {', '.join(order)}",
+            parameters,
+        ).fetchall()
+        rows = found[:size]
+        last = tuple(rows[-1][1:]) if rows else None
+        return Part([row[0] for row in rows], last, len(found) > size)
+
+    def _bounds(
+        self, measure: Measure, after: tuple[str, ...] | None, size: int
+    ) -> tuple[str, list[object]]:
+        """Narrow the selection to moments between which the part surely lies."""
+        where = self._where
+        parameters: list[object] = [*self._parameters]
+        if not measure.moments or measure.latest is None:
+            return where, parameters
+        moments, before = measure.moments, measure.before
+        place = 0
+        if after is not None:
+            place = max(0, bisect_right(moments, datetime.fromisoformat(after[0])) - 1)
+        # whole buckets behind the one of the key hold enough rows
+        known = before[place + 1] if place + 1 < len(before) else measure.rows
+        if after is None:
+            known = 0
+        end = bisect_left(before, known + size + 1)
+        start = _name(self._selection.dataset.order[0])
+        where += f"{' and' if where else ' where'} {start} >= ?"
+        parameters.append(moments[place])
+        if end < len(moments):
+            where += f" and {start} < ?"
+            parameters.append(moments[end])
+        else:
+            where += f" and {start} <= ?"
+            parameters.append(measure.latest)
+        return where, parameters
+
+    def stage(self, folder: Path) -> None:
+        """Copy the selection to a file in `folder` and read it from there, in no order yet."""
+        copy = "'" + str(folder / "stage.parquet").replace("'", "''") + "'"
+        # threads without an order of their own hold back no rows
+        self._connection.execute("set preserve_insertion_order = false")
+        self._connection.execute(
+            f"copy (select * from {self._source} as source{self._where}) to {copy}"  # noqa: S608
+            " (format parquet, compression lz4)",
+            self._parameters,
+        )
+        self._source, self._where, self._parameters = f"read_parquet({copy})", "", []
+
+    def stream(
+        self, measure: Measure, fmt: str, safe_csv: bool, folder: Path
+    ) -> Generator[bytes, None, None]:
+        """Give the bytes that `write` would put into a csv, json or jsonl file.
+
+        Each slice of rows is written to a file in `folder` and read from there, so that neither
+        the rows nor a sort of all of them have to fit into memory.
+        """
+        key = _name(self._selection.dataset.order[-1])
+        if fmt == "json":
+            head = json.dumps({"focus_version": self._selection.focus_version})[:-1]
+            yield f'{head}, "records": [\n'.encode()
+        first_key = self._find_first() if fmt == "json" else None
+        held = b""
+        for number, (where, parameters) in enumerate(self._slices(measure)):
+            if fmt == "csv":
+                query = ", ".join(_as_csv(column, safe_csv) for column in self.columns)
+                options = f"format csv, header {'true' if number == 0 else 'false'}"
+            else:
+                query = f"{_json_line(self.columns)} as line"
+                options = "format csv, header false, quote '', escape '', "
+                options += f"delimiter '{_NEVER_IN_JSON}'"
+                if fmt == "json":
+                    query = f"case when {key} = ? then '' else ',' end || {query}"
+                    parameters = [first_key, *parameters]
+            for chunk in self._copy(query, where, parameters, options, folder):
+                # in JSON the line feed of the last line is left out
+                yield held + (chunk[:-1] if fmt == "json" else chunk)
+                held = chunk[-1:] if fmt == "json" else b""
+        if fmt == "json":
+            yield b"]}\n"
+
+    def _slices(self, measure: Measure) -> Iterator[tuple[str, list[object]]]:
+        """Cut the selection at marks; without marks it is one slice."""
+        moments, before = measure.moments, measure.before
+        if not moments:
+            yield self._where, list(self._parameters)
+            return
+        start = _name(self._selection.dataset.order[0])
+        place = 0
+        while place < len(moments):
+            end = max(place + 1, bisect_right(before, before[place] + _SLICE) - 1)
+            where = f"{self._where}{' and' if self._where else ' where'} {start} >= ?"
+            parameters = [*self._parameters, moments[place]]
+            if end < len(moments):
+                yield f"{where} and {start} < ?", [*parameters, moments[end]]
+            else:
+                yield f"{where} and {start} <= ?", [*parameters, measure.latest]
+            place = end
+
+    def _copy(
+        self, query: str, where: str, parameters: list[object], options: str, folder: Path
+    ) -> Iterator[bytes]:
+        order = ", ".join(_name(name) for name in self._selection.dataset.order)
+        names = dict.fromkeys(
+            [*(column.name for column in self.columns), *self._selection.dataset.order]
+        )
+        descriptor, name = mkstemp(dir=folder)
+        try:
+            with os.fdopen(descriptor, "rb") as file:
+                target = "'" + name.replace("'", "''") + "'"
+                self._connection.execute(
+                    f"copy (select {query} from (select {', '.join(map(_name, names))}"  # noqa: S608
+                    f" from {self._source} as source{where} order by {order}))"
+                    f" to {target} ({options}, use_tmp_file false)",
+                    parameters,
+                )
+                while chunk := file.read(_CHUNK):
+                    yield chunk
+        finally:
+            with suppress(OSError):
+                Path(name).unlink()
+
+
+def _beyond(order: list[str], kinds: list[str], after: tuple[str, ...]) -> tuple[str, list[object]]:
+    """Say that a row's key lies behind another one."""
+    value = _cast_value("cast", kinds[0])
+    if len(order) == 1:
+        return f"{order[0]} > {value}", [after[0]]
+    rest, values = _beyond(order[1:], kinds[1:], after[1:])
+    return (
+        f"({order[0]} > {value} or ({order[0]} = {value} and {rest}))",
+        [after[0], after[0], *values],
+    )
+
+
+def read_usage_coverage(
+    connection: duckdb.DuckDBPyConnection,
+    terms: Iterable[tuple[str, str, tuple[str, ...]]],
+) -> Coverage:
+    """Count the billable calls and tokens that fit the terms: all, and those with a price.
+
+    A term is a column of ai_calls, an operator and values, as in Term. It is counted where ai_calls
+    takes its rows from, without what each call cost.
+    """
+    where = ""
+    parameters: list[object] = []
+    for column, operator, values in terms:
+        kind = "TIMESTAMP" if column == "billing_period_start" else "VARCHAR"
+        alternatives = []
+        for value in values:
+            if value == "":
+                alternatives.append(f"{_CALLS[column]} is null")
+            else:
+                alternatives.append(f"{_CALLS[column]} {operator} {_cast_value('cast', kind)}")
+                parameters.append(value)
+        where += f" and ({' or '.join(alternatives) or 'false'})"
+    found = connection.execute(
+        "select case when not int_usage.is_cache_hit then hold_reason end, count(*),"  # noqa: S608
+        " coalesce(sum(prompt_tokens + completion_tokens), 0)::bigint"
+        " from int_usage left join int_held_calls"
+        " on int_usage.call_key = int_held_calls.call_key"
+        " left join providers on int_usage.provider = providers.provider"
+        f" where is_billable{where} group by 1 order by 1",
+        parameters,
+    ).fetchall()
+    priced = [row for row in found if row[0] is None]
+    return Coverage(
+        calls=sum(row[1] for row in found),
+        priced_calls=sum(row[1] for row in priced),
+        tokens=sum(row[2] for row in found),
+        priced_tokens=sum(row[2] for row in priced),
+        held_back=[(row[0], row[1]) for row in found if row[0] is not None],
+    )

@@ -1,0 +1,465 @@
+"""Export jobs: their files are the extracts, they outlive the server, and none sees another's."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from api_client import bearer, copy_home, serve, write_tokens
+from conftest import focus_export
+from starlette.testclient import TestClient
+
+from exporter.api.app import create_app
+from exporter.api.auth import Authenticator
+from exporter.api.job_workers import JobSettings
+from exporter.api.jobs import Jobs
+from exporter.api.service import Service
+from exporter.errors import UserError
+from exporter.home import Home
+
+EXPORT = "/focus/v1/cost-and-usage/export"
+TOKENS: dict[str, dict[str, Any]] = {
+    "acme": {"billing_accounts": ["org-acme"]},
+    "globex": {"billing_accounts": ["org-globex"]},
+    "commitments": {"datasets": ["contract-commitment"]},
+}
+
+
+@pytest.fixture
+def home(demo_home: Path, tmp_path: Path) -> Path:
+    """A home of a test's own, with the demo's build."""
+    return copy_home(demo_home, tmp_path / "home").path
+
+
+@contextlib.contextmanager
+def open_client(
+    home: Path,
+    settings: JobSettings | None = None,
+    tokens: Path | None = None,
+    *,
+    works: bool = True,
+) -> Iterator[TestClient]:
+    """Give a client of an application in this process; without workers jobs stay queued."""
+    with (
+        contextlib.closing(Service(Home(home))) as service,
+        contextlib.closing(Jobs(service, settings)) as jobs,
+    ):
+        if works:
+            jobs.start()
+        app = create_app(service, Authenticator(tokens, ""), rate=0, jobs=jobs)
+        with TestClient(app, base_url="http://127.0.0.1") as client:
+            yield client
+
+
+def order(client: TestClient | httpx.Client, headers: Any = None, **parameters: str) -> str:
+    """Order a file; gives the job's route."""
+    response = client.post(EXPORT, json=parameters, headers=headers)
+    assert response.status_code == 202, response.text
+    assert response.headers["location"] == f"{EXPORT}/{response.json()['jobId']}"
+    return str(response.headers["location"])
+
+
+def await_job(
+    client: TestClient | httpx.Client, route: str, state: str = "succeeded", headers: Any = None
+) -> dict[str, Any]:
+    """Wait until a job is in a state; another end is a failure."""
+    for _ in range(1200):
+        job: dict[str, Any] = client.get(route, headers=headers).json()
+        if job["state"] == state:
+            return job
+        assert job["state"] in ("queued", "running"), job
+        time.sleep(0.1)
+    raise AssertionError(job)
+
+
+def detail(response: httpx.Response, status: int) -> str:
+    """Check a refusal; gives its problem's sentence and the fields at fault."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document = response.json()
+    assert document["status"] == status
+    named = ", ".join(fault["parameter"] for fault in document.get("errors", []))
+    return f"{document['detail']} [{named}]"
+
+
+def files_of(home: Path) -> list[str]:
+    return sorted(file.name for file in (home / "jobs" / "files").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "options"),
+    [
+        ({}, ["--focus-version", "1.3"]),
+        ({"format": "parquet", "focusVersion": "1.4"}, ["--format", "parquet"]),
+        (
+            {"format": "jsonl", "grain": "day", "chargeCategory": "Usage"},
+            [
+                "--focus-version=1.3",
+                "--format=jsonl",
+                "--grain=day",
+                "--filter=ChargeCategory=Usage",
+            ],
+        ),
+        ({"dataset": "ai-calls"}, ["--dataset", "ai-calls"]),
+        (
+            {"dataset": "contract-commitment", "format": "json"},
+            ["--dataset", "contract-commitment", "--focus-version", "1.3", "--format", "json"],
+        ),
+    ],
+)
+def test_a_job_makes_the_file_of_an_export(
+    home: Path, parameters: dict[str, str], options: list[str]
+) -> None:
+    with open_client(home) as client:
+        job = await_job(client, order(client, **parameters))
+        response = client.get(job["file"]["url"])
+    expected = home / "expected"
+    assert focus_export("export", "--home", home, *options, "--output", expected).returncode == 0
+    assert response.content == expected.read_bytes()
+    manifest = json.loads((home / "expected.manifest.json").read_text())
+    file = job["file"]
+    assert file["sha256"] == manifest["sha256"] == hashlib.sha256(response.content).hexdigest()
+    assert file["bytes"] == manifest["bytes"] == len(response.content)
+    assert file["rows"] == manifest["rows"] == file["totals"]["rows"] > 0
+    assert file["build"]["id"] == manifest["build"]["build_id"]
+    assert response.headers["content-disposition"] == f'attachment; filename="{file["name"]}"'
+    assert response.headers["content-type"] == file["mediaType"]
+    assert job["progress"] == 1 and job["error"] is None
+    assert job["createdAt"] <= job["startedAt"] <= job["endedAt"] < job["expiresAt"]
+
+
+def test_a_part_of_a_file_can_be_asked_for(home: Path) -> None:
+    with open_client(home) as client:
+        url = await_job(client, order(client))["file"]["url"]
+        whole = client.get(url).content
+        part = client.get(url, headers={"Range": "bytes=100-199"})
+        assert part.status_code == 206 and part.content == whole[100:200]
+
+
+def test_a_tenant_gets_its_rows_and_no_job_of_another(home: Path) -> None:
+    tokens = write_tokens(home / "tokens.json", TOKENS)
+    with open_client(home, tokens=tokens) as client:
+        routes = {name: order(client, bearer(name), format="jsonl") for name in ("acme", "globex")}
+        rows: dict[str, set[str]] = {}
+        for name, other in (("acme", "globex"), ("globex", "acme")):
+            job = await_job(client, routes[name], headers=bearer(name))
+            text = client.get(job["file"]["url"]).text
+            accounts = {json.loads(line)["BillingAccountId"] for line in text.splitlines()}
+            assert accounts == {f"org-{name}"}
+            rows[name] = set(text.splitlines())
+            for method in ("GET", "DELETE"):
+                response = client.request(method, routes[name], headers=bearer(other))
+                assert "no such job" in detail(response, 404)
+            detail(client.get(routes[name]), 401)
+        assert not rows["acme"] & rows["globex"]
+        # a scope that was narrowed since: the job is of the wider one
+        write_tokens(tokens, {"acme": {"billing_accounts": ["org-acme"], "sub_accounts": ["x"]}})
+        assert "no such job" in detail(client.get(routes["acme"], headers=bearer("acme")), 404)
+
+
+def test_a_token_without_the_dataset_orders_nothing(home: Path) -> None:
+    tokens = write_tokens(home / "tokens.json", TOKENS)
+    with open_client(home, tokens=tokens, works=False) as client:
+        response = client.post(EXPORT, json={}, headers=bearer("commitments"))
+        assert "cost-and-usage" in detail(response, 403)
+        order(client, bearer("commitments"), dataset="contract-commitment")
+
+
+def test_an_order_sent_again_is_the_same_job(home: Path) -> None:
+    tokens = write_tokens(home / "tokens.json", TOKENS)
+    with open_client(home, tokens=tokens, works=False) as client:
+        mine = {**bearer("acme"), "Idempotency-Key": "october"}
+        first = client.post(EXPORT, json={"format": "csv"}, headers=mine)
+        again = client.post(EXPORT, json={}, headers=mine)
+        assert (first.status_code, again.status_code) == (202, 200)
+        assert first.json() == again.json()
+        other = client.post(EXPORT, json={"format": "json"}, headers=mine)
+        assert "[Idempotency-Key]" in detail(other, 409)
+        theirs = {**bearer("globex"), "Idempotency-Key": "october"}
+        response = client.post(EXPORT, json={}, headers=theirs)
+        assert response.status_code == 202
+        assert response.json()["jobId"] != first.json()["jobId"]
+        for key in ("", "k" * 256):
+            response = client.post(
+                EXPORT, json={}, headers={**bearer("acme"), "Idempotency-Key": key}
+            )
+            assert "[Idempotency-Key]" in detail(response, 400)
+
+
+def test_a_full_queue_says_when_to_come_again(home: Path) -> None:
+    tokens = write_tokens(home / "tokens.json", TOKENS)
+    with open_client(home, JobSettings(queue=3), tokens, works=False) as client:
+        routes = [order(client, bearer("acme")) for _ in range(2)]
+        own = client.post(EXPORT, json={}, headers=bearer("acme"))
+        assert "your jobs" in detail(own, 429)
+        assert int(own.headers["retry-after"]) > 0
+        order(client, bearer("globex"))
+        full = client.post(EXPORT, json={}, headers=bearer("globex"))
+        assert "jobs are waiting" in detail(full, 429)
+        assert client.delete(routes[0], headers=bearer("acme")).status_code == 200
+        order(client, bearer("globex"))
+
+
+def test_a_queued_job_can_be_cancelled(home: Path) -> None:
+    with open_client(home, works=False) as client:
+        route = order(client)
+        for _ in range(2):
+            response = client.delete(route)
+            assert response.status_code == 200 and response.json()["state"] == "cancelled"
+        assert client.get(route).json()["file"] is None
+    with open_client(home) as client:
+        await_job(client, order(client))
+        assert client.get(route).json()["state"] == "cancelled"
+
+
+def test_an_ended_job_is_not_cancelled(home: Path) -> None:
+    with open_client(home) as client:
+        job = await_job(client, route := order(client))
+        assert "succeeded" in detail(client.delete(route), 409)
+        assert client.get(job["file"]["url"]).status_code == 200
+
+
+def test_a_link_that_was_altered_leads_nowhere(home: Path) -> None:
+    with open_client(home) as client:
+        jobs = [await_job(client, order(client, format=fmt)) for fmt in ("csv", "json")]
+        url, other = (job["file"]["url"] for job in jobs)
+        signature = url[-1]
+        for altered in (
+            url[:-1] + ("0" if signature != "0" else "1"),
+            url.replace("expires=", "expires=9"),
+            url.replace(jobs[0]["jobId"], jobs[1]["jobId"]),
+            url.replace(".csv?", ".txt?"),
+            other.partition("?")[0] + "?" + url.partition("?")[2],
+            url.replace("signature=", "signature=%C3%A9"),
+        ):
+            assert altered != url
+            assert "not given out" in detail(client.get(altered), 403)
+        assert "[expires]" in detail(client.get(url.partition("?")[0]), 400)
+        assert "[also]" in detail(client.get(f"{url}&also=this"), 400)
+        assert "[expires]" in detail(client.get(f"{url}&expires=1"), 400)
+
+
+def test_a_link_is_good_for_its_time_only(home: Path) -> None:
+    with open_client(home, JobSettings(link=1)) as client:
+        url = await_job(client, route := order(client))["file"]["url"]
+        time.sleep(2.1)
+        assert "expired" in detail(client.get(url), 410)
+        # the file is still there: the job gives a new link
+        assert client.get(client.get(route).json()["file"]["url"]).status_code == 200
+
+
+def test_files_go_when_their_time_is_over(home: Path) -> None:
+    with open_client(home, JobSettings(keep=3)) as client:
+        url = await_job(client, route := order(client))["file"]["url"]
+        assert len(files_of(home)) == 1
+        job = {}
+        for _ in range(200):
+            job = client.get(route).json()
+            if job["state"] == "expired" and not files_of(home):
+                break
+            time.sleep(0.1)
+        assert job["state"] == "expired" and job["file"] is None
+        assert files_of(home) == []
+        assert "expired" in detail(client.get(url), 410)
+
+
+def test_a_job_that_fails_says_why(home: Path) -> None:
+    with open_client(home, works=False) as client:
+        route = order(client)
+    (home / "ai_focus.duckdb").unlink()
+    with open_client(home) as client:
+        job = await_job(client, route, "failed")
+        assert "There is no build" in job["error"]
+        assert job["file"] is None and files_of(home) == []
+        # nothing can be ordered where there is nothing to read
+        detail(client.post(EXPORT, json={}), 503)
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"format": "xlsx"}, "format"),
+        ({"grain": "month"}, "grain"),
+        ({"grain": "day", "dataset": "ai-calls"}, "grain"),
+        ({"dataset": "calls"}, "dataset"),
+        ({"focusVersion": "2.0"}, "focusVersion"),
+        ({"pageSize": "10"}, "pageSize"),
+        ({"modelId": "openai/gpt-5"}, "modelId"),
+        ({"commitmentDiscountId": "x"}, "commitmentDiscountId"),
+        ({"subAccountId": 3}, "subAccountId"),
+        ({"subAccountId": None}, "subAccountId"),
+        ({"billingPeriodStart": "yesterday"}, "billingPeriodStart"),
+        (
+            {"billingPeriodStart": "2026-10-01", "billingPeriodEnd": "2026-09-01"},
+            "billingPeriodEnd",
+        ),
+        ({"region": "x" * 2000}, "region"),
+    ],
+)
+def test_an_order_that_is_not_valid_names_the_field(
+    home: Path, body: dict[str, Any], named: str
+) -> None:
+    with open_client(home, works=False) as client:
+        assert f"[{named}]" in detail(client.post(EXPORT, json=body), 400)
+
+
+def test_a_body_that_is_no_order_is_refused(home: Path) -> None:
+    kind = {"Content-Type": "application/json"}
+    with open_client(home, works=False) as client:
+        for content in ("", "{", "[]", "3", "[" * 60_000):
+            detail(client.post(EXPORT, content=content, headers=kind), 400)
+        twice = client.post(EXPORT, content='{"format":"csv","format":"json"}', headers=kind)
+        assert "[format]" in detail(twice, 400)
+        # what a form of a foreign page can send
+        detail(client.post(EXPORT, content="{}", headers={"Content-Type": "text/plain"}), 400)
+        detail(client.post(EXPORT, content=" " * 70_000, headers=kind), 413)
+        assert "[now]" in detail(client.post(f"{EXPORT}?now=1", json={}), 400)
+        for job_id in ("unknown", "%27%20or%201=1", "x" * 500):
+            for method in ("GET", "DELETE"):
+                detail(client.request(method, f"{EXPORT}/{job_id}"), 404)
+
+
+def test_without_a_place_for_jobs_lists_are_answered(home: Path) -> None:
+    (home / "jobs").write_text("no folder")
+    with open_client(home) as client:
+        assert "jobs" in detail(client.post(EXPORT, json={}), 503)
+        assert client.get("/focus/v1/cost-and-usage?pageSize=1").status_code == 200
+
+
+def test_a_setting_that_is_no_number_is_the_users_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_FOCUS_JOB_QUEUE", "many")
+    with pytest.raises(UserError, match="AI_FOCUS_JOB_QUEUE is 'many'"):
+        JobSettings.from_environment()
+    monkeypatch.setenv("AI_FOCUS_JOB_QUEUE", "7")
+    assert JobSettings.from_environment() == JobSettings(queue=7)
+
+
+def workers_of(server: int) -> list[int]:
+    """Find the processes of a server's jobs; one that has only just been forked is none yet."""
+    tasks = Path(f"/proc/{server}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text().split()]
+    return [
+        child for child in children if b"job_process" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
+@contextlib.contextmanager
+def frozen_job(server: int) -> Iterator[int]:
+    """Hold the process of a server's job, so that the job goes on running as long as it takes."""
+    found: list[int] = []
+    for _ in range(600):
+        if found := workers_of(server):
+            break
+        time.sleep(0.02)
+    os.kill(found[0], signal.SIGSTOP)
+    try:
+        yield found[0]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found[0], signal.SIGCONT)
+
+
+def assert_ends(process: int) -> None:
+    """The process goes within seconds; one that nobody asked for its exit code is gone too."""
+    for _ in range(300):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if "State:\tZ" not in Path(f"/proc/{process}/status").read_text():
+                time.sleep(0.1)
+                continue
+        return
+    raise AssertionError(f"process {process} still runs")
+
+
+@pytest.mark.parametrize("way", ["kill -9", "SIGTERM"])
+def test_a_job_outlives_its_server(home: Path, way: str) -> None:
+    with serve(home) as server, httpx.Client(base_url=server.url) as client:
+        route = order(client, format="csv")
+        with frozen_job(server.process.pid) as worker:
+            await_job(client, route, "running")
+            if way == "kill -9":
+                server.process.kill()
+                server.process.wait(30)
+            else:
+                server.stop()
+        assert_ends(worker)
+    with serve(home) as server, httpx.Client(base_url=server.url) as client:
+        job = await_job(client, route)
+        content = client.get(job["file"]["url"]).content
+    expected = home / "expected.csv"
+    options = ("--home", home, "--focus-version", "1.3", "--output", expected)
+    assert focus_export("export", *options).returncode == 0
+    assert content == expected.read_bytes()
+    assert files_of(home) == [f"{job['jobId']}.csv"]
+
+
+def test_a_running_job_can_be_cancelled(home: Path) -> None:
+    with serve(home) as server, httpx.Client(base_url=server.url) as client:
+        route = order(client)
+        with frozen_job(server.process.pid) as worker:
+            await_job(client, route, "running")
+            assert client.delete(route).json()["state"] == "cancelled"
+            assert_ends(worker)
+        # the worker takes the next one, and nothing of the first is left
+        job = await_job(client, order(client))
+        assert files_of(home) == [f"{job['jobId']}.csv"]
+        assert client.get(route).json()["state"] == "cancelled"
+
+
+def test_a_job_whose_process_is_killed_fails(home: Path) -> None:
+    with serve(home) as server, httpx.Client(base_url=server.url) as client:
+        route = order(client)
+        with frozen_job(server.process.pid) as worker:
+            os.kill(worker, signal.SIGKILL)
+        assert "ended with -9" in await_job(client, route, "failed")["error"]
+
+
+def test_no_more_jobs_run_at_once_than_allowed(home: Path) -> None:
+    variables = {"AI_FOCUS_JOB_WORKERS": "1"}
+    with (
+        serve(home, variables=variables) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        routes = [order(client) for _ in range(3)]
+        with frozen_job(server.process.pid):
+            time.sleep(1)
+            states = [client.get(route).json()["state"] for route in routes]
+            assert states == ["running", "queued", "queued"]
+            counted = client.get("/metrics").text.splitlines()
+            assert 'focus_jobs{state="running"} 1.0' in counted
+            assert 'focus_jobs{state="queued"} 2.0' in counted
+            assert 'focus_jobs{state="failed"} 0.0' in counted
+            assert len(workers_of(server.process.pid)) == 1
+        ended = [await_job(client, route)["endedAt"] for route in routes]
+        assert ended == sorted(ended)
+
+
+def test_the_token_and_the_link_are_not_in_the_log(home: Path) -> None:
+    tokens = write_tokens(home / "tokens.json", TOKENS)
+    with (
+        serve(home, "--tokens", tokens) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        job = await_job(client, order(client, bearer("acme")), headers=bearer("acme"))
+        assert client.get(job["file"]["url"]).status_code == 200
+        server.stop()
+        log = server.log.read_text()
+    assert "acme-token" not in log
+    assert job["file"]["url"].rpartition("=")[2] not in log
+
+
+def test_what_is_kept_is_for_the_owner_of_the_home_alone(home: Path) -> None:
+    with open_client(home) as client:
+        await_job(client, order(client))
+    assert (home / "jobs").stat().st_mode & 0o077 == 0
+    listed = subprocess.run(["ls", "-a", home / "jobs"], capture_output=True, text=True, check=True)
+    assert ".lock" not in listed.stdout

@@ -1,0 +1,218 @@
+"""A server in a process of its own: where it listens, how it moves to a new build, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+from api_client import LIST, bearer, copy_home, free_port, serve, write_tokens
+from conftest import assert_one_sentence, focus_export
+
+from exporter.home import LEASE, Home
+
+TOTALS_OF = "Engineering"
+
+
+@pytest.fixture
+def home(demo_home: Path, tmp_path: Path) -> Home:
+    return copy_home(demo_home, tmp_path / "home")
+
+
+def publish(home: Home, name: str, seed: Home, rows: int) -> None:
+    """Publish a build as `focus-export build` does: a new folder, then the link in one step."""
+    folder = home.builds / name
+    shutil.copytree(seed.database.resolve().parent, folder)
+    with duckdb.connect(str(folder / "ai_focus.duckdb")) as connection:
+        connection.execute(
+            "delete from int_charges where rowid not in"
+            f" (select rowid from int_charges order by charge_period_start limit {rows})"
+        )
+        connection.execute("force checkpoint")
+    (folder / "build.json").write_text(
+        json.dumps({"build_id": name, "finished_at": "2026-11-01T00:00:00Z"})
+    )
+    link = home.path / ".new"
+    link.symlink_to(f"builds/{name}/ai_focus.duckdb")
+    link.replace(home.database)
+
+
+def page(url: str, **parameters: Any) -> dict[str, Any]:
+    response = httpx.get(f"{url}{LIST}", params=parameters, timeout=60)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_without_a_token_it_listens_on_this_machine_only(home: Home, host: str) -> None:
+    result = focus_export("serve", "--host", host, "--port", str(free_port()), cwd=home.path)
+    assert_one_sentence(result, 2, "this machine only", "FINOPS_FOUNDATION_TOKEN")
+
+
+def test_a_warehouse_is_refused_in_one_sentence(home: Home) -> None:
+    variables = {"AI_FOCUS_TARGET": "snowflake"}
+    result = focus_export("serve", cwd=home.path, variables=variables)
+    assert_one_sentence(result, 2, "snowflake", "DuckDB only")
+
+
+def test_a_port_in_use_is_said_in_one_sentence(home: Home) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = focus_export("serve", "--port", str(taken.getsockname()[1]), cwd=home.path)
+    assert result.returncode == 2, result.stderr
+    assert "another program may use the port" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_token_file_that_is_not_there_is_said_in_one_sentence(home: Home) -> None:
+    result = focus_export("serve", "--tokens", "none.yml", cwd=home.path)
+    assert_one_sentence(result, 2, "token file", "can't be read")
+
+
+def test_it_moves_to_a_new_build_without_a_failed_request(home: Home, tmp_path: Path) -> None:
+    seed = copy_home(home.path, tmp_path / "seed")
+    with serve(home.path) as server:
+        first = page(server.url, pageSize=100)
+        old = first["build"]["id"]
+        answers: list[tuple[int, str, int]] = []
+        ended = threading.Event()
+
+        def read() -> None:
+            with httpx.Client(timeout=60) as client:
+                while not ended.is_set():
+                    response = client.get(f"{server.url}{LIST}", params={"pageSize": 10})
+                    body = response.json()
+                    known = response.status_code == 200
+                    answers.append(
+                        (
+                            response.status_code,
+                            body["build"]["id"] if known else response.text,
+                            body["totals"]["rows"] if known else 0,
+                        )
+                    )
+
+        readers = [threading.Thread(target=read) for _ in range(4)]
+        for reader in readers:
+            reader.start()
+        sizes = {old: first["totals"]["rows"]}
+        for number in range(1, 4):
+            name = f"2030010{number}T000000000000Z"
+            sizes[name] = 1000 * number
+            publish(home, name, seed, 1000 * number)
+            for _ in range(300):
+                if answers and answers[-1][1] == name:
+                    break
+                time.sleep(0.1)
+        # as the build does with all but the last two, unless a page token names them
+        shutil.rmtree(home.builds / "20300101T000000000000Z")
+        time.sleep(0.5)
+        ended.set()
+        for reader in readers:
+            reader.join()
+        assert {status for status, _, _ in answers} == {200}
+        assert {name for _, name, _ in answers} == sizes.keys()
+        # each answer is of one build as a whole
+        assert all(sizes[name] == rows for _, name, rows in answers)
+        # the page token goes on reading the build that it began with
+        second = page(server.url, pageToken=first["nextPageToken"])
+        assert second["build"]["id"] == old
+        assert second["totals"] == first["totals"]
+        both = [record["x_ChargeId"] for record in first["records"] + second["records"]]
+        assert len(set(both)) == 200
+        lease = home.builds / old / LEASE
+        assert lease.stat().st_mtime > time.time() + 3000
+
+
+def test_a_page_token_outlives_a_restart_but_not_its_build(home: Home, tmp_path: Path) -> None:
+    seed = copy_home(home.path, tmp_path / "seed")
+    tokens = write_tokens(tmp_path / "tokens.json", {"one": {}, "two": {}})
+    old = home.database.resolve().parent
+
+    def ask(url: str, token: str | None = None, name: str = "one") -> httpx.Response:
+        parameters = {"pageSize": 10, **({"pageToken": token} if token else {})}
+        return httpx.get(f"{url}{LIST}", params=parameters, headers=bearer(name), timeout=60)
+
+    with serve(home.path, "--tokens", tokens) as server:
+        token = ask(server.url).json()["nextPageToken"]
+        expected = ask(server.url, token).json()["records"]
+        assert server.stop() in (0, 143)
+    publish(home, "20300101T000000000000Z", seed, 500)
+    with serve(home.path, "--tokens", tokens) as server:
+        assert ask(server.url, token).json()["records"] == expected
+        assert ask(server.url, token, "two").status_code == 400
+    shutil.rmtree(old)
+    with serve(home.path, "--tokens", tokens) as server:
+        response = ask(server.url, token)
+        assert response.status_code == 410
+        assert "first page" in response.json()["detail"]
+        assert ask(server.url).json()["totals"]["rows"] == 500
+
+
+def test_a_leased_build_outlives_later_builds(home: Home) -> None:
+    from exporter.build import _remove_leftovers
+
+    for name, until in (("20200101T0Z", 100), ("20200102T0Z", -100), ("20200103T0Z", None)):
+        folder = home.builds / name
+        shutil.copytree(home.database.resolve().parent, folder)
+        if until is not None:
+            (folder / LEASE).touch()
+            os.utime(folder / LEASE, (time.time() + until, time.time() + until))
+    _remove_leftovers(home)
+    left = {folder.name for folder in home.builds.iterdir()}
+    assert left == {home.database.resolve().parent.name, "20200101T0Z", "20200103T0Z"}
+
+
+def test_headers_without_end_are_cut_off_and_harm_nobody(home: Home) -> None:
+    with serve(home.path) as server:
+        for head in (
+            b"X-Large: " + b"a" * 1_000_000,
+            b"\r\n".join(b"X-%d: %s" % (number, b"a" * 1000) for number in range(1000)),
+            b"Authorization: Bearer " + b"a" * 1_000_000,
+        ):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+                request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + head + b"\r\n\r\n"
+                try:
+                    connection.sendall(request)
+                    answer = connection.recv(1000)
+                except OSError:
+                    # it hung up before all was said
+                    answer = b""
+            assert answer == b"" or answer.split()[1] in (b"400", b"431")
+        assert httpx.get(f"{server.url}{LIST}?x={'a' * 60_000}").status_code == 400
+        assert httpx.get(f"{server.url}/healthz").status_code == 200
+
+
+def test_a_download_that_is_broken_off_leaves_nothing(home: Home) -> None:
+    with serve(home.path) as server:
+        for _ in range(8):
+            with httpx.stream("GET", f"{server.url}/api/exports/focus?focusVersion=1.3") as answer:
+                next(answer.iter_bytes(1024))
+        for _ in range(100):
+            [scratch] = home.path.glob(".export.*")
+            if not list(scratch.iterdir()):
+                break
+            time.sleep(0.1)
+        assert not list(scratch.iterdir())
+        # no place in the queue is lost
+        assert httpx.get(f"{server.url}/api/exports/focus", timeout=60).status_code == 200
+        assert server.stop() in (0, 143)
+        assert not list(home.path.glob(".export.*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_at_once(home: Home, number: int) -> None:
+    with serve(home.path) as server:
+        page(server.url, pageSize=1)
+        server.process.send_signal(number)
+        assert server.process.wait(20) in (0, 130, 143)
+        assert "Traceback" not in server.log.read_text()

@@ -8,13 +8,11 @@ build that fails or is killed leaves the published one untouched.
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,20 +23,18 @@ from typing import Any
 
 import click
 
+from exporter.dbt_parent import project_arguments, start, stop
 from exporter.errors import DataError, UserError
-from exporter.home import DATABASE, DESCRIPTION, Home
+from exporter.home import DATABASE, DESCRIPTION, LEASE, Home
 from exporter.progress import Progress
 from exporter.project import Project, load_project, tool_version
 from exporter.raw_files import RawPlan, plan_raw_files, select_sources
+from exporter.targets import DUCKDB, check_warehouse
 
 LOCK = ".lock"
 KEPT_BUILDS = 2
 SHOWN_FAILURES = 20
 SHOWN_LINES = 12
-DUCKDB_TARGET = "duckdb"
-WAREHOUSES = ("snowflake", "bigquery")
-# seconds that a stopped dbt has to end by itself
-PATIENCE = 5
 # what macros/vars.sql says of a variable that no model knows
 _VARIABLE_MISTAKE = re.compile(r"The variable \w+ is .*?: it must be [^.]+\.")
 
@@ -49,7 +45,7 @@ class BuildRequest:
 
     raw_dir: Path | None = None
     sources: tuple[str, ...] = ()
-    target: str = DUCKDB_TARGET
+    target: str = DUCKDB
     full_refresh: bool = False
     variables: dict[str, Any] = field(default_factory=dict)
     threads: int | None = None
@@ -66,9 +62,12 @@ class BuildResult:
     notes: list[str]
     seconds: float
     is_demo: bool = False
+    target: str = DUCKDB
 
     def __str__(self) -> str:
         """Say what was published."""
+        if self.target != DUCKDB:
+            return f"Built {self.build_id} in the target {self.target} after {self.seconds:.0f} s."
         of_what = " of the synthetic demo" if self.is_demo else ""
         return f"Published build {self.build_id}{of_what} after {self.seconds:.0f} s."
 
@@ -77,7 +76,7 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
     """Build and publish; raises UserError (mistakes, file faults) or DataError (failed checks)."""
     project = load_project()
     started = time.monotonic()
-    if request.target != DUCKDB_TARGET and request.raw_dir is not None:
+    if request.target != DUCKDB and request.raw_dir is not None:
         raise UserError(
             f"--raw-dir works with DuckDB only: load the raw tables into {request.target} and "
             "leave --raw-dir out."
@@ -89,9 +88,11 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
     variables = _variables(project, request, plan)
     home.prepare()
     with _lock(home):
-        if request.target != DUCKDB_TARGET:
-            _run_dbt(home, project, request, variables, database=None)
-            return BuildResult(None, None, [], time.monotonic() - started)
+        if request.target != DUCKDB:
+            build_id = _build_id(datetime.now(timezone.utc))
+            _run_dbt(home, project, request, variables, None, build_id)
+            seconds = time.monotonic() - started
+            return BuildResult(build_id, None, [], seconds, target=request.target)
         _remove_leftovers(home)
         build_id, database = _build(home, project, request, variables, plan)
         _remove_leftovers(home)
@@ -105,21 +106,12 @@ def _check_settings(request: BuildRequest) -> None:
     threads = os.environ.get("AI_FOCUS_THREADS") or "1"
     if request.threads is None and (not threads.isdecimal() or int(threads) < 1):
         raise UserError(f"AI_FOCUS_THREADS is {threads!r}: give a whole number of 1 or more.")
-    if request.target == DUCKDB_TARGET:
+    if request.target == DUCKDB:
         from exporter.database import check_memory_limit
 
         check_memory_limit()
-    elif request.target in WAREHOUSES:
-        if importlib.util.find_spec(f"dbt.adapters.{request.target}") is None:
-            raise UserError(
-                f"dbt has no adapter for {request.target} here: "
-                f"run `pip install 'ai-focus[{request.target}]'`."
-            )
-    elif "DBT_PROFILES_DIR" not in os.environ:
-        raise UserError(
-            f"There is no target '{request.target}': choose {DUCKDB_TARGET}, "
-            f"{' or '.join(WAREHOUSES)}, or name your own profiles.yml with DBT_PROFILES_DIR."
-        )
+    else:
+        check_warehouse(request.target)
 
 
 def _variables(project: Project, request: BuildRequest, plan: RawPlan | None) -> dict[str, Any]:
@@ -134,7 +126,7 @@ def _variables(project: Project, request: BuildRequest, plan: RawPlan | None) ->
             f"--vars sets {', '.join(clash)}, which --raw-dir and --source set already: "
             "use one or the other."
         )
-    if request.target != DUCKDB_TARGET:
+    if request.target != DUCKDB:
         chosen["raw_origin"] = "source"
     return {**chosen, **request.variables}
 
@@ -174,7 +166,7 @@ def _build(
     folder.mkdir()
     published = False
     try:
-        dbt_version, results = _run_dbt(home, project, request, variables, database)
+        dbt_version, results = _run_dbt(home, project, request, variables, database, build_id)
         marts.seal(database)
         wal = database.with_name(DATABASE + ".wal")
         if wal.exists():
@@ -272,8 +264,15 @@ def _is_published(home: Home, folder: Path) -> bool:
         return False
 
 
+def _is_leased(folder: Path) -> bool:
+    try:
+        return (folder / LEASE).stat().st_mtime > time.time()
+    except OSError:
+        return False
+
+
 def _remove_leftovers(home: Home) -> None:
-    """Delete what killed builds left and all but the last builds; only under the lock."""
+    """Delete what killed builds left and all but the last and the leased builds; under the lock."""
     for link in home.path.glob(f".{DATABASE}.*"):
         link.unlink(missing_ok=True)
     published, complete = None, []
@@ -287,7 +286,9 @@ def _remove_leftovers(home: Home) -> None:
     if published is not None:
         # a build younger than the published one was finished but never published
         complete = [folder for folder in complete if folder.name < published.name]
-    kept = {published, *complete[1 - KEPT_BUILDS :]}
+    # a server's page tokens name these builds for a while yet
+    leased = [folder for folder in complete if _is_leased(folder)]
+    kept = {published, *complete[1 - KEPT_BUILDS :], *leased}
     for folder in home.builds.iterdir():
         if folder.is_dir() and folder not in kept:
             shutil.rmtree(folder, ignore_errors=True)
@@ -299,9 +300,10 @@ def _run_dbt(
     request: BuildRequest,
     variables: dict[str, Any],
     database: Path | None,
+    build_id: str,
 ) -> tuple[str, list[dict[str, Any]]]:
     """Run `dbt build`; gives dbt's version and its results, raises DataError when one failed."""
-    process = _start_dbt(home, project, request, variables, database)
+    process = _start_dbt(home, project, request, variables, database, build_id)
     progress = Progress(quiet=request.quiet, verbose=request.verbose)
     version, end = "", None
     try:
@@ -320,7 +322,7 @@ def _run_dbt(
         process.wait()
     finally:
         progress.close()
-        _stop(process)
+        stop(process)
     log = home.logs / "dbt.log"
     if end is None:
         raise DataError(
@@ -341,70 +343,20 @@ def _start_dbt(
     request: BuildRequest,
     variables: dict[str, Any],
     database: Path | None,
+    build_id: str,
 ) -> subprocess.Popen[str]:
-    profiles = str(project.path)
-    if database is None:
-        profiles = os.environ.get("DBT_PROFILES_DIR", profiles)
     arguments = ["--log-level", "none", "--log-level-file", "debug", "build"]
-    arguments += ["--project-dir", str(project.path), "--profiles-dir", profiles]
-    arguments += ["--target", request.target]
+    arguments += project_arguments(project, request.target)
     # unit tests prove the models on rows of their own, whatever the user's data are
     arguments += ["--exclude-resource-type", "unit_test"]
     if request.full_refresh:
         arguments.append("--full-refresh")
     if request.threads:
         arguments += ["--threads", str(request.threads)]
-    environment = {
-        # an empty setting counts as none
-        **{name: value for name, value in os.environ.items() if value or name[:9] != "AI_FOCUS_"},
-        "AI_FOCUS_HOME": str(home.path),
-        "DBT_TARGET_PATH": str(home.target),
-        "DBT_LOG_PATH": str(home.logs),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-    }
+    environment = {"AI_FOCUS_BUILD_ID": build_id}
     if database is not None:
         environment["AI_FOCUS_DATABASE"] = str(database)
-    with (home.logs / "dbt.stderr.log").open("w", encoding="utf-8") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "exporter.dbt_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment,
-            # a folder whose modules can't stand in the way of dbt's
-            cwd=project.path,
-            # Ctrl-C reaches the wrapper alone, which then stops dbt
-            start_new_session=True,
-            text=True,
-            encoding="utf-8",
-        )
-    assert process.stdin is not None  # noqa: S101
-    try:
-        # YAML makes dates of values such as price_book_as_of
-        request_line = json.dumps({"arguments": arguments, "variables": variables}, default=str)
-        process.stdin.write(request_line + "\n")
-        process.stdin.flush()
-    except BaseException as error:
-        _stop(process)
-        if isinstance(error, BrokenPipeError):
-            raise DataError(
-                f"dbt could not be started: its last words are in {errors.name}."
-            ) from None
-        raise
-    return process
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    if process.poll() is not None:
-        return
-    assert process.stdin is not None  # noqa: S101
-    try:
-        # the child ends itself when its standard input closes
-        process.stdin.close()
-        process.wait(PATIENCE)
-    except (subprocess.TimeoutExpired, OSError):
-        process.kill()
-        process.wait()
+    return start(home, project, {"arguments": arguments, "variables": variables}, environment)
 
 
 def _describe_failure(end: dict[str, Any], database: Path | None, log: Path) -> str:

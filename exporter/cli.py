@@ -23,8 +23,12 @@ COMMANDS = {
         "Build the datasets and publish them whole or not at all.",
     ),
     "export": ("exporter.commands.export", "Write one dataset to a file or to standard output."),
+    "load": ("exporter.commands.load", "Load raw files into a warehouse's raw tables."),
+    "doctor": ("exporter.commands.doctor", "Check a target: login, rights, arithmetic, tables."),
     "schema": ("exporter.commands.schema", "Show the FOCUS metadata of the datasets."),
     "validate": ("exporter.commands.validate", "Check any FOCUS file against the FOCUS rules."),
+    "serve": ("exporter.commands.serve", "Serve the datasets over HTTP: the FOCUS API."),
+    "mcp": ("exporter.commands.mcp", "Serve the datasets to AI assistants: the MCP server."),
     "prices": (
         "exporter.commands.prices",
         "Update and check the price book, list what has no price.",

@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,13 +35,18 @@ def check_memory_limit() -> str:
 
 @contextmanager
 def open_database(
-    database: Path, spill: Path | None = None, *, read_only: bool = True
+    database: Path,
+    spill: Path | None = None,
+    *,
+    read_only: bool = True,
+    memory_limit: str | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a build's DuckDB file; what exceeds memory goes to `spill`, else beside the file.
 
-    Raises UserError when the file can't be opened, or when the memory does not suffice.
+    `memory_limit` stands before AI_FOCUS_MEMORY_LIMIT. Raises UserError when the file can't be
+    opened, or when the memory does not suffice.
     """
-    limit = check_memory_limit()
+    limit = memory_limit or check_memory_limit()
     file = database.resolve()
     try:
         connection = duckdb.connect(
@@ -66,6 +71,26 @@ def open_database(
         # close() would wait for a writer that hangs; the process ends without it
         if all(thread.name != _WRITER for thread in threading.enumerate()):
             connection.close()
+
+
+def open_cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Give a second connection to the same open file, for another thread; it is to be closed."""
+    cursor = connection.cursor()
+    # a session's settings are its own
+    cursor.execute("set timezone = 'UTC'")
+    return cursor
+
+
+def count_progress(connection: duckdb.DuckDBPyConnection) -> Callable[[], float]:
+    """Let a connection count how far its statement is; gives what tells the share, 0 to 1."""
+    connection.execute("set enable_progress_bar = true")
+    connection.execute("set enable_progress_bar_print = false")
+
+    def share() -> float:
+        # -1 while it is not known
+        return min(max(connection.query_progress() / 100, 0.0), 1.0)
+
+    return share
 
 
 def _too_little_memory(limit: str) -> UserError:

@@ -3,6 +3,9 @@
 Standard input gives one line of JSON, `{"arguments": [...], "variables": {...}}`, and then stays
 open: when it closes, the parent is gone and this process ends at once. Standard output carries one
 JSON event per line: `phase`, `plan` (nodes), `node` (a finished node) and, last, `end`.
+
+With `"operations": [{"macro": ..., "arguments": [...]}]` the first arguments parse the project, and
+each operation is run on what was parsed; an event `operation` tells what its macro logged as JSON.
 """
 
 from __future__ import annotations
@@ -32,13 +35,21 @@ def _read_request() -> dict[str, Any]:
     return request
 
 
+_ERRORS = (
+    "MainEncounteredError",
+    "RunningOperationCaughtError",
+    "RunningOperationUncaughtError",
+)
+
+
 class _Reporter:
     """Turns dbt's own events into the few that the parent needs."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._lock = threading.Lock()
-        self._errors: list[str] = []
+        self.errors: list[str] = []
+        self.values: list[Any] = []
 
     def send(self, event: str, **values: Any) -> None:
         with self._lock:
@@ -52,8 +63,13 @@ class _Reporter:
         elif name == "NodeFinished":
             node = message.data.node_info
             self.send("node", name=node.node_name, kind=node.resource_type, status=node.node_status)
-        elif name == "MainEncounteredError":
-            self._errors.append(message.data.exc)
+        elif name == "MainEncounteredError" or name in (
+            "RunningOperationCaughtError",
+            "RunningOperationUncaughtError",
+        ):
+            self.errors.append(message.data.exc)
+        elif name in ("JinjaLogInfo", "JinjaLogDebug") and message.data.msg[:1] == "{":
+            self.values.append(json.loads(message.data.msg))
 
 
 def _describe_result(result: Any) -> dict[str, Any]:
@@ -68,6 +84,20 @@ def _describe_result(result: Any) -> dict[str, Any]:
         "seconds": result.execution_time,
         "sql": getattr(node, "compiled_code", None) if str(result.status) == "fail" else None,
     }
+
+
+def _run_operations(request: dict[str, Any], manifest: Any, reporter: _Reporter) -> None:
+    from dbt.cli.main import dbtRunner
+
+    for operation in request["operations"]:
+        reporter.errors, reporter.values = [], []
+        runner = dbtRunner(manifest=manifest, callbacks=[reporter.on_event])
+        outcome = runner.invoke(operation["arguments"], vars=request["variables"])
+        if outcome.exception:
+            reporter.errors.append(str(outcome.exception))
+        error = None if outcome.success else " ".join(reporter.errors) or "no reason was given"
+        values = reporter.values
+        reporter.send("operation", macro=operation["macro"], error=error, values=values)
 
 
 def main() -> None:
@@ -91,6 +121,8 @@ def main() -> None:
     runner = dbtRunner(callbacks=[reporter.on_event])
     outcome = runner.invoke(request["arguments"], vars=request["variables"])
     results = getattr(outcome.result, "results", None) or []
+    if outcome.success and "operations" in request:
+        _run_operations(request, outcome.result, reporter)
     reporter.send(
         "end",
         success=outcome.success,

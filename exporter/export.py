@@ -18,12 +18,14 @@ import duckdb
 
 from exporter import manifest as manifests
 from exporter.database import open_database
+from exporter.engine import DuckDB, Engine
 from exporter.errors import UserError
 from exporter.extract import Extract, Selection, choose, count_rejected, read_coverage
 from exporter.home import Home
 from exporter.metadata import dataset_instance_id, json_column_names, schema_id
 from exporter.options import COMPRESSIONS, FORMATS
-from exporter.project import load_project, tool_version
+from exporter.project import Project, load_project, tool_version
+from exporter.targets import DUCKDB
 
 STDOUT = "-"
 _EXTENSIONS = {None: "", "gzip": ".gz", "zstd": ".zst"}
@@ -52,8 +54,9 @@ def export_dataset(
     compress: str | None = None,
     safe_csv: bool | None = None,
     stdout: IO[bytes] | None = None,
+    target: str = DUCKDB,
 ) -> ExportResult:
-    """Extract a dataset of the published build.
+    """Extract a dataset of the published build, or of a warehouse.
 
     Dates are UTC days, both inclusive. `output` is a file, a folder, `-` (with `stdout`), or None
     for the home's exports. `safe_csv` None means: on for the flat layout as CSV, else off. Raises
@@ -71,7 +74,7 @@ def export_dataset(
     if from_date and to_date and from_date > to_date:
         raise UserError(f"--from {from_date} lies after --to {to_date}: swap the two dates.")
     safe = fmt == "csv" and (entry.focus_id is None if safe_csv is None else safe_csv)
-    database = home.published()
+    database = home.published() if target == DUCKDB else None
     selection = Selection(
         dataset=entry,
         focus_version=version,
@@ -86,13 +89,14 @@ def export_dataset(
     project = load_project()
     json_names = json_column_names(project, entry.focus_id)
     with (
-        _scratch_folder(home) as scratch,
-        open_database(database, scratch) as connection,
+        scratch_folder(home) as scratch,
+        _open_source(database, target, selection, project, scratch) as source,
         _temporary_file(path or scratch / default_name) as temporary,
     ):
+        connection, engine, build = source
         extract = Extract(connection, selection, json_names)
         sums = extract.sum_costs()
-        coverage = read_coverage(connection, selection) if entry.holds_usage else None
+        coverage = read_coverage(engine, selection) if entry.holds_usage else None
         manifest = manifests.describe(
             file=path or Path(STDOUT),
             fmt=fmt,
@@ -102,11 +106,11 @@ def export_dataset(
             extract=extract,
             sums=sums,
             coverage=coverage,
-            rejected_rows=count_rejected(connection, entry),
+            rejected_rows=count_rejected(engine, entry),
             dataset_instance_id=dataset_instance_id(entry, grain),
             # a cut file has no schema of its own: the schema lists every column
             schema_id=None if columns else schema_id(project, entry, grain, version),
-            build=manifests.read_build(database),
+            build=build,
             tool_version=tool_version(),
         )
         try:
@@ -123,6 +127,29 @@ def export_dataset(
         manifest_path = path.with_name(path.name + ".manifest.json")
         _publish(temporary, path, manifest_path, manifests.to_text(manifest))
         return ExportResult(path, manifest_path, manifest)
+
+
+@contextlib.contextmanager
+def _open_source(
+    database: Path | None, target: str, selection: Selection, project: Project, scratch: Path
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Engine, dict[str, str | None]]]:
+    """Give a DuckDB connection with the selected rows, what else can be asked, and the build.
+
+    Without a published file the rows are those of the target, in a scratch file of their own.
+    """
+    if database is not None:
+        with open_database(database, scratch) as connection:
+            yield connection, DuckDB(connection), manifests.read_build(database)
+        return
+    from exporter.pull import pull
+    from exporter.warehouse import open_warehouse, read_build
+
+    with (
+        open_warehouse(target, project) as warehouse,
+        open_database(scratch / "warehouse.duckdb", scratch, read_only=False) as connection,
+    ):
+        pull(connection, warehouse, selection, project)
+        yield connection, warehouse, read_build(warehouse)
 
 
 def _find_path(home: Home, output: Path | str | None, default_name: str) -> Path:
@@ -189,7 +216,7 @@ def _temporary_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _scratch_folder(home: Home) -> Iterator[Path]:
+def scratch_folder(home: Home) -> Iterator[Path]:
     """Make a folder for what exceeds memory: on the home's disk, else the system's own.
 
     It doesn't lie in builds/, where a build that ends meanwhile tidies up.

@@ -7,6 +7,7 @@ SQL, so no row passes through Python, and memory is bounded by DuckDB's limit.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -16,46 +17,47 @@ from pathlib import Path
 import duckdb
 
 from exporter.database import run_copy
+from exporter.engine import DuckDB, Engine
 from exporter.errors import UserError
 
 # text that a spreadsheet may run as a formula (OWASP, "CSV Injection")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 _NEVER_IN_JSON = "\x01"
+_OPERATORS = ("=", ">=", "<")
 # from this many rows on, looking for unvarying columns pays
 _MANY_ROWS = 20_000
 _GUESSED_ROWS = 2_000
 
-# The flat layout of an earlier system: keys, order, and a billing period that ends on the last
-# second of its month. `call_key` is no part of it; it only orders the rows.
-_AI_CALLS = """
-    select
-        billing_account_id as "BillingAccountId",
-        billing_period_start as "BillingPeriodStart",
-        billing_period_end - interval 1 second as "BillingPeriodEnd",
-        charge_period_start as "ChargePeriodStart",
-        charge_period_end as "ChargePeriodEnd",
-        provider as "ProviderName",
-        model as "ServiceName",
-        sub_account_name as "SubAccountName",
-        call_id as "ResourceId",
-        billed_cost as "BilledCost",
-        billing_currency as "BilledCurrency",
-        total_tokens as "UsageQuantity",
-        'tokens' as "UsageUnit",
-        input_tokens as "x-cog-InputTokenCount",
-        output_tokens as "x-cog-OutputTokenCount",
-        coalesce(is_cache_hit, false) as "x-cog-CacheHit",
-        latency_ms as "x-cog-LatencyMs",
-        feature as "Tags/x-cost-feature",
-        coalesce(sub_account_name, sub_account_id) as "Tags/x-cost-department",
-        user_id as "Tags/x-cost-user",
-        session_id as "Tags/x-cost-session",
-        classification as "Tags/x-cog-classification",
-        call_key
-    from ai_calls
-    where hold_reason is null
-"""
+# The flat layout of an earlier system: its keys in its order, with what they are in ai_calls, and a
+# billing period that ends on the last second of its month. `sub_account_id` and `call_key` are no
+# part of it: they select and order its rows.
+_AI_CALLS = {
+    "BillingAccountId": "billing_account_id",
+    "BillingPeriodStart": "billing_period_start",
+    "BillingPeriodEnd": "billing_period_end - interval 1 second",
+    "ChargePeriodStart": "charge_period_start",
+    "ChargePeriodEnd": "charge_period_end",
+    "ProviderName": "provider",
+    "ServiceName": "model",
+    "SubAccountName": "sub_account_name",
+    "ResourceId": "call_id",
+    "BilledCost": "billed_cost",
+    "BilledCurrency": "billing_currency",
+    "UsageQuantity": "total_tokens",
+    "UsageUnit": "'tokens'",
+    "x-cog-InputTokenCount": "input_tokens",
+    "x-cog-OutputTokenCount": "output_tokens",
+    "x-cog-CacheHit": "coalesce(is_cache_hit, false)",
+    "x-cog-LatencyMs": "latency_ms",
+    "Tags/x-cost-feature": "feature",
+    "Tags/x-cost-department": "coalesce(sub_account_name, sub_account_id)",
+    "Tags/x-cost-user": "user_id",
+    "Tags/x-cost-session": "session_id",
+    "Tags/x-cog-classification": "classification",
+    "sub_account_id": "sub_account_id",
+    "call_key": "call_key",
+}
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,9 @@ class Dataset:
     instances: dict[str, str] = field(default_factory=dict)
     costs: tuple[str, ...] = ()
     currency: str | None = None
-    # the flat layout is no FOCUS dataset: a fixed SELECT instead of one relation per version
-    query: str | None = None
+    # the flat layout is no FOCUS dataset: one relation for all versions, a name -> its SQL
+    layout: dict[str, str] | None = None
+    condition: str | None = None
     hidden: tuple[str, ...] = ()
     # raw tables whose rejected rows concern this dataset; empty: those of no other dataset
     raw_tables: tuple[str, ...] = ()
@@ -88,6 +91,12 @@ class Dataset:
     def file_stem(self, grain: str) -> str:
         """Name the dataset's file, without an extension."""
         return self.relations[grain]
+
+    def relation(self, grain: str, version: str) -> str:
+        """Name the relation that holds the rows."""
+        if self.layout is not None:
+            return self.relations[grain]
+        return f"{self.relations[grain]}_v{version.replace('.', '_')}"
 
 
 DATASETS = {
@@ -127,16 +136,32 @@ DATASETS = {
             start="ChargePeriodStart",
             costs=("BilledCost",),
             currency="BilledCurrency",
-            query=_AI_CALLS,
-            hidden=("call_key",),
+            layout=_AI_CALLS,
+            condition="hold_reason is null",
+            hidden=("sub_account_id", "call_key"),
         ),
     )
 }
 
 
 @dataclass(frozen=True)
+class Term:
+    """A condition: any of the columns compares (`=`, `>=` or `<`) with any of the values.
+
+    Values are text as a filter's: an empty one is null. Without a column or a value no row fits.
+    """
+
+    columns: tuple[str, ...]
+    values: tuple[str, ...]
+    operator: str = "="
+
+
+@dataclass(frozen=True)
 class Selection:
-    """Which rows and columns of a dataset are wanted. Both dates are inclusive UTC days."""
+    """Which rows and columns of a dataset are wanted. Both dates are inclusive UTC days.
+
+    All of the terms hold for each row, beside dates and filters; they may name hidden columns.
+    """
 
     dataset: Dataset
     focus_version: str
@@ -145,6 +170,7 @@ class Selection:
     to_date: date | None = None
     filters: tuple[tuple[str, str], ...] = ()
     columns: tuple[str, ...] | None = None
+    terms: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,6 +211,89 @@ def choose(dataset: str, focus_version: str | None, grain: str) -> tuple[Dataset
     return entry, version
 
 
+@dataclass(frozen=True)
+class Filter:
+    """The values of one column that are kept, each as the plain text of its kind; None is null."""
+
+    column: str
+    kind: str
+    values: tuple[str | None, ...]
+
+
+def check_columns(selection: Selection, offered: Sequence[str]) -> Sequence[str]:
+    """Give the columns that are wanted; raises UserError for one that is not offered."""
+    for name in (*(selection.columns or ()), *(name for name, _ in selection.filters)):
+        if name not in offered:
+            raise _unknown_column(name, list(offered), selection)
+    wanted = selection.columns or tuple(offered)
+    if len(set(wanted)) != len(wanted):
+        raise UserError("--columns names a column twice: name each column once.")
+    return wanted
+
+
+def read_filters(
+    connection: duckdb.DuckDBPyConnection, selection: Selection, kinds: dict[str, str]
+) -> list[Filter]:
+    """Let DuckDB read the values of the filters; raises UserError for one of another kind."""
+    by_column: dict[str, list[str | None]] = {}
+    for name, value in selection.filters:
+        kind = kinds[name]
+        text = None
+        if value != "":
+            query = f"select cast({_cast_value('try_cast', kind)} as varchar)"
+            text = connection.execute(query, [value]).fetchall()[0][0]
+            # a cast to a number rounds without a word
+            if text is None or (_is_number(kind) and not _is_equal(text, value)):
+                raise UserError(
+                    f"--filter {name}={value}: {value!r} is no {kind.lower()}, the type of {name}."
+                )
+        by_column.setdefault(name, []).append(text)
+    return [Filter(name, kinds[name], tuple(values)) for name, values in by_column.items()]
+
+
+def build_where(
+    selection: Selection,
+    filters: Iterable[Filter],
+    engine: Engine,
+    names: dict[str, str] | None = None,
+) -> tuple[str, list[str]]:
+    """Build the WHERE clause of a selection and its parameters.
+
+    `names` gives the SQL of the columns where it is not their name; what it lacks is not asked for.
+    """
+    dataset = selection.dataset
+    terms: list[str] = []
+    parameters: list[str] = []
+
+    def column(name: str) -> str | None:
+        return engine.column(name) if names is None else names.get(name)
+
+    moment = engine.value_of("TIMESTAMP")
+    if selection.from_date is not None:
+        if dataset.end is None:
+            terms.append(f"{column(dataset.start)} >= {moment}")
+        else:
+            terms.append(f"{column(dataset.end)} > {moment}")
+        parameters.append(_midnight(selection.from_date))
+    # the last day that Python knows has no successor; no row lies beyond it
+    if selection.to_date is not None and selection.to_date < date.max:
+        terms.append(f"{column(dataset.start)} < {moment}")
+        parameters.append(_midnight(selection.to_date + timedelta(days=1)))
+    for wanted in filters:
+        name = column(wanted.column)
+        if name is None:
+            continue
+        alternatives = []
+        for value in wanted.values:
+            if value is None:
+                alternatives.append(f"{name} is null")
+            else:
+                alternatives.append(f"{name} = {engine.value_of(wanted.kind)}")
+                parameters.append(value)
+        terms.append(f"({' or '.join(alternatives)})")
+    return (" where " + " and ".join(terms) if terms else ""), parameters
+
+
 class Extract:
     """One selection of a build: its columns, its totals, and the file DuckDB writes of it."""
 
@@ -201,21 +310,37 @@ class Extract:
         described = self._describe()
         self._kinds = dict(described)
         offered = [name for name, _ in described if name not in selection.dataset.hidden]
-        for name in (*(selection.columns or ()), *(name for name, _ in selection.filters)):
-            if name not in offered:
-                raise _unknown_column(name, offered, selection)
-        wanted = selection.columns or tuple(offered)
-        if len(set(wanted)) != len(wanted):
-            raise UserError("--columns names a column twice: name each column once.")
+        wanted = check_columns(selection, offered)
         self.columns = [Column(name, self._kinds[name], name in json_columns) for name in wanted]
-        self._where, self._parameters = self._build_where()
+        self._where, self._parameters = build_where(
+            selection, read_filters(connection, selection, self._kinds), DuckDB(connection)
+        )
+        self._add_terms()
+
+    def _add_terms(self) -> None:
+        for term in self._selection.terms:
+            if term.operator not in _OPERATORS:
+                raise ValueError(f"{term.operator!r} is no comparison")
+            alternatives = []
+            for name in term.columns:
+                for value in term.values:
+                    if value == "":
+                        alternatives.append(f"{_name(name)} is null")
+                    else:
+                        wanted = _cast_value("cast", self._kinds[name])
+                        alternatives.append(f"{_name(name)} {term.operator} {wanted}")
+                        self._parameters.append(value)
+            self._where += " and " if self._where else " where "
+            self._where += f"({' or '.join(alternatives) or 'false'})"
 
     def _find_source(self) -> str:
         selection = self._selection
-        if selection.dataset.query is not None:
-            return f"({selection.dataset.query})"
-        version = selection.focus_version.replace(".", "_")
-        return _name(f"{selection.dataset.relations[selection.grain]}_v{version}")
+        dataset = selection.dataset
+        relation = _name(dataset.relation(selection.grain, selection.focus_version))
+        if dataset.layout is None:
+            return relation
+        columns = ", ".join(f"{sql} as {_name(name)}" for name, sql in dataset.layout.items())
+        return f"(select {columns} from {relation} where {dataset.condition})"  # noqa: S608
 
     def _describe(self) -> list[tuple[str, str]]:
         try:
@@ -229,47 +354,6 @@ class Extract:
                 f"({reason}): run `focus-export build` with this version of ai-focus."
             ) from None
         return [(str(row[0]), str(row[1])) for row in found]
-
-    def _build_where(self) -> tuple[str, list[object]]:
-        selection = self._selection
-        dataset = selection.dataset
-        terms: list[str] = []
-        values: list[object] = []
-        if selection.from_date is not None:
-            if dataset.end is None:
-                terms.append(f"{_name(dataset.start)} >= cast(? as timestamp)")
-            else:
-                terms.append(f"{_name(dataset.end)} > cast(? as timestamp)")
-            values.append(selection.from_date.isoformat())
-        if selection.to_date is not None:
-            terms.append(f"{_name(dataset.start)} < cast(? as timestamp)")
-            values.append(_day_after(selection.to_date))
-        by_column: dict[str, list[str]] = {}
-        for name, value in selection.filters:
-            by_column.setdefault(name, []).append(value)
-        for name, wanted in by_column.items():
-            alternatives = []
-            for value in wanted:
-                if value == "":
-                    alternatives.append(f"{_name(name)} is null")
-                else:
-                    kind = self._kinds[name]
-                    self._check_value(name, kind, value)
-                    alternatives.append(f"{_name(name)} = {_cast_value('cast', kind)}")
-                    values.append(value)
-            terms.append(f"({' or '.join(alternatives)})")
-        return (" where " + " and ".join(terms) if terms else ""), values
-
-    def _check_value(self, name: str, kind: str, value: str) -> None:
-        found = self._connection.execute(
-            f"select cast({_cast_value('try_cast', kind)} as varchar)",
-            [value],
-        ).fetchall()[0][0]
-        # a cast to a number rounds without a word
-        if found is None or (_is_number(kind) and not _is_equal(found, value)):
-            raise UserError(
-                f"--filter {name}={value}: {value!r} is no {kind.lower()}, the type of {name}."
-            )
 
     def _ordered(self, constants: dict[str, str | None]) -> str:
         """Select the wanted columns in the extract's order; constants are left out of the sort."""
@@ -343,6 +427,17 @@ class Extract:
         ).fetchall()
         return [(row[0], row[1], dict(zip(costs, row[2:], strict=True))) for row in found]
 
+    def read_months(self) -> list[tuple[str, str]]:
+        """List the billing periods that have rows: start and exclusive end, as UTC text."""
+        return [
+            (str(start), str(end))
+            for start, end in self._connection.execute(
+                f"select {_time_text('BillingPeriodStart')}, {_time_text('BillingPeriodEnd')}"  # noqa: S608
+                f" from {self._source} as source{self._where} group by all order by 1",
+                self._parameters,
+            ).fetchall()
+        ]
+
     def _find_first(self) -> object:
         """Give the unique key of the first row in the extract's order; None when it is empty."""
         order = ", ".join(_name(name) for name in self._selection.dataset.order)
@@ -360,7 +455,7 @@ class Extract:
         """
         constants = self._find_constants() if rows > _MANY_ROWS else {}
         target = "'" + str(path).replace("'", "''") + "'"
-        parameters = list(self._parameters)
+        parameters: list[object] = [*self._parameters]
         if fmt == "parquet":
             query = ", ".join(_as_parquet(column) for column in self.columns)
             options = "format parquet, compression zstd"
@@ -391,31 +486,33 @@ class Extract:
         )
 
 
-def read_coverage(connection: duckdb.DuckDBPyConnection, selection: Selection) -> Coverage:
+def read_coverage(engine: Engine, selection: Selection) -> Coverage:
     """Count the billable calls and tokens of the selection's dates: all, and those with a price."""
-    terms, values = ["is_billable"], []
-    if selection.from_date is not None:
-        terms.append("charge_period_start >= cast(? as timestamp)")
-        values.append(selection.from_date.isoformat())
-    if selection.to_date is not None:
-        terms.append("charge_period_start < cast(? as timestamp)")
-        values.append(_day_after(selection.to_date))
-    found = connection.execute(
-        "select hold_reason, count(*), coalesce(sum(total_tokens), 0)::bigint from ai_calls"  # noqa: S608
-        f" where {' and '.join(terms)} group by 1 order by 1",
-        values,
-    ).fetchall()
+    calls = Selection(
+        DATASETS["ai-calls"],
+        selection.focus_version,
+        from_date=selection.from_date,
+        to_date=selection.to_date,
+    )
+    where, parameters = build_where(calls, (), engine, _AI_CALLS)
+    found = engine.fetch(
+        "select hold_reason, count(*) as calls,"  # noqa: S608
+        " cast(coalesce(sum(total_tokens), 0) as bigint) as tokens"
+        f" from ai_calls{where or ' where true'} and is_billable"
+        " group by hold_reason order by hold_reason",
+        parameters,
+    )
     priced = [row for row in found if row[0] is None]
     return Coverage(
         calls=sum(row[1] for row in found),
         priced_calls=sum(row[1] for row in priced),
-        tokens=sum(row[2] for row in found),
-        priced_tokens=sum(row[2] for row in priced),
+        tokens=sum(int(row[2]) for row in found),
+        priced_tokens=sum(int(row[2]) for row in priced),
         held_back=[(row[0], row[1]) for row in found if row[0] is not None],
     )
 
 
-def count_rejected(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> int:
+def count_rejected(engine: Engine, dataset: Dataset) -> int:
     """Count the raw records of a build that no extract of the dataset could take in.
 
     Most have no usable date, so that they count for every range. A record with several faults is
@@ -424,26 +521,25 @@ def count_rejected(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> i
     named = dataset.raw_tables or tuple(
         name for other in DATASETS.values() for name in other.raw_tables
     )
-    found = connection.execute(
-        "select count(*) from (select distinct raw_table, file, line, record_key"
-        " from rejected_rows where list_contains(?, raw_table) = ?)",
-        [list(named), bool(dataset.raw_tables)],
-    ).fetchall()
+    texts = ", ".join([engine.value_of("VARCHAR")] * len(named))
+    concerned = f"raw_table {'in' if dataset.raw_tables else 'not in'} ({texts})"
+    found = engine.fetch(
+        "select count(*) as records from (select distinct raw_table, file, line, record_key"  # noqa: S608
+        f" from rejected_rows where {concerned}) as records",
+        named,
+    )
     return int(found[0][0])
 
 
 def read_billing_months(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, grain: str, version: str
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    grain: str,
+    version: str,
+    terms: tuple[Term, ...] = (),
 ) -> list[tuple[str, str]]:
     """List the billing periods that have rows: start and exclusive end, as UTC text."""
-    relation = _name(f"{dataset.relations[grain]}_v{version.replace('.', '_')}")
-    return [
-        (str(start), str(end))
-        for start, end in connection.execute(
-            f"select {_time_text('BillingPeriodStart')}, {_time_text('BillingPeriodEnd')}"  # noqa: S608
-            f" from {relation} group by all order by 1"
-        ).fetchall()
-    ]
+    return Extract(connection, Selection(dataset, version, grain, terms=terms)).read_months()
 
 
 def _name(name: str) -> str:
@@ -458,9 +554,8 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _day_after(day: date) -> str:
-    # the last day that Python knows has no successor; no row lies beyond it
-    return (day + timedelta(days=1)).isoformat() if day < date.max else "infinity"
+def _midnight(day: date) -> str:
+    return f"{day.isoformat()} 00:00:00"
 
 
 def _cast_value(cast: str, kind: str) -> str:
@@ -512,9 +607,10 @@ def _as_csv(column: Column, safe_csv: bool) -> str:
 
 def _as_parquet(column: Column) -> str:
     name = _name(column.name)
-    if column.kind == "TIMESTAMP":
-        return f"cast({name} as timestamptz) as {name}"
-    return name
+    value = f"cast({name} as timestamptz)" if column.kind == "TIMESTAMP" else name
+    # A file's schema must not hang on its rows: where DuckDB can tell that a column has no null,
+    # it writes it as required. Nothing can be told of this.
+    return f"case when {name} is not null then {value} end as {name}"
 
 
 def _json_value(column: Column) -> str:

@@ -14,6 +14,8 @@ from exporter.errors import UserError
 
 DATABASE = "ai_focus.duckdb"
 DESCRIPTION = "build.json"
+# a file in a build's folder; until its time of change no later build deletes the folder
+LEASE = "lease"
 _META_KEY = "exporter.home"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

@@ -1,4 +1,7 @@
-"""The few questions that the wrapper itself asks of DuckDB: read-only, one function each."""
+"""The few questions that the wrapper itself asks of a build: read-only, one function each.
+
+Those of the totals are asked of warehouses too, so they keep to what all engines know.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,22 @@ from typing import Any
 import duckdb
 
 from exporter.database import open_database
+from exporter.engine import DuckDB, Engine
 from exporter.errors import UserError
 
 _SPEND = """
     select ServiceProviderName, BillingCurrency, sum(BilledCost)
     from focus_cost_and_usage
-    group by all
+    group by 1, 2
     order by 2, 3 desc, 1
 """
 
 _COVERAGE = """
     select
-        coalesce(sum(calls), 0)::bigint, coalesce(sum(priced_calls), 0)::bigint,
-        coalesce(sum(tokens), 0)::bigint, coalesce(sum(priced_tokens), 0)::bigint
+        cast(coalesce(sum(calls), 0) as bigint) as calls,
+        cast(coalesce(sum(priced_calls), 0) as bigint) as priced_calls,
+        cast(coalesce(sum(tokens), 0) as bigint) as tokens,
+        cast(coalesce(sum(priced_tokens), 0) as bigint) as priced_tokens
     from coverage
 """
 
@@ -32,17 +38,18 @@ _PRICE_DATES = """
         select
             billing_currency,
             sum(billed_cost) as total,
-            coalesce(sum(billed_cost) filter (price_date_basis = 'effective'), 0) as effective,
-            coalesce(sum(billed_cost) filter (price_date_basis = 'verified_on'), 0) as verified_on,
-            coalesce(sum(billed_cost) filter (price_date_basis = 'unknown'), 0) as unknown
+            sum(case when price_date_basis = 'effective' then billed_cost else 0 end) as effective,
+            sum(case when price_date_basis = 'verified_on' then billed_cost else 0 end)
+                as verified_on,
+            sum(case when price_date_basis = 'unknown' then billed_cost else 0 end) as unknown
         from price_coverage
-        group by all
+        group by 1
     )
     select
         billing_currency,
-        floor(round(effective / total * 1000, 6))::bigint,
-        floor(round(verified_on / total * 1000, 6))::bigint,
-        floor(round(unknown / total * 1000, 6))::bigint
+        cast(floor(round(effective / total * 1000, 6)) as bigint) as effective,
+        cast(floor(round(verified_on / total * 1000, 6)) as bigint) as verified_on,
+        cast(floor(round(unknown / total * 1000, 6)) as bigint) as unknown
     from costs
     where total > 0
     order by 1
@@ -58,7 +65,9 @@ _QUARANTINED = """
 
 _REJECTED = """
     select coalesce(source_name, '') as source_name, count(*)
-    from (select distinct source_name, raw_table, file, line, record_key from rejected_rows)
+    from (
+        select distinct source_name, raw_table, file, line, record_key from rejected_rows
+    ) as records
     group by 1
     order by 1
 """
@@ -66,8 +75,8 @@ _REJECTED = """
 _REJECTED_EXAMPLES = """
     select coalesce(file, raw_table), line, reason
     from rejected_rows
-    order by file, line, field
-    limit ?
+    order by file nulls last, line nulls last, field nulls last
+    limit 3
 """
 
 _MISSING_PRICES = """
@@ -105,6 +114,8 @@ class Totals:
     priced_tokens: int
     quarantined: list[tuple[str, int]]
     rejected: list[tuple[str, int]]
+    # file (or raw table), line and reason of the first
+    rejected_examples: list[tuple[str, int | None, str]]
     commitments: int
     spend: list[tuple[str, str, Decimal]]
     price_dates: list[tuple[str, int, int, int]]
@@ -119,25 +130,25 @@ def seal(database: Path) -> None:
 def read_totals(database: Path) -> Totals:
     """Read the totals of a build."""
     with open_database(database) as connection:
-        calls, priced_calls, tokens, priced_tokens = connection.execute(_COVERAGE).fetchall()[0]
-        return Totals(
-            rows=_count(connection, "focus_cost_and_usage"),
-            calls=calls,
-            priced_calls=priced_calls,
-            tokens=tokens,
-            priced_tokens=priced_tokens,
-            quarantined=connection.execute(_QUARANTINED).fetchall(),
-            rejected=connection.execute(_REJECTED).fetchall(),
-            commitments=_count(connection, "focus_contract_commitment"),
-            spend=connection.execute(_SPEND).fetchall(),
-            price_dates=connection.execute(_PRICE_DATES).fetchall(),
-        )
+        return ask_totals(DuckDB(connection))
 
 
-def read_rejected_examples(database: Path, limit: int = 3) -> list[tuple[str, int | None, str]]:
-    """Give the first rejected rows: file (or raw table), line, reason."""
-    with open_database(database) as connection:
-        return connection.execute(_REJECTED_EXAMPLES, [limit]).fetchall()
+def ask_totals(engine: Engine) -> Totals:
+    """Ask for the totals of what a build or a warehouse holds."""
+    calls, priced_calls, tokens, priced_tokens = engine.fetch(_COVERAGE)[0]
+    return Totals(
+        rows=_count(engine, "focus_cost_and_usage"),
+        calls=calls,
+        priced_calls=priced_calls,
+        tokens=tokens,
+        priced_tokens=priced_tokens,
+        quarantined=engine.fetch(_QUARANTINED),
+        rejected=engine.fetch(_REJECTED),
+        rejected_examples=engine.fetch(_REJECTED_EXAMPLES),
+        commitments=_count(engine, "focus_contract_commitment"),
+        spend=engine.fetch(_SPEND),
+        price_dates=engine.fetch(_PRICE_DATES),
+    )
 
 
 def read_missing_prices(database: Path) -> list[dict[str, Any]]:
@@ -212,6 +223,5 @@ def is_valid_json(text: str) -> bool:
         return bool(connection.execute("select json_valid(?)", [text]).fetchall()[0][0])
 
 
-def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
-    query = f"select count(*) from {relation}"  # noqa: S608
-    return int(connection.execute(query).fetchall()[0][0])
+def _count(engine: Engine, relation: str) -> int:
+    return int(engine.fetch(f"select count(*) as records from {relation}")[0][0])  # noqa: S608

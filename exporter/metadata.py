@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
+import duckdb
+
 from exporter.database import open_database
+from exporter.engine import DuckDB
 from exporter.errors import UserError
-from exporter.extract import DATASETS, Dataset, count_rejected, read_billing_months
+from exporter.extract import DATASETS, Dataset, Term, count_rejected, read_billing_months
 from exporter.home import Home
 from exporter.manifest import read_build
 from exporter.project import Project
@@ -76,22 +79,37 @@ def json_column_names(project: Project, focus_id: str | None) -> frozenset[str]:
     )
 
 
-def column_definitions(project: Project, structure: Structure) -> list[dict[str, Any]]:
-    """Define the columns of a structure in their delivered order: FOCUS columns, then custom ones.
-
-    Levels of the keys: FOCUS metadata, Schema, Column Definition.
-    """
+def read_columns(project: Project, focus_id: str, focus_version: str) -> list[dict[str, str]]:
+    """Give the reference's columns in their delivered order: FOCUS columns, then custom ones."""
     rows = [
         row
         for row in _read_reference(project.path)
-        if row["dataset"] == structure.dataset.focus_id
-        and row["focus_version"] in (structure.focus_version, "")
+        if row["dataset"] == focus_id and row["focus_version"] in (focus_version, "")
     ]
     own = sorted((row for row in rows if row["focus_version"]), key=lambda row: int(row["ordinal"]))
     custom = sorted(
         (row for row in rows if not row["focus_version"]), key=lambda row: row["column_name"]
     )
-    return [_define(row, structure.focus_version) for row in own + custom]
+    return own + custom
+
+
+def column_kinds(project: Project, structure: Structure) -> dict[str, str]:
+    """Give DuckDB's type of each column of a structure, in the columns' order."""
+    kinds = {name: f"DECIMAL({digits},{scale})" for name, (digits, scale) in _NUMBERS.items()}
+    kinds.update(text="VARCHAR", timestamp="TIMESTAMP")
+    return {
+        row["column_name"]: kinds[row["sql_type"]]
+        for row in read_columns(project, str(structure.dataset.focus_id), structure.focus_version)
+    }
+
+
+def column_definitions(project: Project, structure: Structure) -> list[dict[str, Any]]:
+    """Define the columns of a structure in their delivered order: FOCUS columns, then custom ones.
+
+    Levels of the keys: FOCUS metadata, Schema, Column Definition.
+    """
+    rows = read_columns(project, str(structure.dataset.focus_id), structure.focus_version)
+    return [_define(row, structure.focus_version) for row in rows]
 
 
 def _define(row: dict[str, str], focus_version: str) -> dict[str, Any]:
@@ -233,43 +251,57 @@ def describe(
     return metadata
 
 
-def _describe_recency(home: Home, chosen: list[Structure]) -> Iterator[dict[str, Any]]:
-    """Give the Recency of each instance that has rows.
-
-    A billing month is complete when the build finished after its end; the contract commitments are
-    when no row of them was rejected. A build replaces all of its data, so all parts share its time.
-    """
-    database = home.published()
+def build_moment(database: Path) -> str:
+    """Give the moment at which a build was finished, as UTC text."""
     finished = read_build(database)["finished_at"]
     moment = (
         datetime.fromisoformat(finished.replace("Z", "+00:00"))
         if finished
         else datetime.fromtimestamp(database.stat().st_mtime, timezone.utc)
     )
-    updated = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _describe_recency(home: Home, chosen: list[Structure]) -> Iterator[dict[str, Any]]:
+    database = home.published()
+    updated = build_moment(database)
     with open_database(database, home.path) as connection:
         for structure in chosen:
-            recency: dict[str, Any] = {
-                "DatasetInstanceId": dataset_instance_id(structure.dataset, structure.grain),
-                "RecencyLastUpdated": updated,
-                "DatasetInstanceLastUpdated": updated,
+            yield from describe_recency(connection, structure, updated)
+
+
+def describe_recency(
+    connection: duckdb.DuckDBPyConnection,
+    structure: Structure,
+    updated: str,
+    terms: tuple[Term, ...] = (),
+) -> Iterator[dict[str, Any]]:
+    """Give the Recency of an instance, if it has rows that fit the terms.
+
+    A billing month is complete when the build finished after its end; the contract commitments are
+    when no row of them was rejected. A build replaces all of its data, so all parts share its time.
+    """
+    recency: dict[str, Any] = {
+        "DatasetInstanceId": dataset_instance_id(structure.dataset, structure.grain),
+        "RecencyLastUpdated": updated,
+        "DatasetInstanceLastUpdated": updated,
+    }
+    if structure.dataset.holds_usage:
+        months = read_billing_months(
+            connection, structure.dataset, structure.grain, structure.focus_version, terms
+        )
+        if not months:
+            return
+        recency["TimeSectors"] = [
+            {
+                "TimeSectorStart": start,
+                "TimeSectorEnd": end,
+                "TimeSectorComplete": end <= updated,
+                "TimeSectorLastUpdated": updated,
             }
-            if structure.dataset.holds_usage:
-                months = read_billing_months(
-                    connection, structure.dataset, structure.grain, structure.focus_version
-                )
-                if not months:
-                    continue
-                recency["TimeSectors"] = [
-                    {
-                        "TimeSectorStart": start,
-                        "TimeSectorEnd": end,
-                        "TimeSectorComplete": end <= updated,
-                        "TimeSectorLastUpdated": updated,
-                    }
-                    for start, end in months
-                ]
-            else:
-                rejected = count_rejected(connection, structure.dataset)
-                recency["DatasetInstanceComplete"] = rejected == 0
-            yield recency
+            for start, end in months
+        ]
+    else:
+        rejected = count_rejected(DuckDB(connection), structure.dataset)
+        recency["DatasetInstanceComplete"] = rejected == 0
+    yield recency

@@ -22,6 +22,33 @@ raw_dir_option = click.option(
 source_option = click.option(
     "--source", "sources", multiple=True, metavar="NAME", help="Build this usage source only."
 )
+target_option = click.option(
+    "--target",
+    envvar="AI_FOCUS_TARGET",
+    default="duckdb",
+    show_default=True,
+    metavar="NAME",
+    help="Target of profiles.yml: duckdb, snowflake or bigquery (AI_FOCUS_TARGET).",
+)
+
+host_option = click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
+)
+tokens_option = click.option(
+    "--tokens",
+    "token_file",
+    type=click.Path(path_type=Path),
+    envvar="AI_FOCUS_TOKENS",
+    metavar="FILE",
+    help="File of hashed tokens with their scopes (AI_FOCUS_TOKENS); docs/api.md tells its form.",
+)
+rate_option = click.option(
+    "--rate",
+    type=click.IntRange(0),
+    default=600,
+    show_default=True,
+    help="Requests a minute that each token may make; 0: any number.",
+)
 
 
 def parse_day(

@@ -52,6 +52,23 @@ class Project:
                 tables += [_raw_table(table, file.parent.name) for table in source["tables"]]
         return tables
 
+    def model_kinds(self, name: str) -> dict[str, str]:
+        """Read DuckDB's type of each column of a mart that has no versions, in their order."""
+        from jinja2 import Template
+
+        for file in sorted((self.path / "models" / "marts").glob("*/_*__models.yml")):
+            content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+            for model in content.get("models", []):
+                if model["name"] == name and "versions" not in model:
+                    return {
+                        # types are written for every target
+                        column["name"]: Template(column["data_type"])
+                        .render(target={"type": "duckdb"})
+                        .upper()
+                        for column in model["columns"]
+                    }
+        raise LookupError(f"no mart is named {name}")
+
 
 def _raw_table(table: dict[str, Any], folder: str) -> RawTable:
     columns = table.get("columns", [])

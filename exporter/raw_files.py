@@ -13,9 +13,10 @@ import gzip
 import io
 import json
 import os
+import re
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +31,9 @@ SAMPLE_RECORDS = 1000
 BLOCK = 1 << 20
 # what macros/raw_duckdb.sql lets DuckDB read as one line
 LONGEST_LINE = 64 << 20
+
+# what is said of a file in a raw folder, where single files are named
+_LEAVE_OUT = re.compile(r"take (it|the file) out of the raw folder")
 
 # LiteLLM's daily aggregate tables count the same calls again, without tier and context
 _AGGREGATE_COLUMNS = {"date", "api_requests", "spend"}
@@ -113,6 +117,42 @@ def plan_raw_files(root: Path, project: Project, sources: tuple[str, ...] = ()) 
     plan.usage_sources.sort(key=project.usage_sources.index)
     by_name = {table.name: table for table in project.raw_tables()}
     plan.raw_files = {name: _group(by_name[name], files) for name, files in found.items()}
+    return plan
+
+
+def plan_files(source: str, paths: Sequence[Path], project: Project) -> RawPlan:
+    """Tell what single files are, or all files of folders, given as those of one source.
+
+    A source is what a folder of a raw folder may be named. Raises UserError for every fault.
+    """
+    folders = _tables_by_folder(project)
+    if source not in folders:
+        raise UserError(f"There is no source '{source}': choose one of {', '.join(folders)}.")
+    files: list[Path] = []
+    for path in paths:
+        path = path.expanduser().absolute()
+        if not path.exists():
+            raise UserError(f"The file {path} doesn't exist: check its name.")
+        found = _walk(path) if path.is_dir() else [path]
+        if not found:
+            raise UserError(f"The folder {path} holds no file: name one that does.")
+        files += found
+    files = list(dict.fromkeys(files))
+    # labels are paths below what all files have in common
+    plan = RawPlan(Path(os.path.commonpath([file.parent for file in files])))
+    by_table: dict[RawTable, list[tuple[Path, Shape]]] = {}
+    for file in files:
+        try:
+            table, shape = _recognise(file, plan.root, folders[source], plan.notes)
+        except UserError as error:
+            raise UserError(_LEAVE_OUT.sub("leave it out", str(error))) from None
+        if table is not None:
+            by_table.setdefault(table, []).append((file, shape))
+            plan.files += 1
+            plan.bytes += file.stat().st_size
+    plan.raw_files = {table.name: _group(table, found) for table, found in by_table.items()}
+    if source in project.usage_sources:
+        plan.usage_sources.append(source)
     return plan
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 
-from exporter import marts
 from exporter.marts import Totals
 
 _SMALLEST_SHOWN = Decimal("0.01")
@@ -33,7 +31,7 @@ def describe(totals: Totals) -> list[str]:
     return [f"{title:<12} {value:>{width}}  {unit}".rstrip() for title, value, unit in rows]
 
 
-def describe_incomplete(totals: Totals, database: Path) -> list[str]:
+def describe_incomplete(totals: Totals) -> list[str]:
     """Give a sentence for everything that the datasets lack."""
     lines = []
     if not totals.calls:
@@ -41,7 +39,7 @@ def describe_incomplete(totals: Totals, database: Path) -> list[str]:
     if totals.rejected:
         by_source = ", ".join(f"{source} {count:,}" for source, count in totals.rejected)
         lines.append(f"Incomplete: records were rejected ({by_source}); see rejected_rows.")
-        for file, line, reason in marts.read_rejected_examples(database):
+        for file, line, reason in totals.rejected_examples:
             place = f"{file}, line {line}" if line is not None else file
             # a broken record may hold line breaks
             lines.append(f"  {place}: {' '.join(reason.split())}")

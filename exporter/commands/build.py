@@ -8,7 +8,7 @@ import click
 
 from exporter.errors import IncompleteError, UserError
 from exporter.home import Home, home_option
-from exporter.options import raw_dir_option, source_option
+from exporter.options import raw_dir_option, source_option, target_option
 
 
 def parse_variables(
@@ -33,14 +33,7 @@ def parse_variables(
 @click.command(name="build")
 @raw_dir_option
 @source_option
-@click.option(
-    "--target",
-    envvar="AI_FOCUS_TARGET",
-    default="duckdb",
-    show_default=True,
-    metavar="NAME",
-    help="Target of profiles.yml (AI_FOCUS_TARGET).",
-)
+@target_option
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models of the target.")
 @click.option(
     "--vars",
@@ -57,7 +50,8 @@ def parse_variables(
 def command(home: Home, quiet: bool, strict: bool, **options: Any) -> None:
     """Build the datasets and publish them whole or not at all.
 
-    A build that fails or is stopped leaves the last published one as it is.
+    A warehouse (--target) is built in place, from raw tables that `focus-export load` or another
+    loader has filled. A build that fails or is stopped leaves the last published one as it is.
     """
     from exporter import marts, summary
     from exporter.build import BuildRequest, run_build, say
@@ -65,15 +59,18 @@ def command(home: Home, quiet: bool, strict: bool, **options: Any) -> None:
     result = run_build(home, BuildRequest(quiet=quiet, **options))
     for note in result.notes:
         say(f"Note: {note}")
-    if result.database is None:
-        if not quiet:
-            click.echo(f"Built the target {options['target']} in {result.seconds:.0f} s.")
-        return
-    totals = marts.read_totals(result.database)
+    if result.database is not None:
+        totals = marts.read_totals(result.database)
+    else:
+        from exporter.project import load_project
+        from exporter.warehouse import open_warehouse
+
+        with open_warehouse(options["target"], load_project()) as warehouse:
+            totals = marts.ask_totals(warehouse)
     if not quiet:
         click.echo(f"{result}\n")
         click.echo("\n".join(summary.describe(totals)))
-    incomplete = summary.describe_incomplete(totals, result.database)
+    incomplete = summary.describe_incomplete(totals)
     for line in incomplete:
         say(line)
     if strict and incomplete:

@@ -9,7 +9,7 @@ import click
 
 from exporter.errors import IncompleteError, UserError
 from exporter.home import Home, home_option
-from exporter.options import COMPRESSIONS, FORMATS, GRAINS, parse_day
+from exporter.options import COMPRESSIONS, FORMATS, GRAINS, parse_day, target_option
 
 _SUFFIXES = {
     "csv": "csv",
@@ -26,6 +26,7 @@ Examples:
   focus-export export --format parquet --from 2026-01-01 --to 2026-01-31
   focus-export export --focus-version 1.2 --filter SubAccountId=research
   focus-export export --dataset ai-calls --format json --output calls.json
+  focus-export export --target snowflake --from 2026-10-01 --to 2026-10-31
 """
 
 
@@ -113,6 +114,7 @@ def _to_filters(
     metavar="PATH|-",
     help="File, folder, or - for standard output  [default: the home's exports/ folder]",
 )
+@target_option
 @click.option(
     "--strict", is_flag=True, help="Exit with 3 when calls have no cost or rows were rejected."
 )
@@ -129,9 +131,12 @@ def command(
     compress: str | None,
     safe_csv: bool | None,
     output: str | None,
+    target: str,
     strict: bool,
 ) -> None:
     """Write one dataset of the published build to a file, with a manifest beside it.
+
+    With --target snowflake or bigquery the rows are those of the warehouse.
 
     The same build and options give the same bytes. Nothing stands under the file's name until
     it is whole.
@@ -163,6 +168,7 @@ def command(
         compress=compress or guessed_compression,
         safe_csv=safe_csv,
         stdout=stdout,
+        target=target,
     )
     rows = f"{result.manifest['rows']:,} rows"
     if result.path is None:

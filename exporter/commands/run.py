@@ -99,5 +99,5 @@ def command(
     width = max(len(rows) for _, rows in files)
     for path, rows in files:
         click.echo(f"{rows:>{width}} rows in {path}")
-    for line in summary.describe_incomplete(totals, result.database):
+    for line in summary.describe_incomplete(totals):
         say(line)

@@ -1,0 +1,56 @@
+"""`focus-export doctor`: checks a target before a user relies on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from exporter.commands.build import parse_variables
+from exporter.home import Home, home_option
+from exporter.options import target_option
+
+_EXAMPLES = """\b
+Examples:
+  focus-export doctor --target snowflake
+  focus-export doctor --target bigquery --vars '{raw_schema: raw_ai, usage_sources: [gateway]}'
+"""
+
+
+@click.command(
+    name="doctor",
+    short_help="Check a target: login, rights, arithmetic, tables.",
+    epilog=_EXAMPLES,
+)
+@home_option
+@target_option
+@click.option(
+    "--vars",
+    "variables",
+    callback=parse_variables,
+    metavar="YAML",
+    help="Variables of the dbt project, those that the builds will have.",
+)
+@click.pass_context
+def command(context: click.Context, home: Home, target: str, variables: dict[str, Any]) -> None:
+    """Check a target before you rely on it, a line per check.
+
+    It makes, loads and drops small tables named ai_focus_doctor… in the target's schema, and reads
+    no row of yours. Exit codes: 0 all is well, 1 a check failed, 2 something must be installed or
+    set before the target can be checked.
+    """
+    from exporter.doctor import examine
+
+    failed, remedy = 0, ""
+    for check in examine(home, target, variables):
+        # said once for checks that follow each other
+        if remedy and check.remedy != remedy:
+            click.echo(f"        {remedy}")
+        remedy = check.remedy
+        click.echo(f"{'ok    ' if check.ok else 'failed'}  {check.name}: {check.detail}")
+        if not check.ok:
+            failed = max(failed, 2 if check.is_setup else 1)
+    if remedy:
+        click.echo(f"        {remedy}")
+    if failed:
+        context.exit(failed)

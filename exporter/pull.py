@@ -1,0 +1,107 @@
+"""Brings one selection of a warehouse into a scratch DuckDB file, where the extract is written.
+
+The warehouse filters: by dates, by the values wanted and by columns. DuckDB then does with the rows
+what it does with the rows of a build of its own, so the bytes are the same. Above all it sorts,
+which BigQuery does on one machine and refuses for large results. One batch is held in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import duckdb
+import pyarrow as pa
+
+from exporter.engine import DuckDB
+from exporter.extract import Selection, build_where, check_columns, read_filters
+from exporter.metadata import Structure, column_kinds
+from exporter.project import Project
+from exporter.warehouse import Warehouse
+
+_PLAIN = re.compile(r"[a-z_]+")
+
+
+def pull(
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    selection: Selection,
+    project: Project,
+) -> int:
+    """Make the relation of a selection in the scratch file; gives the number of its rows.
+
+    It has the columns that the extract needs, in the project's spelling and DuckDB's types, even
+    when it has no rows. Raises UserError for a selection that does not fit.
+    """
+    dataset = selection.dataset
+    names: dict[str, str] | None = None
+    if dataset.layout is None:
+        kinds = column_kinds(project, Structure(dataset, selection.grain, selection.focus_version))
+        needed = _needed(selection, list(kinds))
+        filters = read_filters(connection, selection, kinds)
+    else:
+        # columns under other names: those that are renamed alone can be filtered there
+        kinds = project.model_kinds(dataset.relations[selection.grain])
+        names = {name: sql for name, sql in dataset.layout.items() if _PLAIN.fullmatch(sql)}
+        offered = [name for name in dataset.layout if name not in dataset.hidden]
+        check_columns(selection, offered)
+        sources = " ".join((*dataset.layout.values(), dataset.condition or ""))
+        needed = [name for name in kinds if re.search(rf"\b{name}\b", sources)]
+        renamed = {name: kinds[sql] for name, sql in names.items()}
+        pushed = [(name, value) for name, value in selection.filters if name in names]
+        filters = read_filters(connection, replace(selection, filters=tuple(pushed)), renamed)
+    where, parameters = build_where(selection, filters, warehouse, names)
+    if dataset.condition is not None:
+        where = f"{where} and {dataset.condition}" if where else f" where {dataset.condition}"
+    relation = dataset.relation(selection.grain, selection.focus_version)
+    columns = ", ".join(warehouse.column(name) for name in needed)
+    query = f"select {columns} from {relation}{where}"  # noqa: S608
+    schema = pa.schema([(name, _arrow_type(kinds[name])) for name in needed])
+    return _store(connection, relation, schema, warehouse, query, parameters)
+
+
+def _needed(selection: Selection, offered: Sequence[str]) -> list[str]:
+    dataset = selection.dataset
+    wanted = {
+        *check_columns(selection, offered),
+        *(name for name, _ in selection.filters),
+        *dataset.order,
+        *dataset.costs,
+        *(name for name in (dataset.start, dataset.end, dataset.currency) if name),
+    }
+    return [name for name in offered if name in wanted]
+
+
+def _store(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    schema: pa.Schema,
+    warehouse: Warehouse,
+    query: str,
+    parameters: Sequence[str],
+) -> int:
+    name = DuckDB(connection).column(relation)
+    connection.register("incoming", schema.empty_table())
+    connection.execute(f"create table {name} as from incoming")
+    rows = 0
+    connection.execute("begin")
+    for batch in warehouse.batches(query, parameters, schema):
+        connection.register("incoming", batch)
+        connection.execute(f"insert into {name} from incoming")
+        rows += batch.num_rows
+    connection.execute("commit")
+    connection.unregister("incoming")
+    return rows
+
+
+def _arrow_type(kind: str) -> pa.DataType:
+    number = re.fullmatch(r"DECIMAL\((\d+), ?(\d+)\)", kind)
+    if number is not None:
+        return pa.decimal128(int(number[1]), int(number[2]))
+    return {
+        "VARCHAR": pa.string(),
+        "TIMESTAMP": pa.timestamp("us"),
+        "BIGINT": pa.int64(),
+        "BOOLEAN": pa.bool_(),
+    }[kind]

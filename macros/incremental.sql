@@ -1,13 +1,10 @@
-{#- How int_charges comes from one build to the next: made anew on DuckDB, whose builds begin with an empty
-    file; elsewhere only the months that can have changed are made again. What a build was made of is
-    stored beside the charges and compared with what there is now (int_charge_inputs). -#}
+{#- How int_charges comes from one build to the next: made anew, or, where var charges_materialization asks for
+    it, only the months that can have changed. What a build was made of is stored beside the charges then
+    and compared with what there is now (int_charge_inputs). -#}
 
-{#- table (every build prices everything) or incremental; var charges_materialization overrules. -#}
 {% macro charges_are_incremental() %}
-{{- return((var('charges_materialization') or adapter.dispatch('charges_materialization', 'ai_focus')()) == 'incremental') -}}
+{{- return(var('charges_materialization') == 'incremental') -}}
 {% endmacro %}
-{% macro default__charges_materialization() %}{{ return('incremental') }}{% endmacro %}
-{% macro duckdb__charges_materialization() %}{{ return('table') }}{% endmacro %}
 
 {#- A table made otherwise is none that the stored inputs tell of. -#}
 {% macro charges_config() %}

@@ -7,7 +7,7 @@
         'raw_origin': ['seed', 'file', 'source'],
         'resource_id': ['call', 'deployment', 'none'],
         'service_name': ['product', 'model'],
-        'charges_materialization': [none, 'table', 'incremental'],
+        'charges_materialization': ['table', 'incremental'],
     } -%}
     {%- for name, values in allowed.items() -%}
         {%- if var(name) not in values -%}

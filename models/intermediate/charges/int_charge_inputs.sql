@@ -3,6 +3,7 @@
 {#- One row per input of the charges and billing period with a fingerprint of its rows: the usage of a source
     per month, all else for all months. Charges of a month are made of the usage of that month and earlier
     ones, never of later ones, so nothing changes in a table before the first month that differs here. -#}
+{%- set version = version_of_charges() if charges_are_incremental() else '' %}
 
 with
 {%- for source_name in usage_sources() %}
@@ -33,7 +34,8 @@ with
 ){{ ',' if not loop.last }}
 {%- endfor %}
 {%- for source_name in usage_sources() %}
-{%- set columns = documented_columns('stg_' ~ source_name ~ '__usage') | reject('in', columns_beside_charges()) | list %}
+{%- set documented = documented_columns('stg_' ~ source_name ~ '__usage') %}
+{%- set columns = documented | reject('in', columns_beside_charges()) | list %}
 
 select
     cast('{{ source_name }} usage' as {{ text_type() }}) as input,
@@ -58,4 +60,4 @@ union all
 select
     'models, macros and variables' as input,
     {{ begin_of_time() }} as billing_period_start,
-    '{{ version_of_charges() if charges_are_incremental() }}' as fingerprint
+    '{{ version }}' as fingerprint

@@ -41,13 +41,18 @@ class Settings:
     mcp_port: int | None = None
 
 
-def run(home: Home, settings: Settings) -> None:
-    """Serve until the process is stopped; raises UserError for settings that are not safe."""
+def check_target() -> None:
+    """Raise a UserError where the environment asks for a warehouse."""
     target = os.environ.get("AI_FOCUS_TARGET") or "duckdb"
     if target != "duckdb":
         raise UserError(
-            f"AI_FOCUS_TARGET is {target!r}, but `serve` reads from DuckDB only: unset it."
+            f"AI_FOCUS_TARGET is {target!r}, but `serve` and `mcp` read from DuckDB only: unset it."
         )
+
+
+def run(home: Home, settings: Settings) -> None:
+    """Serve until the process is stopped; raises UserError for settings that are not safe."""
+    check_target()
     authenticator = Authenticator(settings.token_file)
     if authenticator.is_open and not is_loopback(settings.host):
         raise UserError(

@@ -51,7 +51,7 @@ def command(
     try:
         from exporter.api.jobs import Jobs
         from exporter.api.mcp_server import make_offer, serve_stdio
-        from exporter.api.server import Settings, run
+        from exporter.api.server import Settings, check_target, run
         from exporter.api.service import Service
     except ModuleNotFoundError as error:
         raise UserError(
@@ -61,6 +61,7 @@ def command(
     if over_http:
         run(home, Settings(host, None, token_file, rate, mcp_port=port))
         return
+    check_target()
     with closing(Service(home)) as service, closing(Jobs(service)) as jobs:
         jobs.start()
         serve_stdio(make_offer(service, jobs))

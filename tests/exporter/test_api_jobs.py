@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +17,13 @@ from typing import Any
 import httpx
 import pytest
 from api_client import bearer, copy_home, serve, write_tokens
-from conftest import focus_export
+from conftest import ROOT, environment, focus_export
 from starlette.testclient import TestClient
 
 from exporter.api.app import create_app
 from exporter.api.auth import Authenticator
+from exporter.api.callers import LOCAL
+from exporter.api.job_process import Task, describe_caller
 from exporter.api.job_workers import JobSettings
 from exporter.api.jobs import Jobs
 from exporter.api.service import Service
@@ -400,6 +403,37 @@ def test_a_job_outlives_its_server(home: Path, way: str) -> None:
     assert focus_export("export", *options).returncode == 0
     assert content == expected.read_bytes()
     assert files_of(home) == [f"{job['jobId']}.csv"]
+
+
+def test_the_process_of_a_job_ends_with_whoever_started_it(home: Path) -> None:
+    # nobody reads from it: the writer waits
+    os.mkfifo(home / "pipe")
+    task = Task(
+        home=str(home),
+        path=str(home / "pipe"),
+        caller=describe_caller(LOCAL),
+        dataset="cost-and-usage",
+        parameters={},
+        grain="call",
+        format="csv",
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter.api.job_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(),
+        cwd=ROOT,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write(task.to_line())
+            process.stdin.flush()
+            assert "progress" in json.loads(process.stdout.readline())
+            assert process.poll() is None
+            process.stdin.close()
+            assert process.wait(30) == 1
+        finally:
+            process.kill()
 
 
 def test_a_running_job_can_be_cancelled(home: Path) -> None:

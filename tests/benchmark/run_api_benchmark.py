@@ -39,7 +39,7 @@ FILTERS: list[dict[str, str]] = [
     {"serviceName": "Amazon Bedrock"},
     {"serviceCategory": "AI and Machine Learning"},
     {"region": "us-east-1"},
-    {"resourceId": "req_0000abcde"},
+    {"resourceId": "req_0000ABCDE"},
     {"subAccountId": "Marketing"},
     {"billingCurrency": "USD"},
 ]

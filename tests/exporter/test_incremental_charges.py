@@ -292,7 +292,8 @@ def test_a_change_of_every_kind_gives_the_rows_of_a_full_refresh(
     inputs = start(kept, 7)
     before = kept.rows("select * from int_charges order by all")
     changed = 0
-    for number in range(2):
+    # a change of random rows may be of no consequence; then more of its kind follow
+    for number in range(2 if name == "other_order" else 15):
         CHANGES[name](inputs, random.Random(number))
         load(kept, inputs)
         kept.build()
@@ -300,5 +301,7 @@ def test_a_change_of_every_kind_gives_the_rows_of_a_full_refresh(
         after = kept.rows("select * from int_charges order by all")
         changed += after != before
         before = after
+        if changed and number:
+            break
     # the kind of change was worth a try
     assert bool(changed) is (name != "other_order")

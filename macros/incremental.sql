@@ -65,7 +65,7 @@ cast(count(*) as {{ text_type() }}) || ':' || cast(coalesce(sum({{ row_hash(valu
 {% macro default__row_hash(columns) %}hash({{ columns | join(', ') }}){% endmacro %}
 {#- As a number that a sum can't outgrow. -#}
 {% macro bigquery__row_hash(columns) -%}
-cast(farm_fingerprint(to_json_string(struct({{ columns | join(', ') }}))) as numeric)
+cast(farm_fingerprint(to_json_string(struct({{ columns | join(', ') }}))) as bignumeric)
 {%- endmacro %}
 
 {#- Every model that int_charges is made by, itself included, as ids. -#}

@@ -21,6 +21,7 @@ NOT_CARRIED = {
         "stg_litellm__calls": "LATERAL FLATTEN becomes a join that DuckDB doesn't parse",
     },
     "bigquery": {
+        "int_charge_inputs": "FARM_FINGERPRINT is no function of DuckDB",
         "int_charges_daily": "its ids hash texts of timestamps, which DuckDB writes with a zone",
         "stg_contracts__commitment_checks": "JSON_VALUE of an element becomes JSON of a plain text",
         "stg_litellm__calls": "JSON_VALUE of an element becomes JSON of a plain text",

@@ -39,7 +39,12 @@ def lies_between_parameters(case: schemathesis.Case, response: schemathesis.Resp
         return False
     faults = [fault["parameter"] for fault in response.json()["errors"]]
     # a signature, two moments in order, a dataset that a version does not have
-    pairs = {"billingPeriodEnd": "billingPeriodStart", "to": "from", "dataset": "focusVersion"}
+    pairs = {
+        "billingPeriodEnd": "billingPeriodStart",
+        "chargePeriodEnd": "chargePeriodStart",
+        "to": "from",
+        "dataset": "focusVersion",
+    }
     return all(name == "pageToken" or pairs.get(name) in case.query for name in faults)
 
 

@@ -52,11 +52,16 @@ function table(caption, heads, bodies, attributes = {}) {
       make(
         "thead",
         {},
-        make("tr", {}, ...heads.map(([text, name]) => make("th", { scope: "col", class: name }, text))),
+        make("tr", {}, ...heads.map(([text, name]) => head(text, name))),
       ),
       ...bodies,
     ),
   );
+}
+
+function head(text, name) {
+  const content = name === "bars" ? make("span", { class: "hidden" }, text) : text;
+  return make("th", { scope: "col", class: name || null }, content);
 }
 
 function creditOf(group, cost) {
@@ -183,10 +188,7 @@ export function tabulateTimes({ groups, unit, view, currency, choose }) {
 export function tabulateGroups({ found, filter, view, title, isOpen, open, choose }) {
   const parameter = FILTERS[filter];
   const currencies = found.totals.currencies.map((it) => it.billingCurrency);
-  const hasCredits = found.groups.some((group) => creditOf(group, view.cost) !== null);
-  const heads = [[title, ""], ["", "bars"], [COSTS[view.cost], "number"]];
-  if (hasCredits) heads.push(["of which credits", "number"]);
-  heads.push(["Rows", "number"]);
+  const heads = [[title, ""], ["Share of the largest", "bars"], [COSTS[view.cost], "number"], ["Rows", "number"]];
   let hidden = 0;
   const bodies = currencies.map((currency) => {
     const groups = found.groups.filter((group) => group.billingCurrency === currency);
@@ -221,10 +223,14 @@ export function tabulateGroups({ found, filter, view, title, isOpen, open, choos
             ),
           ),
           make("td", { class: "bars" }, drawShare(Number(group[view.cost]), largest)),
-          make("td", { class: "number" }, amount(group[view.cost], currency, view.digits)),
-          hasCredits
-            ? make("td", { class: "number" }, credit === null ? "" : amount(credit, currency, view.digits))
-            : null,
+          make(
+            "td",
+            { class: "number" },
+            amount(group[view.cost], currency, view.digits),
+            credit === null
+              ? null
+              : make("div", { class: "muted" }, "credits ", amount(credit, currency, view.digits)),
+          ),
           make("td", { class: "number" }, count(group.rows)),
         );
       }),

@@ -17,6 +17,7 @@ import {
 import {
   COSTS,
   FILTERS,
+  isDay,
   lastDay,
   nameOf,
   parametersOf,
@@ -58,6 +59,7 @@ function showProblem(id, error, action, retry) {
 function change(part) {
   const fragment = writeView({ ...view, ...part });
   if (fragment === writeView(view)) return;
+  byId("figures").setAttribute("aria-busy", "true");
   location.hash = fragment;
 }
 
@@ -306,8 +308,8 @@ function fillControls() {
   const periods = [["", "All"], ...months.toReversed().map((it) => [it, nameOf(it)])];
   if (!isAll && !month) periods.push(["custom", "Custom"]);
   offer("period", periods, isAll ? "" : (month ?? "custom"));
-  byId("from").value = view.from ?? "";
-  byId("to").value = view.to ?? "";
+  // a field of dates takes nothing else, whatever a link says
+  for (const id of ["from", "to"]) byId(id).value = isDay(view[id]) ? view[id] : "";
   for (const filter of Object.keys(LISTS)) {
     const parameter = FILTERS[filter];
     const found = new Map();
@@ -441,7 +443,7 @@ function listen() {
     readDates();
   });
   byId("clear").addEventListener("click", () => {
-    location.hash = "";
+    change(readView(""));
   });
   byId("period").addEventListener("change", (event) => {
     const chosen = event.target.value;

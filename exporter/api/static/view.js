@@ -68,6 +68,10 @@ export function addDays(day, number) {
   return Number.isNaN(moment) ? day : new Date(moment + number * DAY).toISOString().slice(0, 10);
 }
 
+export function isDay(text) {
+  return text !== null && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
+}
+
 /** The last day of a month such as 2026-10. */
 export function lastDay(month) {
   const [year, number] = month.split("-").map(Number);

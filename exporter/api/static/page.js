@@ -33,6 +33,7 @@ const EXPORT = "api/spend/export";
 const JOBS = "focus/v1/cost-and-usage/export";
 const PAGE_SIZE = 25;
 const LISTS = { department: "Department", provider: "Provider", model: "Model" };
+const DATES = ["from", "to"];
 /** Milliseconds between looks at a job, the first and the last. */
 const LOOKS = [250, 2000];
 
@@ -44,6 +45,8 @@ let charges = null;
 let tokens = [null];
 let order = null;
 const isOpen = {};
+// dates that are being written and do not hold yet
+const typed = new Set();
 
 function say(id, text) {
   byId(id).textContent = text;
@@ -309,7 +312,9 @@ function fillControls() {
   if (!isAll && !month) periods.push(["custom", "Custom"]);
   offer("period", periods, isAll ? "" : (month ?? "custom"));
   // a field of dates takes nothing else, whatever a link says
-  for (const id of ["from", "to"]) byId(id).value = isDay(view[id]) ? view[id] : "";
+  for (const id of DATES) {
+    if (!typed.has(id)) byId(id).value = isDay(view[id]) ? view[id] : "";
+  }
   for (const filter of Object.keys(LISTS)) {
     const parameter = FILTERS[filter];
     const found = new Map();
@@ -345,6 +350,7 @@ function offer(id, choices, value) {
 }
 
 function readDates() {
+  typed.clear();
   change({ from: byId("from").value || null, to: byId("to").value || null });
 }
 
@@ -450,7 +456,13 @@ function listen() {
     if (chosen === "") change({ from: null, to: null });
     else if (chosen !== "custom") change({ from: `${chosen}-01`, to: lastDay(chosen) });
   });
-  for (const id of ["from", "to"]) byId(id).addEventListener("blur", readDates);
+  for (const id of DATES) {
+    byId(id).addEventListener("input", () => typed.add(id));
+    byId(id).addEventListener("blur", (event) => {
+      // from the one to the other they are still being written
+      if (typed.size && !DATES.includes(event.relatedTarget?.id)) readDates();
+    });
+  }
   for (const filter of Object.keys(FILTERS)) {
     byId(filter).addEventListener("change", (event) => {
       const chosen = event.target.value;

@@ -699,6 +699,9 @@ def test_two_tenants_see_their_own_figures_alone(
                 (it.get_attribute("data-total"), it.locator("data").get_attribute("value"))
                 for it in page.locator("[data-total]").all()
             ] == sorted(expected)
+            page.get_by_label("Cost", exact=True).select_option(label="List cost")
+            page.wait_for_url(re.compile("cost=ListCost"))
+            seen.settle()
             open_lists(page)
             departments = {row[0] for row in amounts(page.locator("#by-department tbody tr"), 2)}
             assert departments == {
@@ -722,6 +725,9 @@ def test_two_tenants_see_their_own_figures_alone(
             assert page.evaluate("Object.values({ ...sessionStorage })") == [f"{name}-token"]
             page.get_by_role("button", name="Forget the token").click()
             expect(page.locator("#token-form")).to_be_visible()
+            page.go_back()
+            expect(page.locator("#token-form")).to_be_visible()
+            assert "Engineering" not in page.content()
             assert page.evaluate("Object.values({ ...sessionStorage })") == []
             assert page.locator("#by-department tr").count() == 0
         page.locator("#token").fill("commitments-token")

@@ -141,6 +141,7 @@ function refuse(error) {
   byId("filters").hidden = error.status === 401;
   byId("forget").hidden = !token();
   if (error.status === 401) {
+    forgetFigures();
     say("token-problem", error.message);
     byId("token-form").hidden = false;
     byId("token").focus();
@@ -148,6 +149,20 @@ function refuse(error) {
   }
   if (!(error instanceof Problem)) throw error;
   showProblem("problem", error, "Try again", load);
+}
+
+/** Leave nothing on the page of what a token saw. */
+function forgetFigures() {
+  shown = null;
+  charges = null;
+  forgetOrder();
+  byId("charge").close();
+  const boxes = ["totals", "coverage", "time", "charges", "charge-columns", "newer"];
+  for (const id of [...boxes, ...Object.keys(LISTS).map((it) => `by-${it}`)]) {
+    byId(id).replaceChildren();
+  }
+  for (const id of ["build", "place", "status"]) say(id, "");
+  fillControls();
 }
 
 function readCharges(pageToken, signal) {
@@ -425,6 +440,10 @@ async function cancel() {
 
 function listen() {
   window.addEventListener("hashchange", load);
+  window.addEventListener("pageshow", (event) => {
+    // the browser kept the page as it was: the token may be another by now
+    if (event.persisted) load();
+  });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) checkBuild().catch(() => {});
   });
@@ -441,7 +460,7 @@ function listen() {
   });
   byId("forget").addEventListener("click", () => {
     keepToken(null);
-    // nothing of what the token saw stays
+    forgetFigures();
     location.replace(location.pathname);
   });
   byId("filters").addEventListener("submit", (event) => {

@@ -55,6 +55,8 @@ _OTHERS = ("focusVersion", *_PAGING)
 # totals of so many filters are kept, with so many marks in all (some 100 bytes each)
 _KEPT_SUMMARIES = 256
 _KEPT_MARKS = 400_000
+# who reads at once: one takes some 70 MB, and all together have what the builds allow
+_READERS = 2
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ class Service:
         self._summaries: OrderedDict[_SummaryKey, Summary] = OrderedDict()
         self._summing: dict[_SummaryKey, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._turns = threading.BoundedSemaphore(_READERS)
 
     def close(self) -> None:
         """Close the builds; call it when nothing is read any more."""
@@ -330,7 +333,7 @@ class Service:
         The largest come first, or, where the first dimension is a time, the earliest.
         """
         query = self.read_query(caller, dataset, parameters)
-        with self.builds.current() as build, build.cursor() as cursor:
+        with self.builds.current() as build, self._read(build) as cursor:
             extract = self._extract(cursor, query.selection)
             for name in dimensions:
                 if name not in extract.dimensions:
@@ -361,7 +364,7 @@ class Service:
             described[part] = [
                 entry for entry in described[part] if entry["DatasetInstanceId"] in kept
             ]
-        with _without_build(), self.builds.current() as build, build.cursor() as cursor:
+        with _without_build(), self.builds.current() as build, self._read(build) as cursor:
             described["Recency"] = [
                 recency
                 for structure in chosen
@@ -389,6 +392,11 @@ class Service:
         held = self.builds.current() if token is None else self.builds.get(token.build_id)
         with held as build:
             yield build
+
+    @contextmanager
+    def _read(self, build: Build) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._turns, build.cursor() as cursor:
+            yield cursor
 
     def _summarize(self, build: Build, query: Query) -> Summary:
         """Measure a selection once per build; several who ask at the same time wait for one."""
@@ -421,7 +429,7 @@ class Service:
         return found
 
     def _measure(self, build: Build, query: Query) -> Summary:
-        with build.cursor() as cursor:
+        with self._read(build) as cursor:
             measure = self._extract(cursor, query.selection).measure()
             coverage = None
             if query.calls is not None:
@@ -442,7 +450,7 @@ class Service:
     ) -> Part:
         if not summary.measure.rows:
             return Part([], None, False)
-        with build.cursor() as cursor:
+        with self._read(build) as cursor:
             extract = self._extract(cursor, query.selection)
             return extract.read(summary.measure, token.after if token else None, size)
 

@@ -53,9 +53,8 @@ class Server:
 
     def __init__(self, home: Path, port: int) -> None:
         command = [sys.executable, "-m", "exporter.cli", "serve", "--home", str(home)]
-        self.process = subprocess.Popen(
-            [*command, "--port", str(port)], cwd=ROOT, stderr=subprocess.DEVNULL
-        )
+        with (home / "logs" / "serve.log").open("ab") as log:
+            self.process = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, stderr=log)
         self.url = f"http://127.0.0.1:{port}"
         for _ in range(600):
             try:

@@ -223,9 +223,7 @@ def measure(home: Path, port: int, parts: list[str], times: int) -> dict[str, ob
             elif part == "readers":
                 figures[part] = read_at_once(server, tokens, 50, 1_000, PAGE_SIZE)
             elif part == "memory":
-                figures[part] = [
-                    read_at_once(server, tokens, 4, 1_000, 100)["memory_mb"] for _ in range(10)
-                ]
+                figures[part] = [read_at_once(server, tokens, 4, 1_000, 100) for _ in range(10)]
             else:
                 figures[part] = measure_stream(server)
         finally:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,9 +38,12 @@ _WIDEST = 60
 _SLICE = 20_000
 _CHUNK = 1 << 20
 _CATEGORY = "ChargeCategory"
+# what rows can be summed by of their start, and how it is written
+TIMES = {"day": "%Y-%m-%d", "month": "%Y-%m"}
 # columns of ai_calls by which coverage can be asked for, and where they come from
 _CALLS = {
     "billing_period_start": "date_trunc('month', int_usage.charge_period_start)",
+    "charge_period_start": "int_usage.charge_period_start",
     "billing_account_id": "int_usage.billing_account_id",
     "sub_account_id": "int_usage.sub_account_id",
     "service_provider_name": "providers.service_provider_name",
@@ -83,13 +86,25 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Dimension:
+    """What rows are summed by: one of TIMES, or a column, with the column of its names if any."""
+
+    name: str
+    column: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
 class Group:
-    """Rows and exact sums of one combination of dimensions in one currency."""
+    """Rows and exact sums of one combination of dimensions in one currency.
+
+    `labels` are the names of the keys that have any; `categories` are the parts by charge category.
+    """
 
     keys: dict[str, str | None]
-    currency: str | None
-    rows: int
-    costs: dict[str, str | None]
+    labels: dict[str, str | None]
+    total: Total
+    categories: list[Total]
 
 
 class PagedExtract(Extract):
@@ -136,49 +151,68 @@ class PagedExtract(Extract):
             latest=whole[5] if whole else None,
         )
 
-    @property
-    def dimensions(self) -> dict[str, str]:
-        """Name what break_down can group by, each with its SQL (text)."""
-        start = _name(self._selection.dataset.start)
-        return {
-            "day": f"strftime({start}, '%Y-%m-%d')",
-            "month": f"strftime({start}, '%Y-%m')",
-            **{
-                column.name: _name(column.name)
-                for column in self.columns
-                if column.kind == "VARCHAR" and not column.is_json
-            },
-        }
-
-    def break_down(self, dimensions: tuple[str, ...], limit: int) -> list[Group]:
+    def break_down(self, dimensions: Sequence[Dimension], limit: int) -> list[Group]:
         """Sum by dimensions and currency: up to one more group than the limit.
 
-        Times come in their order, else the largest cost first.
+        Where the first dimension is a time they come in its order, else the largest cost first.
         """
         dataset = self._selection.dataset
         currency = _name(dataset.currency) if dataset.currency else "cast(null as varchar)"
+        category = _name(_CATEGORY) if _CATEGORY in self._kinds else "cast(null as varchar)"
         costs = [name for name in dataset.costs if name in self._kinds]
-        sums = "".join(f", {_decimal_text(f'sum({_name(name)})')}" for name in costs)
-        keys = "".join(f"{self.dimensions[name]}, " for name in dimensions)
-        places = ", ".join(str(place) for place in range(1, len(dimensions) + 2))
-        is_timed = dimensions[:1] in (("day",), ("month",))
-        first = "1, " if is_timed else ""
+        labelled = [dimension for dimension in dimensions if dimension.label]
+        keys = "".join(f"{self._key(it)} as key_{i}, " for i, it in enumerate(dimensions))
+        labels = "".join(
+            f", max({_name(str(it.label))}) as label_{i}" for i, it in enumerate(labelled)
+        )
+        places = ", ".join(str(place + 1) for place in range(len(dimensions) + 2))
+        parts = "".join(f", sum({_name(name)}) as cost_{i}" for i, name in enumerate(costs))
+        texts = "".join(
+            f"strftime(key_{i}, '{TIMES[it.name]}'), " if it.name in TIMES else f"key_{i}, "
+            for i, it in enumerate(dimensions)
+        )
+        named = "".join(f"max(label_{i}), " for i in range(len(labelled)))
+        sums = "".join(f", {_decimal_text(f'sum(cost_{i})')}" for i in range(len(costs)))
+        cost_texts = ", ".join(_decimal_text(f"cost_{i}") for i in range(len(costs)))
+        grouped = "".join(f"key_{i}, " for i in range(len(dimensions)))
+        first = "key_0, " if dimensions and dimensions[0].name in TIMES else ""
         found = self._connection.execute(
-            f"select {keys}{currency}, count(*){sums} from {self._source} as source{self._where}"  # noqa: S608
-            f" group by {places} order by {first}sum({_name(costs[0])}) desc nulls last, {places}"
+            f"with parts as (select {keys}{currency} as currency, {category} as category,"  # noqa: S608
+            f" count(*) as part_rows{parts}{labels}"
+            f" from {self._source} as source{self._where} group by {places})"
+            f" select {texts}{named}currency, sum(part_rows)::bigint{sums},"
+            f" list((category, part_rows, [{cost_texts}]) order by category nulls last)"
+            f" from parts group by {grouped}currency"
+            f" order by {first}sum(cost_0) desc nulls last, {grouped}currency"
             f" limit {limit + 1}",
             self._parameters,
         ).fetchall()
-        width = len(dimensions)
+        names = [dimension.name for dimension in dimensions]
+        width = len(names) + len(labelled)
         return [
             Group(
-                keys=dict(zip(dimensions, row[:width], strict=True)),
-                currency=row[width],
-                rows=row[width + 1],
-                costs=dict(zip(costs, row[width + 2 :], strict=True)),
+                keys=dict(zip(names, row, strict=False)),
+                labels=dict(zip((it.name for it in labelled), row[len(names) :], strict=False)),
+                total=Total(
+                    row[width],
+                    None,
+                    row[width + 1],
+                    dict(zip(costs, row[width + 2 :], strict=False)),
+                ),
+                categories=[
+                    Total(row[width], name, rows, dict(zip(costs, values, strict=True)))
+                    for name, rows, values in row[-1]
+                ]
+                if _CATEGORY in self._kinds
+                else [],
             )
             for row in found
         ]
+
+    def _key(self, dimension: Dimension) -> str:
+        if dimension.name in TIMES:
+            return f"date_trunc('{dimension.name}', {_name(self._selection.dataset.start)})"
+        return _name(str(dimension.column))
 
     def _is_timed(self) -> bool:
         return self._kinds[self._selection.dataset.order[0]].startswith("TIMESTAMP")
@@ -362,7 +396,7 @@ def read_usage_coverage(
     where = ""
     parameters: list[object] = []
     for column, operator, values in terms:
-        kind = "TIMESTAMP" if column == "billing_period_start" else "VARCHAR"
+        kind = "TIMESTAMP" if column.endswith("_period_start") else "VARCHAR"
         alternatives = []
         for value in values:
             if value == "":

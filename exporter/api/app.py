@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from exporter.api import openapi
@@ -22,8 +23,9 @@ from exporter.api.jobs import Jobs
 from exporter.api.limits import RateLimit
 from exporter.api.metrics import Metrics
 from exporter.api.responses import problem_handlers
-from exporter.api.routes import make_router
+from exporter.api.routes import LISTS, make_router
 from exporter.api.service import Service
+from exporter.api.spend_routes import make_spend_router
 from exporter.project import load_project, tool_version
 
 RATE = 600
@@ -31,6 +33,11 @@ _NOTHING_HERE = {
     "not-found": "There is nothing at this path; /docs lists what there is.",
     "method-not-allowed": "The method is not allowed at this path; /docs lists what there is.",
 }
+# the page of the OpenAPI document begins with a script of its own
+_DOCS_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
 
 _ABOUT = """\
 FOCUS Cost and Usage and Contract Commitment of AI usage, as `focus-export` builds them.
@@ -86,12 +93,15 @@ def create_app(
     project = load_project()
     app.state.service = service
     app.state.metrics = metrics
-    app.include_router(make_router(service, project, metrics))
+    lists = CapacityLimiter(LISTS)
+    app.include_router(make_router(service, project, metrics, lists))
+    app.include_router(make_spend_router(service, project, metrics, lists))
     components = openapi.components(project)
     if jobs is not None:
         app.include_router(make_job_router(jobs))
         components["schemas"].update(job_components())
     _add_documents(app, components)
+    _add_page(app)
     return app
 
 
@@ -121,7 +131,7 @@ def _add_documents(app: FastAPI, components: dict[str, Any]) -> None:
         )
 
     async def read_docs() -> Response:
-        return get_swagger_ui_html(
+        page = get_swagger_ui_html(
             openapi_url="/openapi.json",
             title="ai-focus API",
             swagger_js_url="/docs/swagger-ui-bundle.js",
@@ -130,9 +140,22 @@ def _add_documents(app: FastAPI, components: dict[str, Any]) -> None:
             # the badge of a remote validator
             swagger_ui_parameters={"validatorUrl": None, "deepLinking": True},
         )
+        page.headers["Content-Security-Policy"] = _DOCS_POLICY
+        return page
 
     app.openapi = describe  # type: ignore[method-assign]
     app.add_api_route("/openapi.json", read_document, include_in_schema=False)
     app.add_api_route("/docs", read_docs, include_in_schema=False)
     static = files("fastapi_offline") / "static"
     app.mount("/docs", StaticFiles(directory=str(static)), name="docs")
+
+
+def _add_page(app: FastAPI) -> None:
+    """Add the page for people; its files hold no data, so they need no token."""
+    static = files("exporter.api") / "static"
+
+    async def read_page() -> Response:
+        return FileResponse(str(static / "index.html"))
+
+    app.add_api_route("/", read_page, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=str(static)), name="static")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from exporter.extract_pages import TIMES, Dimension
+
 DEFAULT_VERSION = "1.3"
 
 
@@ -16,7 +18,9 @@ class Parameter:
 
     `later` gives the columns from a FOCUS version on. `operator` is `=`, `>=` or `<`; a comparison
     takes a moment (RFC 3339). `call` is the column of ai_calls by which coverage is counted too.
-    A parameter that is not `public` is no part of the capability: only the page for people has it.
+    A parameter that is not `public` is no part of the capability: only the routes of the page for
+    people have it. Where `groups` is true, rows can be summed by its first column; `label` is the
+    column with the names of its values.
     """
 
     name: str
@@ -27,6 +31,8 @@ class Parameter:
     operator: str = "="
     call: str | None = None
     public: bool = True
+    groups: bool = False
+    label: str | None = None
 
     @property
     def is_moment(self) -> bool:
@@ -63,6 +69,18 @@ class ApiDataset:
     # its view is costly to ask often, so that a stream of it is read from a copy
     is_staged: bool = False
 
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Name what rows can be summed by: times, and parameters."""
+        return (*TIMES, *(parameter.name for parameter in self.parameters if parameter.groups))
+
+    def dimension(self, name: str, version: str) -> Dimension:
+        """Give one of the dimensions in a FOCUS version."""
+        if name in TIMES:
+            return Dimension(name)
+        [parameter] = [parameter for parameter in self.parameters if parameter.name == name]
+        return Dimension(name, parameter.columns_of(version)[0], parameter.label)
+
 
 _COST_AND_USAGE = (
     Parameter(
@@ -83,7 +101,33 @@ _COST_AND_USAGE = (
         operator="<",
         call="billing_period_start",
     ),
-    Parameter("chargeCategory", ("ChargeCategory",), "ChargeCategory of the rows.", "Usage"),
+    Parameter(
+        "chargePeriodStart",
+        ("ChargePeriodStart",),
+        "First moment wanted, inclusive: rows whose charge period starts then or later. RFC 3339; "
+        "a date alone is its first moment in UTC.",
+        "2026-10-01T00:00:00Z",
+        operator=">=",
+        call="charge_period_start",
+        public=False,
+    ),
+    Parameter(
+        "chargePeriodEnd",
+        ("ChargePeriodStart",),
+        "End of the time wanted, exclusive: rows whose charge period starts before. RFC 3339; a "
+        "date alone is its first moment in UTC.",
+        "2026-11-01T00:00:00Z",
+        operator="<",
+        call="charge_period_start",
+        public=False,
+    ),
+    Parameter(
+        "chargeCategory",
+        ("ChargeCategory",),
+        "ChargeCategory of the rows.",
+        "Usage",
+        groups=True,
+    ),
     Parameter(
         "providerName",
         ("ProviderName",),
@@ -91,15 +135,26 @@ _COST_AND_USAGE = (
         "OpenAI",
         later={"1.4": ("ServiceProviderName",)},
         call="service_provider_name",
+        groups=True,
     ),
-    Parameter("serviceName", ("ServiceName",), "ServiceName of the rows.", "OpenAI API"),
+    Parameter(
+        "serviceName", ("ServiceName",), "ServiceName of the rows.", "OpenAI API", groups=True
+    ),
     Parameter(
         "serviceCategory",
         ("ServiceCategory",),
         "ServiceCategory of the rows.",
         "AI and Machine Learning",
+        groups=True,
     ),
-    Parameter("region", ("RegionId", "RegionName"), "RegionId or RegionName.", "us-east-1"),
+    Parameter(
+        "region",
+        ("RegionId", "RegionName"),
+        "RegionId or RegionName.",
+        "us-east-1",
+        groups=True,
+        label="RegionName",
+    ),
     Parameter("resourceId", ("ResourceId",), "ResourceId of the rows: the call.", "req_0588a82e61"),
     Parameter(
         "subAccountId",
@@ -107,9 +162,13 @@ _COST_AND_USAGE = (
         "SubAccountId of the rows: the department.",
         "Marketing",
         call="sub_account_id",
+        groups=True,
+        label="SubAccountName",
     ),
     Parameter("billingCurrency", ("BillingCurrency",), "BillingCurrency of the rows.", "USD"),
-    Parameter("modelId", ("x_ModelId",), "x_ModelId of the rows.", "openai/gpt-5", public=False),
+    Parameter(
+        "modelId", ("x_ModelId",), "x_ModelId of the rows.", "gpt-5", public=False, groups=True
+    ),
 )
 
 API_DATASETS = {

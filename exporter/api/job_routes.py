@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -18,6 +20,7 @@ from exporter.api.mcp_tools import input_schema, read_arguments
 from exporter.api.problems import Fault, RequestError
 from exporter.api.responses import problem_responses
 from exporter.api.routes import caller_of, read_parameters
+from exporter.api.spend_routes import SPEND
 
 _LARGEST_BODY = 65_536
 _SECURITY: list[dict[str, Any]] = [{"bearer": []}, {}]
@@ -27,24 +30,29 @@ def make_job_router(jobs: Jobs) -> APIRouter:
     """Make the routes that order, show, cancel and download."""
     router = APIRouter()
     path = f"/focus/v1/{API_DATASETS[DATASET].path}/export"
-    schema = input_schema(describe_parameters())
 
     def answer(request: Request, job: Job, status: int) -> Response:
         headers = {"Location": f"{path}/{job.id}"} if status == 202 else {}
         described = jobs.describe(job, str(request.base_url))
         return JSONResponse(described, status_code=status, headers=headers)
 
-    async def order(request: Request) -> Response:
-        read_parameters(request, ())
-        key = request.headers.getlist("idempotency-key")
-        if len(key) > 1:
-            fault = Fault("Idempotency-Key", "is given twice")
-            raise RequestError("invalid-parameter", "Idempotency-Key is given twice.", (fault,))
-        given = read_arguments(schema, await _read_body(request), allows_null=False)
-        job, is_new = await run_in_threadpool(
-            jobs.submit, caller_of(request), given, key[0] if key else None
-        )
-        return answer(request, job, 202 if is_new else 200)
+    def make_order(*, whole: bool) -> Callable[[Request], Awaitable[Response]]:
+        schema = input_schema(describe_parameters(whole=whole))
+
+        async def order(request: Request) -> Response:
+            read_parameters(request, ())
+            key = request.headers.getlist("idempotency-key")
+            if len(key) > 1:
+                fault = Fault("Idempotency-Key", "is given twice")
+                raise RequestError("invalid-parameter", "Idempotency-Key is given twice.", (fault,))
+            given = read_arguments(schema, await _read_body(request), allows_null=False)
+            submit = partial(jobs.submit, whole=whole)
+            job, is_new = await run_in_threadpool(
+                submit, caller_of(request), given, key[0] if key else None
+            )
+            return answer(request, job, 202 if is_new else 200)
+
+        return order
 
     async def look(request: Request) -> Response:
         read_parameters(request, ())
@@ -63,62 +71,83 @@ def make_job_router(jobs: Jobs) -> APIRouter:
         }
     }
     common = ("unauthorized", "too-many-requests", "unavailable")
-    router.add_api_route(
-        path,
-        order,
-        methods=["POST"],
-        status_code=202,
-        operation_id="exportcostandusage",
-        summary="Order a file of all rows that fit the filters.",
-        tags=["FOCUS"],
-        response_model=None,
-        responses={
-            200: {
-                "description": "The earlier job of the same Idempotency-Key.",
-                "content": content,
-            },
-            202: {
-                "description": "The job is queued.",
-                "headers": {
-                    "Location": {"schema": {"type": "string"}, "description": "The job's route."}
+    for ordered, whole, operation, order, tag, summary in (
+        (
+            path,
+            False,
+            "exportcostandusage",
+            "ExportOrder",
+            "FOCUS",
+            "Order a file of all rows that fit the filters.",
+        ),
+        (
+            f"{SPEND}/export",
+            True,
+            "exportspend",
+            "SpendExportOrder",
+            "Spend",
+            "Order a file of the rows that spend is the sum of; the job is followed as any other.",
+        ),
+    ):
+        router.add_api_route(
+            ordered,
+            make_order(whole=whole),
+            methods=["POST"],
+            status_code=202,
+            operation_id=operation,
+            summary=summary,
+            tags=[tag],
+            response_model=None,
+            responses={
+                200: {
+                    "description": "The earlier job of the same Idempotency-Key.",
+                    "content": content,
                 },
-                "content": content,
+                202: {
+                    "description": "The job is queued.",
+                    "headers": {
+                        "Location": {
+                            "schema": {"type": "string"},
+                            "description": "The job's route.",
+                        }
+                    },
+                    "content": content,
+                },
+                **problem_responses(
+                    "invalid-parameter",
+                    "bad-request",
+                    "forbidden",
+                    "conflict",
+                    "content-too-large",
+                    *common,
+                ),
             },
-            **problem_responses(
-                "invalid-parameter",
-                "bad-request",
-                "forbidden",
-                "conflict",
-                "content-too-large",
-                *common,
-            ),
-        },
-        openapi_extra={
-            "parameters": [
-                {
-                    "name": "Idempotency-Key",
-                    "in": "header",
-                    "required": False,
-                    "description": "Any text of your own: an order that is sent again with it "
-                    "gives the same job.",
-                    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
-                }
-            ],
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": {"$ref": "#/components/schemas/ExportOrder"},
-                        "example": {
-                            "format": "parquet",
-                            "billingPeriodStart": "2026-10-01T00:00:00Z",
-                        },
+            openapi_extra={
+                "parameters": [
+                    {
+                        "name": "Idempotency-Key",
+                        "in": "header",
+                        "required": False,
+                        "description": "Any text of your own: an order that is sent again with it "
+                        "gives the same job.",
+                        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
                     }
+                ],
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {
+                            "schema": {"$ref": f"#/components/schemas/{order}"},
+                            "example": {
+                                "format": "parquet",
+                                "billingPeriodStart": "2026-10-01T00:00:00Z",
+                            },
+                        }
+                    },
                 },
+                "security": _SECURITY,
             },
-            "security": _SECURITY,
-        },
-    )
+        )
     for endpoint, method, name, summary, problems in (
         (
             look,
@@ -152,8 +181,11 @@ def make_job_router(jobs: Jobs) -> APIRouter:
 
 def job_components() -> dict[str, Any]:
     """Describe what the routes share, for the OpenAPI document."""
-    order = input_schema(describe_parameters())
-    return {"ExportJob": job_schema(), "ExportOrder": order}
+    return {
+        "ExportJob": job_schema(),
+        "ExportOrder": input_schema(describe_parameters()),
+        "SpendExportOrder": input_schema(describe_parameters(whole=True)),
+    }
 
 
 def _add_download(router: APIRouter, jobs: Jobs) -> None:

@@ -14,12 +14,12 @@ from exporter.metadata import VERSIONS
 from exporter.options import FORMATS, GRAINS
 
 
-def describe_parameters() -> list[dict[str, Any]]:
-    """Describe what an export job may be ordered with."""
+def describe_parameters(*, whole: bool = False) -> list[dict[str, Any]]:
+    """Describe what an export job may be ordered with; `whole` takes in what is not public."""
     filters: dict[str, dict[str, Any]] = {}
     for entry in API_DATASETS.values():
         for parameter in entry.parameters:
-            if parameter.public:
+            if parameter.public or whole:
                 described = openapi.filter_parameter(parameter)
                 if entry.name != DATASET:
                     described["description"] += f" For {entry.name} only."

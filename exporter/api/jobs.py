@@ -90,16 +90,22 @@ class Jobs:
             self._store.close()
 
     def submit(
-        self, caller: Caller, parameters: Mapping[str, str], idempotency_key: str | None = None
+        self,
+        caller: Caller,
+        parameters: Mapping[str, str],
+        idempotency_key: str | None = None,
+        *,
+        whole: bool = False,
     ) -> tuple[Job, bool]:
         """Order a file; with the same key and parameters it is the earlier job. Tells if it is new.
 
-        Parameters are the filters of the dataset, `dataset`, `focusVersion`, `format` and `grain`.
+        Parameters are the filters of the dataset, `dataset`, `focusVersion`, `format` and `grain`;
+        `whole` takes in the filters that are not public.
         Raises a RequestError for what is not valid, when too many jobs wait, and when the key was
         used for something else.
         """
         store = self._open_store()
-        request = self._read_request(caller, parameters)
+        request = self._read_request(caller, parameters, whole)
         if idempotency_key is not None and not 1 <= len(idempotency_key) <= LONGEST_KEY:
             raise invalid("Idempotency-Key", f"write 1 to {LONGEST_KEY} characters")
         self._service.check_ready()
@@ -213,7 +219,9 @@ class Jobs:
             raise gone
         return Download(path, name, MEDIA_TYPES[job.request["format"]], job.result["sha256"])
 
-    def _read_request(self, caller: Caller, parameters: Mapping[str, str]) -> dict[str, Any]:
+    def _read_request(
+        self, caller: Caller, parameters: Mapping[str, str], whole: bool
+    ) -> dict[str, Any]:
         filters = dict(parameters)
         dataset = filters.pop("dataset", DATASET)
         fmt = filters.pop("format", "csv")
@@ -225,7 +233,7 @@ class Jobs:
         grains = DATASETS[dataset].relations
         if grain not in grains:
             raise invalid("grain", f"choose one of {', '.join(grains)} for {dataset}")
-        known = [it.name for it in API_DATASETS[dataset].parameters if it.public]
+        known = [it.name for it in API_DATASETS[dataset].parameters if it.public or whole]
         allowed = [*known, "focusVersion", "dataset", "format", "grain"]
         faults = tuple(
             Fault(name[:64], f"is no parameter here; there are: {', '.join(allowed)}")

@@ -10,6 +10,7 @@ from typing import Any
 from exporter.api.datasets import API_DATASETS, ApiDataset, Parameter
 from exporter.api.parameters import LARGEST_PAGE, LONGEST_VALUE, PAGE_SIZE
 from exporter.api.responses import SCHEMA as PROBLEM
+from exporter.api.service import MOST_GROUPS
 from exporter.extract import DATASETS
 from exporter.metadata import read_columns
 from exporter.project import Project
@@ -71,11 +72,18 @@ def filter_parameter(parameter: Parameter) -> dict[str, Any]:
     return query_parameter(parameter.name, schema, description, parameter.example)
 
 
-def list_parameters(entry: ApiDataset) -> list[dict[str, Any]]:
+def filter_parameters(entry: ApiDataset, *, whole: bool = False) -> list[dict[str, Any]]:
+    """Describe a dataset's filters and version; `whole` takes in those that are not public."""
+    return [
+        *(filter_parameter(it) for it in entry.parameters if it.public or whole),
+        focus_version_parameter(entry.default_version, DATASETS[entry.name].versions),
+    ]
+
+
+def list_parameters(entry: ApiDataset, *, whole: bool = False) -> list[dict[str, Any]]:
     """Describe the parameters of a dataset's list."""
     return [
-        *(filter_parameter(parameter) for parameter in entry.parameters if parameter.public),
-        focus_version_parameter(entry.default_version, DATASETS[entry.name].versions),
+        *filter_parameters(entry, whole=whole),
         query_parameter(
             "pageSize",
             {
@@ -137,21 +145,97 @@ def page_schema(entry: ApiDataset) -> dict[str, Any]:
         {"$ref": f"#/components/schemas/{row_schema_name(entry.name, version)}"}
         for version in dataset.versions
     ]
+    properties: dict[str, Any] = {
+        **_head_schema(entry),
+        "pageSize": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE},
+        "nextPageToken": {
+            "type": ["string", "null"],
+            "description": "Give it as pageToken for the next page; null on the last.",
+        },
+        **_whole_schema(entry),
+        "records": {
+            "type": "array",
+            "description": "Rows, in the order of the extract.",
+            "items": {"anyOf": rows},
+        },
+    }
+    return _closed(properties)
+
+
+def spend_schema(entry: ApiDataset) -> dict[str, Any]:
+    """Describe the answer of a dataset's sums."""
+    values: dict[str, Any] = {"type": ["string", "null"]}
+    group = {
+        "keys": {
+            "type": "object",
+            "description": "The value of each dimension; null where rows have none.",
+            "propertyNames": {"enum": list(entry.dimensions)},
+            "additionalProperties": values,
+        },
+        "names": {
+            "type": "object",
+            "description": "The names of those values that have one beside them.",
+            "additionalProperties": values,
+        },
+        **_total_schema(entry),
+    }
+    properties: dict[str, Any] = {
+        **_head_schema(entry),
+        "groupBy": {"type": "array", "items": {"enum": list(entry.dimensions)}},
+        **_whole_schema(entry),
+        "groups": {
+            "type": "array",
+            "description": "Sums per currency and combination of the dimensions: the earliest "
+            "first where the first dimension is a time, else those with the largest BilledCost.",
+            "maxItems": MOST_GROUPS,
+            "items": _closed(group),
+        },
+        "truncated": {
+            "type": "boolean",
+            "description": "Whether there are more groups than an answer holds: narrow the "
+            "filters. Totals are of all rows all the same.",
+        },
+    }
+    return _closed(properties)
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+_COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+
+
+def _total_schema(entry: ApiDataset) -> dict[str, Any]:
     costs = {
         name: {
             "type": ["string", "null"],
             "description": f"Exact sum of {name}, as plain decimal text.",
         }
-        for name in dataset.costs
+        for name in DATASETS[entry.name].costs
     }
-    count = {"type": "integer", "minimum": 0}
     category = {
         "type": "object",
         "required": ["chargeCategory", "rows"],
-        "properties": {"chargeCategory": {"type": ["string", "null"]}, "rows": count, **costs},
+        "properties": {"chargeCategory": {"type": ["string", "null"]}, "rows": _COUNT, **costs},
         "additionalProperties": False,
     }
-    properties: dict[str, Any] = {
+    return {
+        "billingCurrency": {"type": ["string", "null"]},
+        "rows": _COUNT,
+        **costs,
+        "byChargeCategory": {"type": "array", "items": category},
+    }
+
+
+def _head_schema(entry: ApiDataset) -> dict[str, Any]:
+    dataset = DATASETS[entry.name]
+    return {
         "dataset": {"const": entry.name},
         "focusVersion": {"type": "string", "enum": list(dataset.versions)},
         "build": {
@@ -168,29 +252,26 @@ def page_schema(entry: ApiDataset) -> dict[str, Any]:
             "description": "The filters that the page is of.",
             "additionalProperties": {"type": "string"},
         },
-        "pageSize": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE},
-        "nextPageToken": {
-            "type": ["string", "null"],
-            "description": "Give it as pageToken for the next page; null on the last.",
-        },
+    }
+
+
+def _whole_schema(entry: ApiDataset) -> dict[str, Any]:
+    dataset = DATASETS[entry.name]
+    total = _total_schema(entry)
+    return {
         "totals": {
             "type": "object",
             "description": "Of all rows that fit the filters, not only of this page.",
             "required": ["exact", "rows", "currencies"],
             "properties": {
                 "exact": {"const": True},
-                "rows": count,
+                "rows": _COUNT,
                 "currencies": {
                     "type": "array",
                     "items": {
                         "type": "object",
                         "required": ["billingCurrency", "rows", "byChargeCategory"],
-                        "properties": {
-                            "billingCurrency": {"type": ["string", "null"]},
-                            "rows": count,
-                            **costs,
-                            "byChargeCategory": {"type": "array", "items": category},
-                        },
+                        "properties": total,
                         "additionalProperties": False,
                     },
                 },
@@ -199,17 +280,6 @@ def page_schema(entry: ApiDataset) -> dict[str, Any]:
         "coverage": {"$ref": "#/components/schemas/Coverage"}
         if dataset.holds_usage
         else {"type": "null", "description": "The dataset holds no usage."},
-        "records": {
-            "type": "array",
-            "description": "Rows, in the order of the extract.",
-            "items": {"anyOf": rows},
-        },
-    }
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
     }
 
 
@@ -260,6 +330,20 @@ def page_example(entry: ApiDataset, project: Project) -> dict[str, Any]:
     }
 
 
+def spend_example(entry: ApiDataset, project: Project) -> dict[str, Any]:
+    """Give an example of the answer of a dataset's sums."""
+    page = page_example(entry, project)
+    [total] = page["totals"]["currencies"]
+    group = {"keys": {"month": "2026-10"}, "names": {}, **total}
+    kept = ("dataset", "focusVersion", "build", "filters", "totals", "coverage")
+    return {
+        **{name: page[name] for name in kept},
+        "groupBy": ["month"],
+        "groups": [group],
+        "truncated": False,
+    }
+
+
 COVERAGE: dict[str, Any] = {
     "type": "object",
     "description": "How many of the billable calls have a price. Calls without one are in no row.",
@@ -299,6 +383,7 @@ def components(project: Project) -> dict[str, Any]:
         for version in DATASETS[entry.name].versions:
             schemas[row_schema_name(entry.name, version)] = row_schema(project, entry.name, version)
         schemas[f"{DATASETS[entry.name].focus_id}Page"] = page_schema(entry)
+    schemas["Spend"] = spend_schema(API_DATASETS["cost-and-usage"])
     return {
         "schemas": schemas,
         "securitySchemes": {

@@ -79,3 +79,12 @@ def read_day(name: str, value: str | None) -> date | None:
         return date.fromisoformat(value)
     except ValueError:
         raise invalid(name, "write a day as YYYY-MM-DD") from None
+
+
+def read_names(name: str, value: str | None, offered: tuple[str, ...]) -> list[str]:
+    """Read names with commas between them, each one of those offered."""
+    names = [] if value is None else value.split(",")
+    unknown = next((it for it in names if it not in offered), None)
+    if unknown is not None:
+        raise invalid(name, f"{unknown[:64]!r} is none of {', '.join(offered)}")
+    return names

@@ -25,8 +25,8 @@ from exporter.extract import DATASETS
 from exporter.metadata import VERSIONS
 from exporter.project import Project
 
-# lists read at once; more would only share the same processors
-_LISTS = 4
+# lists and sums read at once; more would only share the same processors
+LISTS = 4
 # files made at once; each takes a processor for minutes
 _STREAMS = 4
 _Result = TypeVar("_Result")
@@ -63,35 +63,53 @@ def write_page(page: Page) -> bytes:
     return f'{head}, "records": [{",".join(page.lines)}]}}'.encode()
 
 
-def make_router(service: Service, project: Project, metrics: Metrics) -> APIRouter:
+def make_router(
+    service: Service, project: Project, metrics: Metrics, lists: CapacityLimiter
+) -> APIRouter:
     """Make the routes of a service."""
     router = APIRouter()
-    lists = CapacityLimiter(_LISTS)
     streams = CapacityLimiter(_STREAMS)
     for entry in API_DATASETS.values():
         if entry.path is not None:
-            _add_list(router, service, project, metrics, entry, lists)
+            add_list(
+                router,
+                service,
+                metrics,
+                entry,
+                lists,
+                path=f"/focus/v1/{entry.path}",
+                described=openapi.list_parameters(entry),
+                example=openapi.page_example(entry, project),
+                operation_id=entry.tool,
+                summary=entry.summary,
+                tags=["FOCUS"],
+            )
     _add_schema(router, service)
     _add_file(router, service, streams)
     _add_health(router, service, metrics)
     return router
 
 
-async def _in_thread(
+async def in_thread(
     limiter: CapacityLimiter, function: Callable[..., _Result], *arguments: Any
 ) -> _Result:
+    """Call a function that blocks, when the limiter has room."""
     return await anyio.to_thread.run_sync(function, *arguments, limiter=limiter)
 
 
-def _add_list(
+def add_list(
     router: APIRouter,
     service: Service,
-    project: Project,
     metrics: Metrics,
     entry: ApiDataset,
     limiter: CapacityLimiter,
+    *,
+    path: str,
+    described: list[dict[str, Any]],
+    example: dict[str, Any],
+    **options: Any,
 ) -> None:
-    described = openapi.list_parameters(entry)
+    """Add a list of a dataset's rows that takes the parameters described; options are FastAPI's."""
     allowed = [parameter["name"] for parameter in described]
 
     def read(caller: Caller, parameters: dict[str, str]) -> bytes:
@@ -101,17 +119,14 @@ def _add_list(
 
     async def list_rows(request: Request) -> Response:
         parameters = read_parameters(request, allowed)
-        body = await _in_thread(limiter, read, caller_of(request), parameters)
+        body = await in_thread(limiter, read, caller_of(request), parameters)
         return Response(body, media_type="application/json")
 
     page = f"{DATASETS[entry.name].focus_id}Page"
     router.add_api_route(
-        f"/focus/v1/{entry.path}",
+        path,
         list_rows,
         methods=["GET"],
-        operation_id=entry.tool,
-        summary=entry.summary,
-        tags=["FOCUS"],
         response_model=None,
         responses={
             200: {
@@ -119,7 +134,7 @@ def _add_list(
                 "content": {
                     "application/json": {
                         "schema": {"$ref": f"#/components/schemas/{page}"},
-                        "example": openapi.page_example(entry, project),
+                        "example": example,
                     }
                 },
             },
@@ -134,6 +149,7 @@ def _add_list(
             ),
         },
         openapi_extra={"parameters": described, "security": [{"bearer": []}, {}]},
+        **options,
     )
 
 

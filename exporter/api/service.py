@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from exporter import metadata
 from exporter.api.builds import Build, Builds
 from exporter.api.callers import Caller
 from exporter.api.datasets import API_DATASETS, DEFAULT_VERSION, ApiDataset
+from exporter.api.kept import Kept
 from exporter.api.page_tokens import (
     LIFETIME,
     PageToken,
@@ -40,7 +40,15 @@ from exporter.api.parameters import (
 from exporter.api.problems import Fault, RequestError, invalid
 from exporter.errors import UserError
 from exporter.extract import Coverage, Selection, Term, choose
-from exporter.extract_pages import Group, Measure, PagedExtract, Part, read_usage_coverage
+from exporter.extract_pages import (
+    Dimension,
+    Group,
+    Measure,
+    PagedExtract,
+    Part,
+    Total,
+    read_usage_coverage,
+)
 from exporter.home import Home
 from exporter.manifest import describe_coverage
 from exporter.project import load_project
@@ -57,6 +65,11 @@ _KEPT_SUMMARIES = 256
 _KEPT_MARKS = 400_000
 # who reads at once: one takes some 70 MB, and all together have what the builds allow
 _READERS = 2
+# sums by dimensions of so many filters are kept, with so many groups in all (some 3 kB each)
+_KEPT_BREAKDOWNS = 256
+_KEPT_GROUPS = 20_000
+# groups of one answer
+MOST_GROUPS = 1_000
 
 
 @dataclass(frozen=True)
@@ -111,12 +124,36 @@ class Page:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Sums by dimensions, all of one build; `is_truncated` when there were more groups."""
+    """Sums by dimensions, with the whole they are parts of; `is_truncated` when there were more."""
 
-    build_id: str | None
     query: Query
+    build_id: str | None
+    finished_at: str | None
+    dimensions: tuple[str, ...]
+    summary: Summary
     groups: list[Group]
     is_truncated: bool
+
+    def describe(self) -> dict[str, Any]:
+        """Lay it out as JSON values."""
+        return {
+            "dataset": self.query.dataset.name,
+            "focusVersion": self.query.selection.focus_version,
+            "build": {"id": self.build_id, "finishedAt": self.finished_at},
+            "filters": dict(self.query.filters),
+            "groupBy": list(self.dimensions),
+            "totals": describe_totals(self.summary.measure),
+            "coverage": describe_page_coverage(self.query, self.summary.coverage),
+            "groups": [
+                {
+                    "keys": group.keys,
+                    "names": group.labels,
+                    **_describe_total(group.total, group.categories),
+                }
+                for group in self.groups
+            ],
+            "truncated": self.is_truncated,
+        }
 
 
 @dataclass(frozen=True)
@@ -133,9 +170,6 @@ class Stream:
         self._stack.close()
 
 
-_SummaryKey = tuple[object, ...]
-
-
 class Service:
     """Answers what callers ask of a home's builds."""
 
@@ -145,9 +179,10 @@ class Service:
         self.builds = Builds(home)
         self.secret = read_secret(home.path)
         self._project = load_project()
-        self._summaries: OrderedDict[_SummaryKey, Summary] = OrderedDict()
-        self._summing: dict[_SummaryKey, threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._summaries = Kept[Summary](
+            _KEPT_SUMMARIES, _KEPT_MARKS, lambda summary: len(summary.measure.moments)
+        )
+        self._groups = Kept[list[Group]](_KEPT_BREAKDOWNS, _KEPT_GROUPS, len)
         self._turns = threading.BoundedSemaphore(_READERS)
 
     def close(self) -> None:
@@ -324,22 +359,36 @@ class Service:
         caller: Caller,
         dataset: str,
         parameters: Mapping[str, str],
-        dimensions: Sequence[str],
-        limit: int = 1_000,
+        dimensions: Sequence[str] = (),
     ) -> Breakdown:
-        """Give rows and exact sums per currency and combination of the dimensions.
+        """Give totals, coverage, and exact sums per currency and combination of the dimensions.
 
-        A dimension is a column of the dataset, or `day` or `month` of the charge period's start.
-        The largest come first, or, where the first dimension is a time, the earliest.
+        Dimensions are those of the table of datasets; without any there are no groups. The largest
+        come first or, where the first dimension is a time, the earliest.
         """
         query = self.read_query(caller, dataset, parameters)
-        with self.builds.current() as build, self._read(build) as cursor:
-            extract = self._extract(cursor, query.selection)
-            for name in dimensions:
-                if name not in extract.dimensions:
-                    raise invalid("groupBy", f"{name!r} is neither day, month nor a column")
-            groups = extract.break_down(tuple(dict.fromkeys(dimensions)), limit)
-            return Breakdown(build.build_id, query, groups[:limit], len(groups) > limit)
+        version = query.selection.focus_version
+        wanted = tuple(query.dataset.dimension(name, version) for name in dict.fromkeys(dimensions))
+        with self.builds.current() as build:
+            summary = self._summarize(build, query)
+            groups: list[Group] = []
+            if wanted and summary.measure.rows:
+                groups = self._groups.get(
+                    (*_key_of(build, query), wanted), lambda: self._sum(build, query, wanted)
+                )
+            return Breakdown(
+                query=query,
+                build_id=build.build_id,
+                finished_at=build.finished_at,
+                dimensions=tuple(dimension.name for dimension in wanted),
+                summary=summary,
+                groups=groups[:MOST_GROUPS],
+                is_truncated=len(groups) > MOST_GROUPS,
+            )
+
+    def _sum(self, build: Build, query: Query, dimensions: Sequence[Dimension]) -> list[Group]:
+        with self._read(build) as cursor:
+            return self._extract(cursor, query.selection).break_down(dimensions, MOST_GROUPS)
 
     def _describe_schema(
         self, caller: Caller, version: str, names: list[str], wanted: str | None
@@ -399,34 +448,8 @@ class Service:
             yield cursor
 
     def _summarize(self, build: Build, query: Query) -> Summary:
-        """Measure a selection once per build; several who ask at the same time wait for one."""
-        selection = query.selection
-        key = (
-            build.key,
-            selection.dataset.name,
-            selection.focus_version,
-            selection.grain,
-            selection.terms,
-            query.calls,
-        )
-        with self._lock:
-            found = self._summaries.get(key)
-            if found is not None:
-                self._summaries.move_to_end(key)
-                return found
-            turn = self._summing.setdefault(key, threading.Lock())
-        with turn:
-            with self._lock:
-                found = self._summaries.get(key)
-            try:
-                if found is None:
-                    found = self._measure(build, query)
-            finally:
-                with self._lock:
-                    self._summing.pop(key, None)
-                    if found is not None:
-                        self._keep(key, found)
-        return found
+        """Measure a selection once per build."""
+        return self._summaries.get(_key_of(build, query), lambda: self._measure(build, query))
 
     def _measure(self, build: Build, query: Query) -> Summary:
         with self._read(build) as cursor:
@@ -435,15 +458,6 @@ class Service:
             if query.calls is not None:
                 coverage = read_usage_coverage(cursor, query.calls)
         return Summary(measure, coverage)
-
-    def _keep(self, key: _SummaryKey, summary: Summary) -> None:
-        """Keep a summary, and forget those that were not asked for the longest."""
-        self._summaries[key] = summary
-        self._summaries.move_to_end(key)
-        marks = sum(len(kept.measure.moments) for kept in self._summaries.values())
-        while len(self._summaries) > _KEPT_SUMMARIES or marks > _KEPT_MARKS:
-            _, forgotten = self._summaries.popitem(last=False)
-            marks -= len(forgotten.measure.moments)
 
     def _read_part(
         self, build: Build, query: Query, summary: Summary, token: PageToken | None, size: int
@@ -505,17 +519,22 @@ def describe_totals(measure: Measure) -> dict[str, Any]:
         "exact": True,
         "rows": measure.rows,
         "currencies": [
-            {
-                "billingCurrency": total.currency,
-                "rows": total.rows,
-                **total.costs,
-                "byChargeCategory": [
-                    {"chargeCategory": part.category, "rows": part.rows, **part.costs}
-                    for part in measure.categories
-                    if part.currency == total.currency
-                ],
-            }
+            _describe_total(
+                total, [part for part in measure.categories if part.currency == total.currency]
+            )
             for total in measure.currencies
+        ],
+    }
+
+
+def _describe_total(total: Total, categories: Sequence[Total]) -> dict[str, Any]:
+    return {
+        "billingCurrency": total.currency,
+        "rows": total.rows,
+        **total.costs,
+        "byChargeCategory": [
+            {"chargeCategory": part.category, "rows": part.rows, **part.costs}
+            for part in categories
         ],
     }
 
@@ -530,6 +549,19 @@ def describe_page_coverage(query: Query, coverage: Coverage | None) -> dict[str,
         return None
     described = {_camel(name): value for name, value in describe_coverage(coverage).items()}
     return {**described, "countedBy": list(query.counted_by)}
+
+
+def _key_of(build: Build, query: Query) -> tuple[object, ...]:
+    """Tell selections apart, with the scope of whoever asks: it is among their terms."""
+    selection = query.selection
+    return (
+        build.key,
+        selection.dataset.name,
+        selection.focus_version,
+        selection.grain,
+        selection.terms,
+        query.calls,
+    )
 
 
 def _camel(name: str) -> str:
@@ -560,8 +592,9 @@ def _names(entry: ApiDataset) -> list[str]:
 
 def _check_period(filters: tuple[tuple[str, str], ...]) -> None:
     given = dict(filters)
-    start, end = given.get("billingPeriodStart"), given.get("billingPeriodEnd")
-    if start is None or end is None:
-        return
-    if read_moment("billingPeriodStart", start) >= read_moment("billingPeriodEnd", end):
-        raise invalid("billingPeriodEnd", "must lie after billingPeriodStart")
+    for period in ("billingPeriod", "chargePeriod"):
+        start, end = given.get(f"{period}Start"), given.get(f"{period}End")
+        if start is None or end is None:
+            continue
+        if read_moment(f"{period}Start", start) >= read_moment(f"{period}End", end):
+            raise invalid(f"{period}End", f"must lie after {period}Start")

@@ -50,7 +50,7 @@ def command(
     rate: int,
     cors_origins: tuple[str, ...],
 ) -> None:
-    """Serve the published build over HTTP; /docs lists the routes.
+    """Serve the published build over HTTP: a page for people at /, the routes in /docs.
 
     Tokens are FINOPS_FOUNDATION_TOKEN and those of --tokens. Without any, the server listens on
     this machine only. While a build runs it goes on with the one before, and then moves on.

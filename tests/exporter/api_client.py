@@ -93,8 +93,10 @@ def free_port() -> int:
 class Server:
     """A running `focus-export serve`."""
 
-    def __init__(self, home: Path, *options: str | Path, variables: dict[str, str]) -> None:
-        self.port = free_port()
+    def __init__(
+        self, home: Path, *options: str | Path, variables: dict[str, str], port: int | None = None
+    ) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = home / "serve.log"
         arguments = ["--port", str(self.port), *map(str, options)]
@@ -124,10 +126,13 @@ class Server:
 
 @contextlib.contextmanager
 def serve(
-    home: Path, *options: str | Path, variables: dict[str, str] | None = None
+    home: Path,
+    *options: str | Path,
+    variables: dict[str, str] | None = None,
+    port: int | None = None,
 ) -> Iterator[Server]:
     """Run a server until the block ends."""
-    server = Server(home, *options, variables=variables or {})
+    server = Server(home, *options, variables=variables or {}, port=port)
     try:
         server.wait()
         yield server

@@ -27,6 +27,7 @@ TOKEN = "contract"
 # a parameter that is right or wrong by another one: an order, or what the dataset has
 BY_ANOTHER = {
     "billingPeriodEnd": "billingPeriodStart",
+    "chargePeriodEnd": "chargePeriodStart",
     "to": "from",
     "dataset": "focusVersion",
     "focusVersion": "dataset",
@@ -87,7 +88,8 @@ def test_the_server_keeps_to_its_document(schema: BaseSchema, mode: GenerationMo
         check()
         tried.append(f"{operation.method} {operation.path}")
     export = "/focus/v1/cost-and-usage/export"
-    assert {f"post {export}", "get /focus/v1/cost-and-usage", "get /api/exports/focus"} < {*tried}
+    assert {f"post {export}", "get /api/spend", "post /api/spend/export"} < {*tried}
+    assert {"get /focus/v1/cost-and-usage", "get /api/exports/focus"} < {*tried}
     if mode is GenerationMode.POSITIVE:
         assert {f"get {export}/{{jobId}}", f"delete {export}/{{jobId}}"} < {*tried}
         assert any(name.startswith("get /downloads/") for name in tried)

@@ -141,6 +141,30 @@ def test_a_job_makes_the_file_of_an_export(
     assert job["createdAt"] <= job["startedAt"] <= job["endedAt"] < job["expiresAt"]
 
 
+def test_spend_is_exported_by_its_own_filters(home: Path) -> None:
+    filters = {
+        "modelId": "gpt-5-mini",
+        "chargePeriodStart": "2026-10-01",
+        "chargePeriodEnd": "2026-11-01",
+    }
+    with open_client(home) as client:
+        response = client.post("/api/spend/export", json=filters)
+        assert response.status_code == 202, response.text
+        job = await_job(client, response.headers["location"])
+        content = client.get(job["file"]["url"]).content
+        # the capability's own order takes what the capability names
+        refused = detail(client.post(EXPORT, json=filters), 400)
+    options = ["--focus-version=1.3", "--filter=x_ModelId=gpt-5-mini", "--from=2026-10-01"]
+    expected = home / "expected"
+    result = focus_export(
+        "export", "--home", home, *options, "--to=2026-10-31", "--output", expected
+    )
+    assert result.returncode == 0, result.stderr
+    assert content == expected.read_bytes()
+    assert job["file"]["rows"] > 0
+    assert "[modelId, chargePeriodStart, chargePeriodEnd]" in refused
+
+
 def test_a_part_of_a_file_can_be_asked_for(home: Path) -> None:
     with open_client(home) as client:
         url = await_job(client, order(client))["file"]["url"]

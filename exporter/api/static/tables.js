@@ -1,0 +1,324 @@
+// The tables of figures and of charges.
+
+import { drawShare } from "./chart.js";
+import { make } from "./dom.js";
+import { count, exact, percent, placesOf, rounded } from "./money.js";
+import { COSTS, FILTERS, nameOf } from "./view.js";
+
+/** Rows of a list that are shown at first. */
+const FEW = 8;
+const REASONS = {
+  unknown_model: "unknown model",
+  no_price_for_meter: "no price for a meter",
+  no_price_at_time: "no price at that time",
+  other_meter_unpriced: "another meter without a price",
+  capacity_paid: "paid as capacity",
+};
+const NONE = { department: "No department", provider: "No provider", model: "No model" };
+
+/** The name of a filter's value, as lists and tables show it. */
+export function labelOf(filter, value, name) {
+  if (value === null || value === "") return NONE[filter] ?? "None";
+  return name && name !== value ? name : value;
+}
+
+/** Write an amount with its currency as plain text. */
+export function amountText(text, currency, digits) {
+  const written = digits ? exact(text) : rounded(text, placesOf(currency));
+  return `${written} ${currency}`;
+}
+
+/** Show an amount; the whole of it stands in its title and value. */
+export function amount(text, currency, digits) {
+  if (text === null || text === undefined) return make("span", { class: "muted" }, "none");
+  return make(
+    "data",
+    { class: "amount", value: text, title: `${exact(text)} ${currency}` },
+    digits ? exact(text) : rounded(text, placesOf(currency)),
+    make("span", { class: "currency" }, ` ${currency}`),
+  );
+}
+
+function table(caption, heads, bodies, attributes = {}) {
+  // what holds nothing to stop at has to be a stop itself, or it can't be scrolled by keyboard
+  const stop = attributes.class ? {} : { role: "region", tabindex: 0, "aria-label": caption };
+  return make(
+    "div",
+    { class: "scroll", ...stop },
+    make(
+      "table",
+      attributes,
+      make("caption", { class: "hidden" }, caption),
+      make(
+        "thead",
+        {},
+        make("tr", {}, ...heads.map(([text, name]) => head(text, name))),
+      ),
+      ...bodies,
+    ),
+  );
+}
+
+function head(text, name) {
+  const content = name === "bars" ? make("span", { class: "hidden" }, text) : text;
+  return make("th", { scope: "col", class: name || null }, content);
+}
+
+function creditOf(group, cost) {
+  return group.byChargeCategory.find((it) => it.chargeCategory === "Credit")?.[cost] ?? null;
+}
+
+/** Totals of each currency: all costs, with credits and other charges apart. */
+export function showTotals(totals, view) {
+  return totals.currencies.map((total) => {
+    const currency = total.billingCurrency;
+    const lines = [["All charges", total], ...total.byChargeCategory.map((it) => [it.chargeCategory ?? "None", it])];
+    return make(
+      "div",
+      { class: "total" },
+      make("h3", {}, `${COSTS[view.cost]}, ${currency}`),
+      make("p", { class: "figure", "data-total": currency }, amount(total[view.cost], currency, view.digits)),
+      table(
+        `Total in ${currency} by kind of charge`,
+        [["Charges", ""], ...Object.values(COSTS).map((name) => [name, "number"]), ["Rows", "number"]],
+        [
+          make(
+            "tbody",
+            {},
+            ...lines.map(([name, line]) =>
+              make(
+                "tr",
+                {},
+                make("th", { scope: "row" }, name),
+                ...Object.keys(COSTS).map((cost) =>
+                  make("td", { class: "number" }, amount(line[cost], currency, view.digits)),
+                ),
+                make("td", { class: "number" }, count(line.rows)),
+              ),
+            ),
+          ),
+        ],
+      ),
+    );
+  });
+}
+
+/** What could not be priced, beside the totals. */
+export function showCoverage(coverage, view) {
+  if (!coverage) return [];
+  const missing = Object.entries(coverage.quarantinedCalls ?? {});
+  const isWhole = coverage.calls === coverage.pricedCalls;
+  const box = make("div", { class: isWhole ? "coverage" : "coverage warning" }, make("h3", {}, "Coverage"));
+  if (coverage.calls === "0") {
+    box.append(make("p", {}, "There are no billable calls here."));
+  } else {
+    box.append(
+      make("p", { class: "figure" }, `${percent(coverage.pricedCallsShare)} priced`),
+      make(
+        "p",
+        {},
+        `${count(coverage.pricedCalls)} of ${count(coverage.calls)} billable calls have a price, ` +
+          `${percent(coverage.pricedTokensShare)} of their tokens.`,
+      ),
+    );
+  }
+  if (missing.length) {
+    box.append(
+      make("p", {}, make("strong", {}, "No figure here holds what the others cost:")),
+      make(
+        "ul",
+        {},
+        ...missing.map(([reason, calls]) =>
+          make("li", {}, `${count(calls)} \u00d7 ${REASONS[reason] ?? reason.replaceAll("_", " ")}`),
+        ),
+      ),
+    );
+  }
+  const loose = Object.entries(FILTERS)
+    .filter(([name, parameter]) => view[name] !== null && !coverage.countedBy.includes(parameter))
+    .map(([name]) => name);
+  if (loose.length) {
+    const names = loose.join(" and ");
+    box.append(
+      make("p", { class: "muted" }, `Counted for every ${names}: a call without a price has none.`),
+    );
+  }
+  return [box];
+}
+
+/** The figures of the chart as a table. */
+export function tabulateTimes({ groups, unit, view, currency, choose }) {
+  const hasCredits = groups.some((group) => creditOf(group, view.cost) !== null);
+  const heads = [[unit === "day" ? "Day" : "Month", ""], [COSTS[view.cost], "number"]];
+  if (hasCredits) heads.push(["of which credits", "number"]);
+  heads.push(["Rows", "number"]);
+  const bodies = [
+    make(
+      "tbody",
+      {},
+      ...groups.map((group) => {
+        const time = group.keys[unit];
+        const credit = creditOf(group, view.cost);
+        const pick = { type: "button", class: "pick", click: () => choose(time) };
+        return make(
+          "tr",
+          {},
+          make(
+            "th",
+            { scope: "row" },
+            make("button", { ...pick, "data-key": `time:${currency}:${time}` }, nameOf(time)),
+          ),
+          make("td", { class: "number" }, amount(group[view.cost], currency, view.digits)),
+          hasCredits
+            ? make("td", { class: "number" }, credit === null ? "" : amount(credit, currency, view.digits))
+            : null,
+          make("td", { class: "number" }, count(group.rows)),
+        );
+      }),
+    ),
+  ];
+  const caption = `${COSTS[view.cost]} by ${unit}, ${currency}`;
+  return table(caption, heads, bodies, { class: "times" });
+}
+
+/**
+ * Sums by a filter's values, those of each currency together and its largest first.
+ * `choose(value)` is called with a value that was chosen, or null when it was chosen already.
+ */
+export function tabulateGroups({ found, filter, view, title, isOpen, open, choose }) {
+  const parameter = FILTERS[filter];
+  const currencies = found.totals.currencies.map((it) => it.billingCurrency);
+  const heads = [[title, ""], ["Share of the largest", "bars"], [COSTS[view.cost], "number"], ["Rows", "number"]];
+  let hidden = 0;
+  const bodies = currencies.map((currency) => {
+    const groups = found.groups.filter((group) => group.billingCurrency === currency);
+    const largest = Math.max(0, ...groups.map((group) => Math.abs(Number(group[view.cost]))));
+    const shown = isOpen ? groups : groups.slice(0, FEW);
+    hidden += groups.length - shown.length;
+    return make(
+      "tbody",
+      {},
+      ...shown.map((group) => {
+        const value = group.keys[parameter] ?? "";
+        const name = labelOf(filter, value, group.names[parameter]);
+        const isChosen = view[filter] === value;
+        const credit = creditOf(group, view.cost);
+        return make(
+          "tr",
+          { class: isChosen ? "chosen" : null },
+          make(
+            "th",
+            { scope: "row" },
+            make(
+              "button",
+              {
+                type: "button",
+                class: "pick",
+                title: name === value ? null : value || null,
+                "aria-pressed": String(isChosen),
+                "data-key": `${filter}:${currency}:${value}`,
+                click: () => choose(isChosen ? null : value),
+              },
+              name,
+            ),
+          ),
+          make("td", { class: "bars" }, drawShare(Number(group[view.cost]), largest)),
+          make(
+            "td",
+            { class: "number" },
+            amount(group[view.cost], currency, view.digits),
+            credit === null
+              ? null
+              : make("div", { class: "muted" }, "credits ", amount(credit, currency, view.digits)),
+          ),
+          make("td", { class: "number" }, count(group.rows)),
+        );
+      }),
+    );
+  });
+  const parts = [table(`${COSTS[view.cost]} by ${filter}`, heads, bodies, { class: "groups" })];
+  if (hidden || isOpen) {
+    const all = count(found.groups.length);
+    const key = { "data-key": `${filter}:more` };
+    parts.push(
+      make(
+        "button",
+        { type: "button", class: "quiet", click: open, "aria-expanded": String(isOpen), ...key },
+        isOpen ? "Show fewer" : `Show all ${all}`,
+      ),
+    );
+  }
+  if (found.truncated) {
+    const all = count(found.groups.length);
+    parts.push(make("p", { class: "muted" }, `The ${all} largest are here, but not all.`));
+  }
+  return parts;
+}
+
+/** Charges with all digits; `open(record)` is called to see every column of one. */
+export function tabulateCharges(records, view, open) {
+  const heads = [
+    ["Start (UTC)", ""],
+    ["Department", ""],
+    ["Provider", ""],
+    ["Model", ""],
+    ["Charge", ""],
+    ["Quantity", "number"],
+    [COSTS[view.cost], "number"],
+  ];
+  return table(
+    "Charges",
+    heads,
+    [
+      make(
+        "tbody",
+        {},
+        ...records.map((record) => {
+          const quantity = record.ConsumedQuantity ?? null;
+          const kind = [record.ChargeCategory, record.ChargeClass].filter(Boolean).join(", ");
+          const start = record.ChargePeriodStart.replace("T", " ").replace("Z", "");
+          return make(
+            "tr",
+            {},
+            make(
+              "th",
+              { scope: "row" },
+              make(
+                "button",
+                {
+                  type: "button",
+                  class: "pick",
+                  "aria-haspopup": "dialog",
+                  "data-key": `charge:${record.x_ChargeId}`,
+                  click: () => open(record),
+                },
+                start,
+              ),
+            ),
+            make("td", {}, labelOf("department", record.SubAccountId, record.SubAccountName)),
+            make("td", {}, record.ProviderName ?? ""),
+            make("td", {}, record.x_ModelId ?? ""),
+            make("td", {}, `${kind}${record.SkuMeter ? `: ${record.SkuMeter}` : ""}`),
+            make(
+              "td",
+              { class: "number" },
+              quantity === null ? "" : `${exact(quantity)} ${record.ConsumedUnit ?? ""}`,
+            ),
+            make("td", { class: "number exact" }, amount(record[view.cost], record.BillingCurrency, true)),
+          );
+        }),
+      ),
+    ],
+    { class: "charges" },
+  );
+}
+
+/** Every column of a charge that holds something. */
+export function listColumns(record) {
+  return Object.entries(record)
+    .filter(([, value]) => value !== null)
+    .flatMap(([name, value]) => [
+      make("dt", {}, name),
+      make("dd", {}, typeof value === "object" ? JSON.stringify(value, null, 1) : value),
+    ]);
+}

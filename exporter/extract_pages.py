@@ -38,6 +38,8 @@ _WIDEST = 60
 _SLICE = 20_000
 _CHUNK = 1 << 20
 _CATEGORY = "ChargeCategory"
+# what read_usage_coverage asks
+COVERAGE_RELATIONS = ("int_usage", "int_held_calls", "providers")
 # columns of ai_calls by which coverage can be asked for, and where they come from
 _CALLS = {
     "billing_period_start": "date_trunc('month', int_usage.charge_period_start)",

@@ -29,6 +29,24 @@ _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
 _NEEDED_BY_METHOD = {"service-account": "BIGQUERY_KEYFILE", "oauth-secrets": "BIGQUERY_TOKEN"}
 
 
+_SECRETS = (
+    "SNOWFLAKE_PASSWORD",
+    "SNOWFLAKE_PRIVATE_KEY",
+    "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",
+    "SNOWFLAKE_TOKEN",
+    "BIGQUERY_TOKEN",
+)
+
+
+def hide_secrets(text: str) -> str:
+    """Take the values of secret settings out of what a driver says, before it is logged."""
+    for name in _SECRETS:
+        secret = os.environ.get(name)
+        if secret:
+            text = text.replace(secret, "***")
+    return text
+
+
 def has_own_profiles() -> bool:
     """Tell whether the user brings a profiles.yml, with targets of any name."""
     return bool(os.environ.get("DBT_PROFILES_DIR"))

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,9 +165,10 @@ def build_demo(home: Path) -> None:
     )
 
 
-def copy_marts(home: Path, scratch: Path) -> int:
+def copy_marts(home: Path, scratch: Path, names: Collection[str] | None = None) -> int:
     """Put the marts of a DuckDB build into the schema of the caller's settings, as tables.
 
+    `names` are those of other relations, to be put there in place of the marts.
     Runs in the process of the caller, whose environment must have the settings. Gives how many.
     """
     from exporter.project import load_project
@@ -184,7 +185,7 @@ def copy_marts(home: Path, scratch: Path) -> int:
             for (name,) in source.execute(
                 "select table_name from information_schema.tables order by 1"
             ).fetchall()
-            if name.startswith("focus_co") or name in FINOPS
+            if (name.startswith("focus_co") or name in FINOPS if names is None else name in names)
         ]
         for name in relations:
             kinds = [row[:2] for row in source.execute(f"describe {name}").fetchall()]

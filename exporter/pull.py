@@ -8,7 +8,7 @@ which BigQuery does on one machine and refuses for large results. One batch is h
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from exporter.engine import DuckDB
+from exporter.errors import DataError
 from exporter.extract import Selection, build_where, check_columns, read_filters
 from exporter.metadata import Structure, column_kinds
 from exporter.project import Project
@@ -60,7 +61,7 @@ def pull(
     relation = dataset.relation(selection.grain, selection.focus_version)
     columns = ", ".join(warehouse.column(name) for name in needed)
     query = f"select {columns} from {relation}{where}"  # noqa: S608
-    schema = pa.schema([(name, _arrow_type(kinds[name])) for name in needed])
+    schema = arrow_schema({name: kinds[name] for name in needed})
     return _store(connection, relation, schema, warehouse, query, parameters)
 
 
@@ -94,7 +95,7 @@ def pull_tables(
     for table in tables:
         name = engine.column(table)
         kinds = {row[0]: row[1] for row in connection.execute(f"describe {name}").fetchall()}
-        schema = pa.schema([(column, _arrow_type(kind)) for column, kind in kinds.items()])
+        schema = arrow_schema(kinds)
         columns = ", ".join(warehouse.column(column) for column in kinds)
         connection.execute(f"truncate {name}")
         query = f"select {columns} from {table}"  # noqa: S608
@@ -141,14 +142,22 @@ def _insert(
     return rows
 
 
+def arrow_schema(kinds: Mapping[str, str]) -> pa.Schema:
+    """Declare columns of DuckDB's types; raises DataError for a type that is not exact."""
+    return pa.schema([(name, _arrow_type(kind)) for name, kind in kinds.items()])
+
+
 def _arrow_type(kind: str) -> pa.DataType:
     number = re.fullmatch(r"DECIMAL\((\d+), ?(\d+)\)", kind)
     if number is not None:
         return pa.decimal128(int(number[1]), int(number[2]))
-    return {
+    types = {
         "VARCHAR": pa.string(),
         "TIMESTAMP": pa.timestamp("us"),
         "DATE": pa.date32(),
         "BIGINT": pa.int64(),
         "BOOLEAN": pa.bool_(),
-    }[kind]
+    }
+    if kind not in types:
+        raise DataError(f"A column of the type {kind} can't come from a warehouse.")
+    return types[kind]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from pathlib import Path
 
 from exporter.errors import UserError
@@ -43,7 +44,7 @@ def hide_secrets(text: str) -> str:
     for name in _SECRETS:
         secret = os.environ.get(name)
         if secret:
-            text = text.replace(secret, "***")
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
     return text
 
 

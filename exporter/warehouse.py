@@ -264,9 +264,11 @@ def open_warehouse(target: str, project: Project) -> Iterator[Warehouse]:
     """
     with _dbts_errors_explained(target):
         config = _read_profile(target, project)
-        from dbt.adapters.factory import get_adapter, register_adapter
+        from dbt.adapters.factory import get_adapter, register_adapter, reset_adapters
         from dbt.mp_context import get_mp_context
 
+        # dbt keeps one adapter of a kind, with the settings that it was first opened with
+        reset_adapters()
         register_adapter(config, get_mp_context())
         adapter = get_adapter(config)
         try:

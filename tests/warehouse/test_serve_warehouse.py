@@ -27,10 +27,10 @@ import httpx
 import pytest
 from builds import Target
 from mcp import Client, StdioServerParameters
-from wrapper import ROOT, Emulated, build_demo, copy_marts, emulate
+from wrapper import ROOT, Emulated, build_demo, copy_marts, emulate, write_record
 
 from exporter.copy_build import copy_build, find_finished
-from exporter.copy_plan import plan_copy
+from exporter.copy_plan import plan_copy, served_models
 from exporter.database import open_database
 from exporter.home import Home
 from exporter.manifest import read_build
@@ -143,17 +143,6 @@ def urls(
         yield first, second
 
 
-def write_record(opened: Warehouse, record: BuildRecord) -> None:
-    """Write the table as macros/build_record.sql does."""
-    values = [
-        "cast(null as {}) as {}".format(opened.type_of("VARCHAR"), name)
-        if value is None
-        else f"'{value}' as {name}"
-        for name, value in vars(record).items()
-    ]
-    opened.fetch(f"create or replace table ai_focus_build as select {', '.join(values)}")
-
-
 def stdio(emulated: Emulated, home: Path) -> StdioServerParameters:
     arguments = ["mcp", "--target", emulated.target, "--home", str(home)]
     return StdioServerParameters(
@@ -223,9 +212,9 @@ def read_pages(url: str, path: str, token: str = "all", **parameters: Any) -> li
     while True:
         content = ask(url, path, token, **parameters).content
         following = json.loads(content)["nextPageToken"]
-        pages.append(content.replace(json.dumps(following or 0).encode(), b'"-"'))
         if following is None:
-            return pages
+            return [*pages, content]
+        pages.append(content.replace(following.encode(), b"-"))
         parameters["pageToken"] = following
 
 
@@ -507,6 +496,43 @@ def test_a_warehouse_that_goes_away_leaves_the_last_copy(
     assert "the last copy is served" in text
     assert SECRET not in text
     assert not [it for it in home.path.rglob(f"{NEXT}*") if "target" not in it.parts]
+
+
+def test_tables_that_dbt_made_there_are_copied_as_duckdbs_are(place: Place, tmp_path: Path) -> None:
+    emulated = place.emulated.in_schema("built")
+    own = {
+        "AI_FOCUS_BUILD_ID": NEXT,
+        "AI_FOCUS_BUILD_VERSION": tool_version(),
+        "AI_FOCUS_BUILD_VARIABLES": "{}",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in emulated.settings.items():
+            patch.setenv(name, value)
+        # makes the schema
+        copy_marts(place.demo.path, tmp_path, ())
+        target = Target(emulated.target, tmp_path / "dbt", {**emulated.settings, **own})
+        served = [f"+{name}" for name in served_models()]
+        target.build("--resource-type", "model", "seed", "--select", *served)
+        project = load_project()
+        home = Home(tmp_path / "home")
+        with open_warehouse(emulated.target, project) as opened:
+            copied = copy_build(home, project, opened, find_finished(opened), lambda _text: None)
+    assert copied.rows > 15_000
+    with (
+        open_database(place.demo.published()) as expected,
+        open_database(home.published()) as found,
+    ):
+        names = [row[0] for row in found.execute("show tables").fetchall()]
+        assert len(names) > 60
+        for name in names:
+            contents = [
+                (
+                    connection.execute(f"describe {name}").fetchall(),
+                    sorted(map(repr, connection.execute(f"from {name}").fetchall())),
+                )
+                for connection in (expected, found)
+            ]
+            assert contents[0] == contents[1], name
 
 
 def test_dbt_records_which_build_the_tables_are_of(place: Place, tmp_path: Path) -> None:

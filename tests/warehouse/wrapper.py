@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -205,6 +206,16 @@ def copy_marts(home: Path, scratch: Path, names: Collection[str] | None = None) 
             source.execute(f"copy (select {values} from {name}) to '{file}' (format parquet)")
             warehouse.load_parquet(file, f"{schema}.{name}", replace=False)
     return len(relations)
+
+
+def write_record(warehouse: Any, record: object) -> None:
+    """Write which build the tables are of (a BuildRecord), as macros/build_record.sql does."""
+    null = f"cast(null as {warehouse.type_of('VARCHAR')})"
+    columns = ", ".join(
+        (null if value is None else f"'{value}'") + f" as {name}"
+        for name, value in vars(record).items()
+    )
+    warehouse.fetch(f"create or replace table ai_focus_build as select {columns}")
 
 
 FINOPS = ("ai_calls", "coverage", "missing_prices", "price_coverage", "rejected_rows")

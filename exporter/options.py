@@ -34,6 +34,17 @@ target_option = click.option(
     help="Target of profiles.yml: duckdb, snowflake or bigquery (AI_FOCUS_TARGET).",
 )
 
+# seconds between two looks for a new build in a warehouse
+REFRESH = 60
+refresh_option = click.option(
+    "--refresh",
+    type=click.IntRange(1, 86_400),
+    default=REFRESH,
+    show_default=True,
+    metavar="SECONDS",
+    help="With a warehouse: how often to look whether it has a new build.",
+)
+
 host_option = click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
 )

@@ -10,10 +10,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -165,9 +166,10 @@ def build_demo(home: Path) -> None:
     )
 
 
-def copy_marts(home: Path, scratch: Path) -> int:
+def copy_marts(home: Path, scratch: Path, names: Collection[str] | None = None) -> int:
     """Put the marts of a DuckDB build into the schema of the caller's settings, as tables.
 
+    `names` are those of other relations, to be put there in place of the marts.
     Runs in the process of the caller, whose environment must have the settings. Gives how many.
     """
     from exporter.project import load_project
@@ -184,7 +186,7 @@ def copy_marts(home: Path, scratch: Path) -> int:
             for (name,) in source.execute(
                 "select table_name from information_schema.tables order by 1"
             ).fetchall()
-            if name.startswith("focus_co") or name in FINOPS
+            if (name.startswith("focus_co") or name in FINOPS if names is None else name in names)
         ]
         for name in relations:
             kinds = [row[:2] for row in source.execute(f"describe {name}").fetchall()]
@@ -204,6 +206,16 @@ def copy_marts(home: Path, scratch: Path) -> int:
             source.execute(f"copy (select {values} from {name}) to '{file}' (format parquet)")
             warehouse.load_parquet(file, f"{schema}.{name}", replace=False)
     return len(relations)
+
+
+def write_record(warehouse: Any, record: object) -> None:
+    """Write which build the tables are of (a BuildRecord), as macros/build_record.sql does."""
+    null = f"cast(null as {warehouse.type_of('VARCHAR')})"
+    columns = ", ".join(
+        (null if value is None else f"'{value}'") + f" as {name}"
+        for name, value in vars(record).items()
+    )
+    warehouse.fetch(f"create or replace table ai_focus_build as select {columns}")
 
 
 FINOPS = ("ai_calls", "coverage", "missing_prices", "price_coverage", "rejected_rows")

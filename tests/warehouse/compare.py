@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -27,15 +27,15 @@ class Connection(Protocol):
     def cursor(self) -> Any: ...
 
 
-def relations(manifest: Path, folder: str = "marts") -> dict[str, str]:
-    """Give the models of a folder as name -> relation, as the target of that manifest spells it."""
+def relations(manifest: Path, models: Collection[str] = ()) -> dict[str, str]:
+    """Give the marts, or these models, as name -> relation, as the manifest's target spells it."""
     nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
     return {
         node["alias"]: node["relation_name"]
         for node in nodes
         if node["resource_type"] == "model"
         and node["config"]["enabled"]
-        and folder in node["fqn"]
+        and (node["alias"] in models if models else "marts" in node["fqn"])
         and node["relation_name"]
     }
 

@@ -40,26 +40,19 @@ def demo(emulated: Emulated, tmp_path_factory: pytest.TempPathFactory) -> Engine
     return engines
 
 
-@pytest.fixture(scope="module")
-def sources(emulated: Emulated, tmp_path_factory: pytest.TempPathFactory) -> Engines:
-    """A place for what is built from source tables."""
-    return Engines(
-        emulated, "sources", tmp_path_factory.mktemp("sources"), Reference(tmp_path_factory)
-    )
-
-
 def test_the_demo_has_the_same_rows(demo: Engines) -> None:
     counts = demo.compare("demo")
     assert counts["focus_cost_and_usage"] > 5000
     assert all(counts[name] for name in ("ai_calls", "coverage", "rejected_rows"))
 
 
-def test_source_tables_give_the_same_rows_first_again_and_late(sources: Engines) -> None:
-    build_three_times(sources)
-
-
-def test_kept_charges_are_the_same_first_again_and_late(sources: Engines) -> None:
-    keep_charges_three_times(sources)
+def test_source_tables_give_the_same_rows_first_again_and_late(
+    emulated: Emulated, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    reference = Reference(tmp_path_factory)
+    engines = Engines(emulated, "sources", tmp_path_factory.mktemp("sources"), reference)
+    build_three_times(engines)
+    keep_charges_three_times(engines)
 
 
 def test_focus_columns_need_no_quotes(demo: Engines) -> None:

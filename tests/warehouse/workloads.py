@@ -70,7 +70,7 @@ def months(first: datetime = datetime(2026, 3, 1), days: int = 153, calls: int =
     """Five months of both logs.
 
     Two months are closed by the third build, in which calls of them come late or come again with
-    other counts, and prices and exchange rates are new.
+    other counts or of another model, and prices and exchange rates are new.
     """
     chance = random.Random(20260301)
     gateway, litellm = _generated(first, days, calls)
@@ -86,6 +86,7 @@ def months(first: datetime = datetime(2026, 3, 1), days: int = 153, calls: int =
         {
             **gateway[index],
             "prompt_tokens": str(chance.randrange(30_000, 90_000)),
+            "model": _other_model(gateway, index) if index % 2 else gateway[index]["model"],
             "ingested_at": next(after_closing),
         }
         for index in again
@@ -121,6 +122,19 @@ def months(first: datetime = datetime(2026, 3, 1), days: int = 153, calls: int =
             "exchange_rates": rates,
             "billing_periods": closings,
         },
+    )
+
+
+def _other_model(calls: Sequence[RawRow], index: int) -> str | None:
+    """The model of the nearest call of the same provider that another model answered."""
+    call = calls[index]
+    return next(
+        (
+            other["model"]
+            for other in [*calls[index:], *calls[:index]]
+            if other["provider"] == call["provider"] and other["model"] != call["model"]
+        ),
+        call["model"],
     )
 
 

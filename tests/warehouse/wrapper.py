@@ -59,6 +59,42 @@ class Emulated:
         key = {"snowflake": "SNOWFLAKE_DATABASE", "bigquery": "BIGQUERY_DATASET"}[self.target]
         return Emulated(self.target, {**self.settings, key: name})
 
+    @contextmanager
+    def in_process(self) -> Iterator[None]:
+        """This process has the settings, for code that opens the target in it."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("DBT_PROFILES_DIR", raising=False)
+            for name, value in {**self.settings, "AI_FOCUS_TARGET": self.target}.items():
+                patch.setenv(name, value)
+            yield
+
+    def connect(self) -> Any:
+        """Open a DB-API connection by the maker's own driver."""
+        if self.target == "snowflake":
+            import snowflake.connector
+
+            names = ("account", "user", "password", "host", "port", "protocol", "schema")
+            return snowflake.connector.connect(
+                **{name: self.settings[f"SNOWFLAKE_{name.upper()}"] for name in names},
+                database=self.settings.get("SNOWFLAKE_DATABASE"),
+                session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
+            )
+        from google.cloud.bigquery import dbapi
+
+        return dbapi.connect(self.client(), prefer_bqstorage_client=False)
+
+    def client(self) -> Any:
+        """Open Google's client for BigQuery's emulator."""
+        from google.api_core.client_options import ClientOptions
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import bigquery
+
+        return bigquery.Client(
+            project=self.settings["BIGQUERY_PROJECT"],
+            credentials=AnonymousCredentials(),
+            client_options=ClientOptions(api_endpoint=self.settings["BIGQUERY_API_ENDPOINT"]),
+        )
+
 
 @contextmanager
 def emulate(target: str, folder: Path) -> Iterator[Emulated]:
@@ -180,7 +216,7 @@ def copy_marts(home: Path, scratch: Path, names: Collection[str] | None = None) 
         duckdb.connect(str((home / "ai_focus.duckdb").resolve()), read_only=True) as source,
         open_warehouse(target, load_project()) as warehouse,
     ):
-        schema = _make_schema(warehouse)
+        schema = make_schema(warehouse)
         relations = [
             name
             for (name,) in source.execute(
@@ -221,14 +257,16 @@ def write_record(warehouse: Any, record: object) -> None:
 FINOPS = ("ai_calls", "coverage", "missing_prices", "price_coverage", "rejected_rows")
 
 
-def _make_schema(warehouse: object) -> str:
-    adapter = warehouse._adapter  # type: ignore[attr-defined]
+def make_schema(warehouse: Any, name: str | None = None) -> str:
+    """Make the target's schema, or another beside it; gives its name as the target spells it."""
+    adapter = warehouse._adapter
+    credentials = adapter.config.credentials
     schema = adapter.Relation.create(
-        database=adapter.config.credentials.database, schema=adapter.config.credentials.schema
+        database=credentials.database, schema=name or credentials.schema
     ).without_identifier()
     if adapter.type() == "snowflake":
-        warehouse.fetch(f"create database if not exists {schema.database}")  # type: ignore[attr-defined]
-        warehouse.fetch(f"create schema if not exists {schema}")  # type: ignore[attr-defined]
+        warehouse.fetch(f"create database if not exists {schema.database}")
+        warehouse.fetch(f"create schema if not exists {schema}")
     else:
-        warehouse._handle.create_dataset(schema.schema, exists_ok=True)  # type: ignore[attr-defined]
+        warehouse._handle.create_dataset(schema.schema, exists_ok=True)
     return str(schema)

@@ -268,7 +268,7 @@ def open_warehouse(target: str, project: Project) -> Iterator[Warehouse]:
         from dbt.mp_context import get_mp_context
 
         # dbt keeps one adapter of a kind, with the settings that it was first opened with
-        reset_adapters()
+        reset_adapters()  # type: ignore[no-untyped-call]
         register_adapter(config, get_mp_context())
         adapter = get_adapter(config)
         try:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 from conftest import ROOT, environment
 from starlette.testclient import TestClient
@@ -69,6 +70,24 @@ def copy_home(home: Path, target: Path) -> Home:
         shutil.copytree(folder, target / "builds" / folder.name)
         (target / "ai_focus.duckdb").symlink_to(f"builds/{folder.name}/ai_focus.duckdb")
     return Home(target)
+
+
+def publish(home: Home, name: str, seed: Home, rows: int) -> None:
+    """Publish a build as `focus-export build` does: a new folder, then the link in one step."""
+    folder = home.builds / name
+    shutil.copytree(seed.database.resolve().parent, folder)
+    with duckdb.connect(str(folder / "ai_focus.duckdb")) as connection:
+        connection.execute(
+            "delete from int_charges where rowid not in"
+            f" (select rowid from int_charges order by charge_period_start limit {rows})"
+        )
+        connection.execute("force checkpoint")
+    (folder / "build.json").write_text(
+        json.dumps({"build_id": name, "finished_at": "2026-11-01T00:00:00Z"})
+    )
+    link = home.path / ".new"
+    link.symlink_to(f"builds/{name}/ai_focus.duckdb")
+    link.replace(home.database)
 
 
 def read_all(client: TestClient, path: str, **parameters: Any) -> list[dict[str, Any]]:

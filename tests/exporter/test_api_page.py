@@ -14,13 +14,12 @@ from typing import Any
 
 import httpx
 import pytest
-from api_client import Server, bearer, copy_home, serve, write_tokens
+from api_client import Server, bearer, copy_home, publish, serve, write_tokens
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, rows_of
 from page_browser import Visit, amounts, expect, open_browser, tab_to, visit, wait_until
 from playwright.sync_api import Browser, Page
 from spend_world import CREDITED, HOSTILE, TINY, TINY_COST, make_world
-from test_api_server import publish
 
 from exporter.home import Home
 
@@ -617,7 +616,9 @@ def test_light_and_dark_can_be_read(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Browser, url: str, scheme: Any) -> None:
     axe = Axe()
-    with visit(browser, url, 400, bypass_csp=True, color_scheme=scheme) as seen:
+    # what is still fading in has no colour of its own yet
+    options: dict[str, Any] = {"color_scheme": scheme, "reduced_motion": "reduce"}
+    with visit(browser, url, 400, bypass_csp=True, **options) as seen:
         page = seen.go(f"#department={CREDITED}&from=2026-08-20&to=2026-08-31")
         found = [axe.run(page, options=AXE)]
         open_lists(page)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -12,10 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import httpx
 import pytest
-from api_client import LIST, bearer, copy_home, free_port, serve, write_tokens
+from api_client import LIST, bearer, copy_home, free_port, publish, serve, write_tokens
 from conftest import assert_one_sentence, focus_export
 
 from exporter.home import LEASE, Home
@@ -26,24 +24,6 @@ TOTALS_OF = "Engineering"
 @pytest.fixture
 def home(demo_home: Path, tmp_path: Path) -> Home:
     return copy_home(demo_home, tmp_path / "home")
-
-
-def publish(home: Home, name: str, seed: Home, rows: int) -> None:
-    """Publish a build as `focus-export build` does: a new folder, then the link in one step."""
-    folder = home.builds / name
-    shutil.copytree(seed.database.resolve().parent, folder)
-    with duckdb.connect(str(folder / "ai_focus.duckdb")) as connection:
-        connection.execute(
-            "delete from int_charges where rowid not in"
-            f" (select rowid from int_charges order by charge_period_start limit {rows})"
-        )
-        connection.execute("force checkpoint")
-    (folder / "build.json").write_text(
-        json.dumps({"build_id": name, "finished_at": "2026-11-01T00:00:00Z"})
-    )
-    link = home.path / ".new"
-    link.symlink_to(f"builds/{name}/ai_focus.duckdb")
-    link.replace(home.database)
 
 
 def page(url: str, **parameters: Any) -> dict[str, Any]:

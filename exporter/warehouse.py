@@ -27,6 +27,10 @@ BATCH_ROWS = 20_000
 _WIDEST = 38
 
 
+# seconds for which a short query that BigQuery did not answer is sent again
+_PATIENCE = 60
+
+
 class MissingTableError(UserError):
     """The target has no such table, or the table no such column."""
 
@@ -226,7 +230,13 @@ class BigQuery(Warehouse):
                 job = self._handle.load_table_from_file(stream, found.reference, job_config=config)
             return int(job.result().output_rows or 0)
 
-    def _run(self, query: str, parameters: Sequence[str], page_size: int | None = None) -> Any:
+    def _run(
+        self,
+        query: str,
+        parameters: Sequence[str],
+        page_size: int | None = None,
+        **retries: Any,
+    ) -> Any:
         from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 
         settings = self._adapter.config.credentials
@@ -238,10 +248,15 @@ class BigQuery(Warehouse):
             labels=_LABELS,
             **({"maximum_bytes_billed": limit} if limit else {}),
         )
-        return self._handle.query(query, job_config=config).result(page_size=page_size)
+        job = self._handle.query(query, job_config=config, **retries)
+        return job.result(page_size=page_size, **retries)
 
     def _fetch(self, query: str, parameters: Sequence[str]) -> list[tuple[Any, ...]]:
-        return [tuple(row.values()) for row in self._run(query, parameters)]
+        from google.cloud.bigquery import DEFAULT_RETRY
+
+        # by default a lost network is waited for ten minutes long, and then again
+        retries = {"retry": DEFAULT_RETRY.with_timeout(_PATIENCE), "job_retry": None}
+        return [tuple(row.values()) for row in self._run(query, parameters, **retries)]
 
     def _batches(self, query: str, parameters: Sequence[str]) -> Iterator[pa.RecordBatch]:
         # pages are fetched ahead by a thread: two of them at most

@@ -255,7 +255,8 @@ class BigQuery(Warehouse):
         from google.cloud.bigquery import DEFAULT_RETRY
 
         # by default a lost network is waited for ten minutes long, and then again
-        retries = {"retry": DEFAULT_RETRY.with_timeout(_PATIENCE), "job_retry": None}
+        retry = DEFAULT_RETRY.with_timeout(_PATIENCE)
+        retries: dict[str, Any] = {"retry": retry, "job_retry": None}
         return [tuple(row.values()) for row in self._run(query, parameters, **retries)]
 
     def _batches(self, query: str, parameters: Sequence[str]) -> Iterator[pa.RecordBatch]:

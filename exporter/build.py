@@ -7,15 +7,12 @@ build that fails or is killed leaves the published one untouched.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,16 +20,23 @@ from typing import Any
 
 import click
 
-from exporter.dbt_parent import project_arguments, start, stop
+from exporter.dbt_parent import project_arguments, start, watch
 from exporter.errors import DataError, UserError
-from exporter.home import DATABASE, DESCRIPTION, LEASE, Home
+from exporter.home import DATABASE, DESCRIPTION, Home
 from exporter.progress import Progress
 from exporter.project import Project, load_project, tool_version
+from exporter.publish import (
+    is_published,
+    lock,
+    make_build_id,
+    moment_text,
+    publish,
+    remove_leftovers,
+    write_durably,
+)
 from exporter.raw_files import RawPlan, plan_raw_files, select_sources
 from exporter.targets import DUCKDB, check_warehouse
 
-LOCK = ".lock"
-KEPT_BUILDS = 2
 SHOWN_FAILURES = 20
 SHOWN_LINES = 12
 # what macros/vars.sql says of a variable that no model knows
@@ -87,15 +91,15 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
         plan = plan_raw_files(request.raw_dir, project, request.sources)
     variables = _variables(project, request, plan)
     home.prepare()
-    with _lock(home):
+    with lock(home):
         if request.target != DUCKDB:
-            build_id = _build_id(datetime.now(timezone.utc))
+            build_id = make_build_id(datetime.now(timezone.utc))
             _run_dbt(home, project, request, variables, None, build_id)
             seconds = time.monotonic() - started
             return BuildResult(build_id, None, [], seconds, target=request.target)
-        _remove_leftovers(home)
+        remove_leftovers(home)
         build_id, database = _build(home, project, request, variables, plan)
-        _remove_leftovers(home)
+        remove_leftovers(home)
     notes = plan.notes if plan else []
     is_demo = variables.get("raw_origin", "seed") == "seed"
     return BuildResult(build_id, database, notes, time.monotonic() - started, is_demo)
@@ -131,25 +135,6 @@ def _variables(project: Project, request: BuildRequest, plan: RawPlan | None) ->
     return {**chosen, **request.variables}
 
 
-@contextmanager
-def _lock(home: Home) -> Iterator[None]:
-    path = home.builds / LOCK
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip()
-            raise UserError(
-                f"Another build is running in {home.path}"
-                f"{f' (process {holder})' if holder else ''}: wait until it ends."
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
 def _build(
     home: Home,
     project: Project,
@@ -160,7 +145,7 @@ def _build(
     from exporter import marts
 
     started_at = datetime.now(timezone.utc)
-    build_id = _build_id(started_at)
+    build_id = make_build_id(started_at)
     folder = home.builds / build_id
     database = folder / DATABASE
     folder.mkdir()
@@ -175,8 +160,8 @@ def _build(
             _refuse_wholly_rejected_files(database)
         description = {
             "build_id": build_id,
-            "started_at": _text(started_at),
-            "finished_at": _text(datetime.now(timezone.utc)),
+            "started_at": moment_text(started_at),
+            "finished_at": moment_text(datetime.now(timezone.utc)),
             "tool_version": tool_version(),
             "dbt_version": dbt_version,
             "sources": variables.get("usage_sources", list(project.usage_sources)),
@@ -185,22 +170,13 @@ def _build(
             "raw_bytes": plan.bytes if plan else 0,
             "counts": _count_kinds(results),
         }
-        _write_durably(folder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
-        _publish(home, folder)
+        write_durably(folder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
+        publish(home, folder)
         published = True
     finally:
-        if not published and not _is_published(home, folder):
+        if not published and not is_published(home, folder):
             shutil.rmtree(folder, ignore_errors=True)
     return build_id, database
-
-
-def _build_id(moment: datetime) -> str:
-    # sorts by time; the lock lets no two builds begin at one moment
-    return f"{moment:%Y%m%dT%H%M%S%f}Z"
-
-
-def _text(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _count_kinds(results: list[dict[str, Any]]) -> dict[str, int]:
@@ -223,77 +199,6 @@ def _refuse_wholly_rejected_files(database: Path) -> None:
         )
 
 
-def _write_durably(path: Path, content: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _publish(home: Home, folder: Path) -> None:
-    """Point the link at the build in one step; a crash shows the old build or the new one."""
-    for path in (folder / DATABASE, folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    if home.database.is_file() and not home.database.is_symlink():
-        # dbt alone made this file; it stays as the build before
-        _keep_plain_file(home)
-    # what a killed dbt left beside the link belongs to the old file and would spoil the new one
-    home.database.with_name(DATABASE + ".wal").unlink(missing_ok=True)
-    link = home.path / f".{DATABASE}.{folder.name}"
-    link.symlink_to(Path(home.builds.name, folder.name, DATABASE))
-    link.replace(home.database)
-
-
-def _keep_plain_file(home: Home) -> None:
-    moment = datetime.fromtimestamp(home.database.stat().st_mtime, timezone.utc)
-    folder = home.builds / _build_id(moment)
-    folder.mkdir()
-    os.link(home.database, folder / DATABASE)
-    description = {"build_id": folder.name, "finished_at": _text(moment)}
-    _write_durably(folder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
-
-
-def _is_published(home: Home, folder: Path) -> bool:
-    try:
-        return home.database.resolve(strict=True).parent == folder.resolve()
-    except (OSError, RuntimeError):
-        return False
-
-
-def _is_leased(folder: Path) -> bool:
-    try:
-        return (folder / LEASE).stat().st_mtime > time.time()
-    except OSError:
-        return False
-
-
-def _remove_leftovers(home: Home) -> None:
-    """Delete what killed builds left and all but the last and the leased builds; under the lock."""
-    for link in home.path.glob(f".{DATABASE}.*"):
-        link.unlink(missing_ok=True)
-    published, complete = None, []
-    for folder in sorted(home.builds.iterdir()):
-        if not folder.is_dir():
-            continue
-        if _is_published(home, folder):
-            published = folder
-        elif (folder / DESCRIPTION).is_file():
-            complete.append(folder)
-    if published is not None:
-        # a build younger than the published one was finished but never published
-        complete = [folder for folder in complete if folder.name < published.name]
-    # a server's page tokens name these builds for a while yet
-    leased = [folder for folder in complete if _is_leased(folder)]
-    kept = {published, *complete[1 - KEPT_BUILDS :], *leased}
-    for folder in home.builds.iterdir():
-        if folder.is_dir() and folder not in kept:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def _run_dbt(
     home: Home,
     project: Project,
@@ -305,24 +210,7 @@ def _run_dbt(
     """Run `dbt build`; gives dbt's version and its results, raises DataError when one failed."""
     process = _start_dbt(home, project, request, variables, database, build_id)
     progress = Progress(quiet=request.quiet, verbose=request.verbose)
-    version, end = "", None
-    try:
-        assert process.stdout is not None  # noqa: S101
-        for line in process.stdout:
-            event = json.loads(line)
-            if event["event"] == "end":
-                end = event
-            elif event["event"] == "phase":
-                version = event.get("version", version)
-                progress.phase(event["text"])
-            elif event["event"] == "plan":
-                progress.plan(event["nodes"])
-            else:
-                progress.node(event["name"], event["kind"], event["status"])
-        process.wait()
-    finally:
-        progress.close()
-        stop(process)
+    version, end = watch(process, progress)
     log = home.logs / "dbt.log"
     if end is None:
         raise DataError(
@@ -353,7 +241,12 @@ def _start_dbt(
         arguments.append("--full-refresh")
     if request.threads:
         arguments += ["--threads", str(request.threads)]
-    environment = {"AI_FOCUS_BUILD_ID": build_id}
+    # what macros/build_record.sql writes down in a warehouse
+    environment = {
+        "AI_FOCUS_BUILD_ID": build_id,
+        "AI_FOCUS_BUILD_VERSION": tool_version(),
+        "AI_FOCUS_BUILD_VARIABLES": json.dumps(variables, default=str),
+    }
     if database is not None:
         environment["AI_FOCUS_DATABASE"] = str(database)
     return start(home, project, {"arguments": arguments, "variables": variables}, environment)

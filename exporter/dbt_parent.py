@@ -13,6 +13,7 @@ from typing import Any
 
 from exporter.errors import DataError
 from exporter.home import Home
+from exporter.progress import Progress
 from exporter.project import Project
 from exporter.targets import DUCKDB, profiles_folder
 
@@ -103,6 +104,32 @@ def stop(process: subprocess.Popen[str]) -> None:
     except (subprocess.TimeoutExpired, OSError):
         process.kill()
         process.wait()
+
+
+def watch(process: subprocess.Popen[str], progress: Progress) -> tuple[str, dict[str, Any] | None]:
+    """Show how far a process is until it has ended; gives dbt's version and the event `end`.
+
+    That event is None when the process died before it was done.
+    """
+    version, end = "", None
+    try:
+        assert process.stdout is not None  # noqa: S101
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "end":
+                end = event
+            elif event["event"] == "phase":
+                version = event.get("version", version)
+                progress.phase(event["text"])
+            elif event["event"] == "plan":
+                progress.plan(event["nodes"])
+            else:
+                progress.node(event["name"], event["kind"], event["status"])
+        process.wait()
+    finally:
+        progress.close()
+        stop(process)
+    return version, end
 
 
 def run_operations(

@@ -8,7 +8,7 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -93,7 +93,7 @@ def export_dataset(
         _open_source(database, target, selection, project, scratch) as source,
         _temporary_file(path or scratch / default_name) as temporary,
     ):
-        connection, engine, build = source
+        connection, engine, build = source.connection, source.engine, source.build
         extract = Extract(connection, selection, json_names)
         sums = extract.sum_costs()
         coverage = read_coverage(engine, selection) if entry.holds_usage else None
@@ -113,6 +113,7 @@ def export_dataset(
             build=build,
             tool_version=tool_version(),
         )
+        source.check()
         try:
             extract.write(temporary, fmt, compress, safe, manifest["rows"])
         except duckdb.IOException as error:
@@ -129,27 +130,49 @@ def export_dataset(
         return ExportResult(path, manifest_path, manifest)
 
 
+@dataclass(frozen=True)
+class _Source:
+    """Where the selected rows lie, what else can be asked, and the build that they are of.
+
+    `check` raises a UserError when that build's tables were written to meanwhile.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    engine: Engine
+    build: dict[str, str | None]
+    check: Callable[[], None]
+
+
 @contextlib.contextmanager
 def _open_source(
     database: Path | None, target: str, selection: Selection, project: Project, scratch: Path
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, Engine, dict[str, str | None]]]:
-    """Give a DuckDB connection with the selected rows, what else can be asked, and the build.
-
-    Without a published file the rows are those of the target, in a scratch file of their own.
-    """
+) -> Iterator[_Source]:
+    """Open the published file or, without one, bring the target's rows into a scratch file."""
     if database is not None:
         with open_database(database, scratch) as connection:
-            yield connection, DuckDB(connection), manifests.read_build(database)
+            # what is published never changes
+            build = manifests.read_build(database)
+            yield _Source(connection, DuckDB(connection), build, lambda: None)
         return
     from exporter.pull import pull
-    from exporter.warehouse import open_warehouse, read_build
+    from exporter.warehouse import (
+        blaming_changes,
+        check_no_run,
+        check_unchanged,
+        open_warehouse,
+        read_record,
+    )
 
     with (
         open_warehouse(target, project) as warehouse,
         open_database(scratch / "warehouse.duckdb", scratch, read_only=False) as connection,
     ):
-        pull(connection, warehouse, selection, project)
-        yield connection, warehouse, read_build(warehouse)
+        record = read_record(warehouse)
+        check_no_run(target, record)
+        with blaming_changes(warehouse, record):
+            pull(connection, warehouse, selection, project)
+        build = {"build_id": record.build_id, "finished_at": record.finished_at}
+        yield _Source(connection, warehouse, build, lambda: check_unchanged(warehouse, record))
 
 
 def _find_path(home: Home, output: Path | str | None, default_name: str) -> Path:

@@ -60,6 +60,10 @@ _AI_CALLS = {
 }
 
 
+# what is asked beside the rows: read_coverage, count_rejected
+ASKED_BESIDE = ("ai_calls", "rejected_rows")
+
+
 @dataclass(frozen=True)
 class Dataset:
     """What can be extracted: where its rows lie and how they are ordered, dated and summed.

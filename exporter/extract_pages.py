@@ -40,6 +40,8 @@ _CHUNK = 1 << 20
 _CATEGORY = "ChargeCategory"
 # what rows can be summed by of their start, and how it is written
 TIMES = {"day": "%Y-%m-%d", "month": "%Y-%m"}
+# what read_usage_coverage asks
+COVERAGE_RELATIONS = ("int_usage", "int_held_calls", "providers")
 # columns of ai_calls by which coverage can be asked for, and where they come from
 _CALLS = {
     "billing_period_start": "date_trunc('month', int_usage.charge_period_start)",

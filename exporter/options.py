@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,6 +34,17 @@ target_option = click.option(
     help="Target of profiles.yml: duckdb, snowflake or bigquery (AI_FOCUS_TARGET).",
 )
 
+# seconds between two looks for a new build in a warehouse
+REFRESH = 60
+refresh_option = click.option(
+    "--refresh",
+    type=click.IntRange(1, 86_400),
+    default=REFRESH,
+    show_default=True,
+    metavar="SECONDS",
+    help="With a warehouse: how often to look whether it has a new build.",
+)
+
 host_option = click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
 )
@@ -49,6 +63,44 @@ rate_option = click.option(
     show_default=True,
     help="Requests a minute that each token may make; 0: any number.",
 )
+
+
+def variables_option(purpose: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add `--vars` to a command; the command receives it as a dict named `variables`."""
+    return click.option(
+        "--vars",
+        "variables",
+        callback=_parse_variables,
+        metavar="YAML",
+        help=f"Variables of the dbt project, as a YAML or JSON mapping{purpose}.",
+    )
+
+
+def _parse_variables(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> dict[str, Any]:
+    import yaml
+
+    from exporter.project import load_project
+
+    if not value:
+        return {}
+    try:
+        variables = yaml.safe_load(value)
+    except yaml.YAMLError:
+        variables = None
+    if not isinstance(variables, dict):
+        raise UserError(
+            "--vars is no mapping: write it as YAML or JSON, such as '{resource_id: none}'."
+        )
+    known = load_project().variables
+    for name in variables:
+        # dbt takes no notice of a variable that nothing reads
+        if name not in known:
+            alike = get_close_matches(str(name), known, 1)
+            choice = f"did you mean {alike[0]}?" if alike else f"there are {', '.join(known)}."
+            raise UserError(f"--vars sets {name}, which is no variable of the project: {choice}")
+    return variables
 
 
 def parse_day(

@@ -41,6 +41,11 @@ class Project:
             if isinstance(config, dict) and "usage_sources" in str(config.get("+enabled"))
         )
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that dbt_project.yml declares."""
+        return tuple(self.settings.get("vars") or {})
+
     def raw_tables(self) -> list[RawTable]:
         """Read every raw table from models/staging/*/_*__sources.yml."""
         tables = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from pathlib import Path
 
 from exporter.errors import UserError
@@ -27,6 +28,24 @@ _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "bigquery": (("BIGQUERY_PROJECT",),),
 }
 _NEEDED_BY_METHOD = {"service-account": "BIGQUERY_KEYFILE", "oauth-secrets": "BIGQUERY_TOKEN"}
+
+
+_SECRETS = (
+    "SNOWFLAKE_PASSWORD",
+    "SNOWFLAKE_PRIVATE_KEY",
+    "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",
+    "SNOWFLAKE_TOKEN",
+    "BIGQUERY_TOKEN",
+)
+
+
+def hide_secrets(text: str) -> str:
+    """Take the values of secret settings out of what a driver says, before it is logged."""
+    for name in _SECRETS:
+        secret = os.environ.get(name)
+        if secret:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+    return text
 
 
 def has_own_profiles() -> bool:

@@ -11,6 +11,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,8 +27,20 @@ BATCH_ROWS = 20_000
 _WIDEST = 38
 
 
+# seconds for which a short query that BigQuery did not answer is sent again
+_PATIENCE = 60
+
+
 class MissingTableError(UserError):
     """The target has no such table, or the table no such column."""
+
+
+class ChangedError(UserError):
+    """The tables that were read are not of one build."""
+
+
+class NoBuildError(UserError):
+    """The target holds no finished build, or not one that this version can read."""
 
 
 class Warehouse(ABC):
@@ -175,6 +188,7 @@ class BigQuery(Warehouse):
         "BIGINT": "int64",
         "BOOLEAN": "bool",
         "TIMESTAMP": "timestamp",
+        "DATE": "date",
     }
 
     def __init__(self, target: str, adapter: Any, handle: Any) -> None:
@@ -216,7 +230,13 @@ class BigQuery(Warehouse):
                 job = self._handle.load_table_from_file(stream, found.reference, job_config=config)
             return int(job.result().output_rows or 0)
 
-    def _run(self, query: str, parameters: Sequence[str], page_size: int | None = None) -> Any:
+    def _run(
+        self,
+        query: str,
+        parameters: Sequence[str],
+        page_size: int | None = None,
+        **retries: Any,
+    ) -> Any:
         from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 
         settings = self._adapter.config.credentials
@@ -228,10 +248,16 @@ class BigQuery(Warehouse):
             labels=_LABELS,
             **({"maximum_bytes_billed": limit} if limit else {}),
         )
-        return self._handle.query(query, job_config=config).result(page_size=page_size)
+        job = self._handle.query(query, job_config=config, **retries)
+        return job.result(page_size=page_size, **retries)
 
     def _fetch(self, query: str, parameters: Sequence[str]) -> list[tuple[Any, ...]]:
-        return [tuple(row.values()) for row in self._run(query, parameters)]
+        from google.cloud.bigquery import DEFAULT_RETRY
+
+        # by default a lost network is waited for ten minutes long, and then again
+        retry = DEFAULT_RETRY.with_timeout(_PATIENCE)
+        retries: dict[str, Any] = {"retry": retry, "job_retry": None}
+        return [tuple(row.values()) for row in self._run(query, parameters, **retries)]
 
     def _batches(self, query: str, parameters: Sequence[str]) -> Iterator[pa.RecordBatch]:
         # pages are fetched ahead by a thread: two of them at most
@@ -252,15 +278,40 @@ def open_warehouse(target: str, project: Project) -> Iterator[Warehouse]:
 
     Raises UserError where the target is no warehouse, or can't be reached.
     """
-    check_warehouse(target)
+    with _dbts_errors_explained(target):
+        config = _read_profile(target, project)
+        from dbt.adapters.factory import get_adapter, register_adapter, reset_adapters
+        from dbt.mp_context import get_mp_context
+
+        # dbt keeps one adapter of a kind, with the settings that it was first opened with
+        reset_adapters()  # type: ignore[no-untyped-call]
+        register_adapter(config, get_mp_context())
+        adapter = get_adapter(config)
+        try:
+            with adapter.connection_named("focus-export"):
+                handle = adapter.connections.get_thread_connection().handle
+                yield _KINDS[config.credentials.type](target, adapter, handle)
+        finally:
+            adapter.cleanup_connections()
+
+
+def describe_place(target: str, project: Project) -> dict[str, str]:
+    """Tell where a target's tables lie and who reads them, without connecting; no secret is in it.
+
+    Raises UserError where the target is no warehouse.
+    """
+    with _dbts_errors_explained(target):
+        login = _read_profile(target, project).credentials
+    names = ("type", "unique_field", "database", "schema", "user", "role")
+    return {name: str(getattr(login, name)) for name in names if getattr(login, name, None)}
+
+
+def _read_profile(target: str, project: Project) -> Any:
     import dbt_common.events  # noqa: F401 - sets the logger up that is taken away below
-    from dbt.adapters.factory import get_adapter, register_adapter
     from dbt.config.runtime import RuntimeConfig
     from dbt.flags import set_from_args
-    from dbt.mp_context import get_mp_context
     from dbt_common.context import set_invocation_context
     from dbt_common.events.event_manager_client import cleanup_event_logger
-    from dbt_common.exceptions import DbtBaseException
 
     # dbt's own lines would stand in an extract on standard output
     cleanup_event_logger()
@@ -274,23 +325,24 @@ def open_warehouse(target: str, project: Project) -> Iterator[Warehouse]:
         which="run",
         SEND_ANONYMOUS_USAGE_STATS=False,
     )
+    set_invocation_context(dict(os.environ))
+    set_from_args(arguments, None)
+    config = RuntimeConfig.from_args(arguments)
+    if config.credentials.type not in _KINDS:
+        raise UserError(
+            f"The target {target} is of the type {config.credentials.type}: "
+            f"name one of {' or '.join(_KINDS)}."
+        )
+    return config
+
+
+@contextmanager
+def _dbts_errors_explained(target: str) -> Iterator[None]:
+    check_warehouse(target)
+    from dbt_common.exceptions import DbtBaseException
+
     try:
-        set_invocation_context(dict(os.environ))
-        set_from_args(arguments, None)
-        config = RuntimeConfig.from_args(arguments)
-        if config.credentials.type not in _KINDS:
-            raise UserError(
-                f"The target {target} is of the type {config.credentials.type}: "
-                f"name one of {' or '.join(_KINDS)}."
-            )
-        register_adapter(config, get_mp_context())
-        adapter = get_adapter(config)
-        try:
-            with adapter.connection_named("focus-export"):
-                handle = adapter.connections.get_thread_connection().handle
-                yield _KINDS[config.credentials.type](target, adapter, handle)
-        finally:
-            adapter.cleanup_connections()
+        yield
     except DbtBaseException as error:
         raise UserError(
             f"The target {target} can't be opened ({_shorten(error)}): "
@@ -298,17 +350,65 @@ def open_warehouse(target: str, project: Project) -> Iterator[Warehouse]:
         ) from None
 
 
-def read_build(warehouse: Warehouse) -> dict[str, str | None]:
-    """Name the build that made the target's tables (macros/build_record.sql).
+@dataclass(frozen=True)
+class BuildRecord:
+    """Which build made a target's tables (macros/build_record.sql); moments are UTC text.
 
-    Both values are null when plain dbt, or a build that failed, was the last to write there.
+    `started_at` alone is set while dbt runs, or when it was killed. `build_id` and what follows are
+    None then, and when plain dbt, or a build that failed, was the last to write there.
+    `variables` is JSON. Two equal records with tables read in between: nothing was written.
     """
+
+    build_id: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    tool_version: str | None = None
+    variables: str | None = None
+    invocation_id: str | None = None
+
+
+def read_record(warehouse: Warehouse) -> BuildRecord:
+    """Read which build made the target's tables; empty where the target has no record."""
+    names = ", ".join(field.name for field in fields(BuildRecord))
     try:
-        found = warehouse.fetch("select build_id, finished_at from ai_focus_build")
+        found = warehouse.fetch(f"select {names} from ai_focus_build")  # noqa: S608
     except MissingTableError:
         found = []
-    build_id, finished_at = found[0] if found else (None, None)
-    return {"build_id": build_id, "finished_at": finished_at}
+    return BuildRecord(*found[0]) if found else BuildRecord()
+
+
+def check_no_run(target: str, record: BuildRecord) -> None:
+    """Raise a NoBuildError while dbt writes the target's tables."""
+    if record.started_at is not None:
+        raise NoBuildError(
+            f"A build that began at {record.started_at} has not ended in the target {target}: "
+            f"wait until it has, or run `focus-export build --target {target}` again."
+        )
+
+
+def check_unchanged(warehouse: Warehouse, record: BuildRecord) -> None:
+    """Raise a ChangedError when dbt wrote the target's tables after a record was read."""
+    if read_record(warehouse) != record:
+        raise ChangedError(
+            f"A build began in the target {warehouse.target} while its tables were read: "
+            "try again when it has ended."
+        )
+
+
+@contextmanager
+def blaming_changes(warehouse: Warehouse, record: BuildRecord) -> Iterator[None]:
+    """Let what fails while tables are read be a ChangedError where dbt wrote them meanwhile."""
+    try:
+        yield
+    except (UserError, DataError) as error:
+        try:
+            check_unchanged(warehouse, record)
+        except ChangedError as change:
+            raise change from None
+        except UserError:
+            # the warehouse went away: the first error says so too
+            pass
+        raise error
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -228,7 +228,7 @@ coalesce(
         select string_agg(
             concat(
                 ',', to_json_string(name), ':',
-                coalesce(to_json_string(nullif(text, '')), 'true')
+                coalesce({{ json_string("nullif(text, '')") }}, 'true')
             ),
             '' order by name
         )

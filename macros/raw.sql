@@ -120,7 +120,7 @@
 
 {#- What a reader of rejected rows sees: the path below the raw folder. -#}
 {% macro raw_file_label(path, root=none) -%}
-    {%- set root = root or var('raw_root', '') -%}
+    {%- set root = root or var('raw_root') -%}
     {{ return(sql_text(path[root | length + 1:] if root and path.startswith(root ~ '/') else path)) }}
 {%- endmacro %}
 

@@ -1,5 +1,5 @@
-{#- The enabled usage sources. (dbt_project.yml names the default too: it is read before its vars.) -#}
-{% macro usage_sources() %}{{ return(var('usage_sources', ['gateway', 'litellm'])) }}{% endmacro %}
+{#- The enabled usage sources. -#}
+{% macro usage_sources() %}{{ return(var('usage_sources')) }}{% endmacro %}
 
 {#- Stops a run whose variables have values that no model knows: they would be taken for a default. -#}
 {% macro check_vars() %}
@@ -8,6 +8,7 @@
         'resource_id': ['call', 'deployment', 'none'],
         'service_name': ['product', 'model'],
         'charges_materialization': ['table', 'incremental'],
+        'focus_materialization': ['view', 'table'],
     } -%}
     {%- for name, values in allowed.items() -%}
         {%- if var(name) not in values -%}

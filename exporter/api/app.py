@@ -7,10 +7,9 @@ from importlib.resources import files
 from typing import Any
 
 from anyio import CapacityLimiter
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
@@ -23,14 +22,17 @@ from exporter.api.job_routes import job_components, make_job_router
 from exporter.api.jobs import Jobs
 from exporter.api.limits import RateLimit
 from exporter.api.metrics import Metrics
-from exporter.api.problems import KINDS, RequestError
-from exporter.api.responses import respond_problem
+from exporter.api.responses import problem_handlers
 from exporter.api.routes import LISTS, make_router
 from exporter.api.service import Service
 from exporter.api.spend_routes import make_spend_router
 from exporter.project import load_project, tool_version
 
 RATE = 600
+_NOTHING_HERE = {
+    "not-found": "There is nothing at this path; /docs lists what there is.",
+    "method-not-allowed": "The method is not allowed at this path; /docs lists what there is.",
+}
 # the page of the OpenAPI document begins with a script of its own
 _DOCS_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; "
@@ -85,6 +87,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         middleware=middleware,
+        exception_handlers=problem_handlers(_NOTHING_HERE),
         redirect_slashes=False,
     )
     project = load_project()
@@ -99,26 +102,7 @@ def create_app(
         components["schemas"].update(job_components())
     _add_documents(app, components)
     _add_page(app)
-    app.add_exception_handler(RequestError, _answer_problem)
-    app.add_exception_handler(HTTPException, _answer_http)
     return app
-
-
-async def _answer_problem(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)  # noqa: S101
-    return respond_problem(error)
-
-
-async def _answer_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101
-    by_status = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
-    kind = by_status.get(error.status_code, "bad-request")
-    details = {
-        "not-found": "There is nothing at this path; /docs lists what there is.",
-        "method-not-allowed": f"{request.method} is not allowed here.",
-    }
-    detail = details.get(kind, str(error.detail) or KINDS[kind][1])
-    return respond_problem(RequestError(kind, detail), dict(error.headers or {}))
 
 
 def _add_documents(app: FastAPI, components: dict[str, Any]) -> None:

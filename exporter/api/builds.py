@@ -6,6 +6,7 @@ reads it and no page token of it is good any more.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -28,6 +29,9 @@ _MEMORY_LIMIT = "256MB"
 _MOST_OLD_BUILDS = 4
 # a lease is written again when it moves by more than this many seconds
 _LEASE_STEP = 60
+# seconds
+_SHORT_WAIT = 2
+_log = logging.getLogger("focus_export.api")
 
 
 @dataclass
@@ -46,10 +50,20 @@ class Build:
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give a connection of one's own to the build."""
+        """Give a connection of one's own to the build.
+
+        Raises a RequestError where all readers together need more memory than the server may have.
+        """
         cursor = open_cursor(self.connection)
         try:
             yield cursor
+        except duckdb.OutOfMemoryException:
+            _log.warning("out of memory: AI_FOCUS_MEMORY_LIMIT raises the limit", exc_info=True)
+            raise RequestError(
+                "busy",
+                "Too much is being read at once: ask again, or for fewer rows (pageSize).",
+                retry_after=_SHORT_WAIT,
+            ) from None
         finally:
             cursor.close()
 

@@ -74,17 +74,18 @@ class Gate:
                 caller = self._admit(scope)
                 scope.setdefault("state", {})["caller"] = caller
                 await self._app(scope, receive, answer)
-            except RequestError as error:
-                await respond_problem(error)(scope, receive, answer)
-            except Exception:
-                _log.exception("request %s failed", request_id)
+            except Exception as error:
                 if begun:
                     # the connection breaks off, so that half a file is not taken for a whole one
+                    _log.exception("request %s broke off", request_id)
                     raise
-                failure = RequestError(
-                    "internal-error", f"The request failed; the log says more of {request_id}."
-                )
-                await respond_problem(failure)(scope, receive, answer)
+                refusal = error if isinstance(error, RequestError) else None
+                if refusal is None:
+                    _log.exception("request %s failed", request_id)
+                    refusal = RequestError(
+                        "internal-error", f"The request failed; the log says more of {request_id}."
+                    )
+                await respond_problem(refusal)(scope, receive, answer)
         finally:
             self._metrics.running.dec()
             self._record(scope, status, time.perf_counter() - started, caller, request_id)

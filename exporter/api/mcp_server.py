@@ -18,7 +18,6 @@ from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -40,11 +39,13 @@ from exporter.api.mcp_tools import (
     read_arguments,
 )
 from exporter.api.problems import RequestError
-from exporter.api.responses import describe_problem, respond_problem
+from exporter.api.responses import describe_problem, problem_handlers, respond_problem
 from exporter.api.service import Service
 from exporter.project import tool_version
 
 PATH = "/mcp"
+_PLACE = f"There is nothing at this path; the MCP server is at {PATH}."
+_NOTHING_HERE = {"not-found": _PLACE, "method-not-allowed": _PLACE}
 # calls at once; more would only share the same processors
 _CALLS = 4
 _LARGEST_BODY = 262_144
@@ -207,7 +208,7 @@ def make_app(offer: Offer, jobs: Jobs) -> Starlette:
             Route(downloads.PATH, downloads.make_download(jobs)),
         ],
         lifespan=lifespan,
-        exception_handlers={RequestError: _answer_problem, HTTPException: _answer_http},
+        exception_handlers=problem_handlers(_NOTHING_HERE),
     )
 
 
@@ -230,18 +231,6 @@ class _Endpoint:
 
 async def _is_alive(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
-
-
-async def _answer_problem(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)  # noqa: S101
-    return respond_problem(error)
-
-
-async def _answer_http(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101
-    kind = "method-not-allowed" if error.status_code == 405 else "not-found"
-    detail = f"There is nothing at this path; the MCP server is at {PATH}."
-    return respond_problem(RequestError(kind, detail), dict(error.headers or {}))
 
 
 def _request_of(context: _Context) -> Request:

@@ -46,6 +46,10 @@ class Metrics:
         """Tell the numbers of export jobs by state, counted when they are asked for."""
         self._registry.register(_JobStates(count))
 
+    def watch_warehouse(self, read: Callable[[], tuple[float | None, str | None]]) -> None:
+        """Tell when a warehouse's copy was known to be current, and what failed since."""
+        self._registry.register(_WarehouseCopy(read))
+
     def render(self) -> bytes:
         """Write all of them as Prometheus reads them."""
         return generate_latest(self._registry)
@@ -60,3 +64,22 @@ class _JobStates(Collector):
         for state, number in self._count().items():
             family.add_metric([state], number)
         yield family
+
+
+class _WarehouseCopy(Collector):
+    def __init__(self, read: Callable[[], tuple[float | None, str | None]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        current_at, failure = self._read()
+        if current_at is not None:
+            yield GaugeMetricFamily(
+                "focus_warehouse_current_timestamp_seconds",
+                "When the copy was last known to be the warehouse's build.",
+                current_at,
+            )
+        yield GaugeMetricFamily(
+            "focus_warehouse_failing",
+            "Whether the last look at the warehouse failed (1) or not (0).",
+            0 if failure is None else 1,
+        )

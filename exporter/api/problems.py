@@ -46,6 +46,7 @@ KINDS = {
     "too-many-requests": (429, "Too many requests"),
     "internal-error": (500, "The request failed"),
     "unavailable": (503, "There is no data yet"),
+    "busy": (503, "The server is busy"),
 }
 
 

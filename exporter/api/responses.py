@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from exporter.api.problems import KINDS, RequestError
 
 MEDIA_TYPE = "application/problem+json"
+_Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+# what the framework itself refuses
+_KIND_OF_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -73,10 +79,30 @@ def respond_problem(error: RequestError, headers: dict[str, str] | None = None) 
     )
 
 
+def problem_handlers(details: Mapping[str, str]) -> dict[Any, _Handler]:
+    """Make an application's handlers: problem documents for its refusals and for the framework's.
+
+    `details` has a sentence for a kind of problem where the framework's own says too little.
+    """
+
+    async def answer_problem(_request: Request, error: Any) -> Response:
+        return respond_problem(error)
+
+    async def answer_http(_request: Request, error: Any) -> Response:
+        kind = _KIND_OF_STATUS.get(error.status_code, "bad-request")
+        detail = details.get(kind) or str(error.detail) or KINDS[kind][1]
+        return respond_problem(RequestError(kind, detail), dict(error.headers or {}))
+
+    return {RequestError: answer_problem, HTTPException: answer_http}
+
+
 def problem_responses(*kinds: str) -> dict[int | str, dict[str, Any]]:
-    """Describe the refusals of a route for the OpenAPI document, one per HTTP status."""
+    """Describe the refusals of a route for the OpenAPI document, one per HTTP status.
+
+    A route that reads a build may also find the server busy.
+    """
     titles: dict[int, list[str]] = {}
-    for kind in kinds:
+    for kind in (*kinds, *(["busy"] if "unavailable" in kinds else [])):
         status, title = KINDS[kind]
         titles.setdefault(status, []).append(title)
     return {

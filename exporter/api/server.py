@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,12 @@ from exporter.api.jobs import Jobs
 from exporter.api.limits import RateLimit
 from exporter.api.metrics import Metrics
 from exporter.api.service import Service
+from exporter.api.warehouse_follower import WarehouseFollower
 from exporter.database import check_memory_limit
 from exporter.errors import UserError
 from exporter.home import Home
+from exporter.options import REFRESH
+from exporter.targets import DUCKDB
 
 # bytes of a request's line and headers
 _LARGEST_HEAD = 65_536
@@ -39,20 +42,27 @@ class Settings:
     rate: int
     cors_origins: tuple[str, ...] = ()
     mcp_port: int | None = None
+    target: str = DUCKDB
+    refresh: int = REFRESH
 
 
-def check_target() -> None:
-    """Raise a UserError where the environment asks for a warehouse."""
-    target = os.environ.get("AI_FOCUS_TARGET") or "duckdb"
-    if target != "duckdb":
-        raise UserError(
-            f"AI_FOCUS_TARGET is {target!r}, but `serve` and `mcp` read from DuckDB only: unset it."
-        )
+@contextmanager
+def open_source(
+    home: Home, target: str, refresh: int
+) -> Iterator[tuple[Home, WarehouseFollower | None]]:
+    """Give the home that is served: the given one or, for a warehouse, that of its copies.
+
+    Without a copy the first one is made here. Raises UserError where that is not possible.
+    """
+    if target == DUCKDB:
+        yield home, None
+        return
+    with closing(WarehouseFollower(home, target, refresh)) as follower:
+        yield follower.start(), follower
 
 
 def run(home: Home, settings: Settings) -> None:
     """Serve until the process is stopped; raises UserError for settings that are not safe."""
-    check_target()
     authenticator = Authenticator(settings.token_file)
     if authenticator.is_open and not is_loopback(settings.host):
         raise UserError(
@@ -63,18 +73,28 @@ def run(home: Home, settings: Settings) -> None:
         raise UserError(f"REST and MCP can't both listen on port {settings.port}: choose another.")
     check_memory_limit()
     _log_to_standard_error()
-    with closing(Service(home)) as service, closing(Jobs(service)) as jobs:
+    with (
+        open_source(home, settings.target, settings.refresh) as (served, follower),
+        closing(Service(served)) as service,
+        closing(Jobs(service)) as jobs,
+    ):
         jobs.start()
-        _serve(settings, _make_apps(service, jobs, authenticator, settings))
+        metrics = Metrics()
+        metrics.watch_jobs(jobs.count)
+        if follower is not None:
+            metrics.watch_warehouse(follower.status)
+        _serve(settings, _make_apps(service, jobs, authenticator, settings, metrics))
 
 
 def _make_apps(
-    service: Service, jobs: Jobs, authenticator: Authenticator, settings: Settings
+    service: Service,
+    jobs: Jobs,
+    authenticator: Authenticator,
+    settings: Settings,
+    metrics: Metrics,
 ) -> dict[int, ASGIApp]:
     """Make the applications by their ports; a token's rate counts for both together."""
     rate = RateLimit(settings.rate)
-    metrics = Metrics()
-    metrics.watch_jobs(jobs.count)
     apps: dict[int, ASGIApp] = {}
     if settings.port is not None:
         from exporter.api.app import create_app

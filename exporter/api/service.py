@@ -6,6 +6,7 @@ answered is raised as a `RequestError`. Every method may be called from many thr
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -62,6 +63,8 @@ _OTHERS = ("focusVersion", *_PAGING)
 # totals of so many filters are kept, with so many marks in all (some 100 bytes each)
 _KEPT_SUMMARIES = 256
 _KEPT_MARKS = 400_000
+# who reads at once: one takes some 70 MB, and all together have what the builds allow
+_READERS = 2
 # sums by dimensions of so many filters are kept, with so many groups in all (some 3 kB each)
 _KEPT_BREAKDOWNS = 256
 _KEPT_GROUPS = 20_000
@@ -180,6 +183,7 @@ class Service:
             _KEPT_SUMMARIES, _KEPT_MARKS, lambda summary: len(summary.measure.moments)
         )
         self._groups = Kept[list[Group]](_KEPT_BREAKDOWNS, _KEPT_GROUPS, len)
+        self._turns = threading.BoundedSemaphore(_READERS)
 
     def close(self) -> None:
         """Close the builds; call it when nothing is read any more."""
@@ -383,7 +387,7 @@ class Service:
             )
 
     def _sum(self, build: Build, query: Query, dimensions: Sequence[Dimension]) -> list[Group]:
-        with build.cursor() as cursor:
+        with self._read(build) as cursor:
             return self._extract(cursor, query.selection).break_down(dimensions, MOST_GROUPS)
 
     def _describe_schema(
@@ -409,7 +413,7 @@ class Service:
             described[part] = [
                 entry for entry in described[part] if entry["DatasetInstanceId"] in kept
             ]
-        with _without_build(), self.builds.current() as build, build.cursor() as cursor:
+        with _without_build(), self.builds.current() as build, self._read(build) as cursor:
             described["Recency"] = [
                 recency
                 for structure in chosen
@@ -438,12 +442,17 @@ class Service:
         with held as build:
             yield build
 
+    @contextmanager
+    def _read(self, build: Build) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._turns, build.cursor() as cursor:
+            yield cursor
+
     def _summarize(self, build: Build, query: Query) -> Summary:
         """Measure a selection once per build."""
         return self._summaries.get(_key_of(build, query), lambda: self._measure(build, query))
 
     def _measure(self, build: Build, query: Query) -> Summary:
-        with build.cursor() as cursor:
+        with self._read(build) as cursor:
             measure = self._extract(cursor, query.selection).measure()
             coverage = None
             if query.calls is not None:
@@ -455,7 +464,7 @@ class Service:
     ) -> Part:
         if not summary.measure.rows:
             return Part([], None, False)
-        with build.cursor() as cursor:
+        with self._read(build) as cursor:
             extract = self._extract(cursor, query.selection)
             return extract.read(summary.measure, token.after if token else None, size)
 

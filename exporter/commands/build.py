@@ -6,28 +6,9 @@ from typing import Any
 
 import click
 
-from exporter.errors import IncompleteError, UserError
+from exporter.errors import IncompleteError
 from exporter.home import Home, home_option
-from exporter.options import raw_dir_option, source_option, target_option
-
-
-def parse_variables(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
-) -> dict[str, Any]:
-    """Read --vars, a YAML or JSON mapping."""
-    import yaml
-
-    if not value:
-        return {}
-    try:
-        variables = yaml.safe_load(value)
-    except yaml.YAMLError:
-        variables = None
-    if not isinstance(variables, dict):
-        raise UserError(
-            "--vars is no mapping: write it as YAML or JSON, such as '{resource_id: none}'."
-        )
-    return variables
+from exporter.options import raw_dir_option, source_option, target_option, variables_option
 
 
 @click.command(name="build")
@@ -35,13 +16,7 @@ def parse_variables(
 @source_option
 @target_option
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models of the target.")
-@click.option(
-    "--vars",
-    "variables",
-    callback=parse_variables,
-    metavar="YAML",
-    help="Variables of the dbt project, as a YAML or JSON mapping.",
-)
+@variables_option("")
 @click.option("--threads", type=click.IntRange(min=1), help="How many models dbt builds at once.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
 @click.option("--verbose", "-v", is_flag=True, help="One line per model and test.")

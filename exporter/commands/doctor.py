@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from exporter.commands.build import parse_variables
 from exporter.home import Home, home_option
-from exporter.options import target_option
+from exporter.options import target_option, variables_option
 
 _EXAMPLES = """\b
 Examples:
@@ -24,13 +23,7 @@ Examples:
 )
 @home_option
 @target_option
-@click.option(
-    "--vars",
-    "variables",
-    callback=parse_variables,
-    metavar="YAML",
-    help="Variables of the dbt project, those that the builds will have.",
-)
+@variables_option(", those that the builds will have")
 @click.pass_context
 def command(context: click.Context, home: Home, target: str, variables: dict[str, Any]) -> None:
     """Check a target before you rely on it, a line per check.

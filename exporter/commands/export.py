@@ -10,6 +10,7 @@ import click
 from exporter.errors import IncompleteError, UserError
 from exporter.home import Home, home_option
 from exporter.options import COMPRESSIONS, FORMATS, GRAINS, parse_day, target_option
+from exporter.targets import DUCKDB
 
 _SUFFIXES = {
     "csv": "csv",
@@ -175,6 +176,12 @@ def command(
         click.echo(f"{rows} to standard output, without a manifest.", err=True)
     else:
         click.echo(f"{result.path}: {rows}", err=True)
+    if target != DUCKDB and result.manifest["build"]["build_id"] is None:
+        click.echo(
+            f"The target {target} names no finished build, as after plain dbt or a failure: "
+            "its tables may be of several.",
+            err=True,
+        )
     gaps = describe_gaps(result.manifest)
     if gaps and strict:
         raise IncompleteError(f"The extract was written, but {gaps}.")

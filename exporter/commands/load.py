@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from exporter.commands.build import parse_variables
 from exporter.home import Home, home_option
-from exporter.options import target_option
+from exporter.options import target_option, variables_option
 
 _EXAMPLES = """\b
 Examples:
@@ -34,13 +33,7 @@ Examples:
 )
 @target_option
 @click.option("--replace", is_flag=True, help="Empty the raw tables of these files first.")
-@click.option(
-    "--vars",
-    "variables",
-    callback=parse_variables,
-    metavar="YAML",
-    help="Variables of the dbt project: raw_schema and raw_database say where the tables are.",
-)
+@variables_option(": raw_schema and raw_database say where the tables are")
 def command(
     home: Home,
     source: str | None,

@@ -9,13 +9,14 @@ import click
 
 from exporter.errors import UserError
 from exporter.home import Home, home_option
-from exporter.options import host_option, rate_option, tokens_option
+from exporter.options import host_option, rate_option, refresh_option, target_option, tokens_option
 
 _EXAMPLES = """\b
 Examples:
   focus-export mcp --home /data/focus
   focus-export mcp --http
   FINOPS_FOUNDATION_TOKEN=… focus-export mcp --http --host 0.0.0.0
+  focus-export mcp --target bigquery
 """
 
 
@@ -34,6 +35,8 @@ Examples:
 )
 @tokens_option
 @rate_option
+@target_option
+@refresh_option
 def command(
     home: Home,
     over_http: bool,
@@ -41,17 +44,22 @@ def command(
     port: int,
     token_file: Path | None,
     rate: int,
+    target: str,
+    refresh: int,
 ) -> None:
     """Serve the published build as MCP tools, resources and prompts.
 
     Without --http it talks over standard input and output, as a desktop client starts it, with the
     rights of the user who runs it. With --http it takes the bearer tokens of `serve`; without any,
     it listens on this machine only.
+
+    With --target snowflake or bigquery the rows are those of the warehouse, read from a copy of
+    its last finished build.
     """
     try:
         from exporter.api.jobs import Jobs
         from exporter.api.mcp_server import make_offer, serve_stdio
-        from exporter.api.server import Settings, check_target, run
+        from exporter.api.server import Settings, open_source, run
         from exporter.api.service import Service
     except ModuleNotFoundError as error:
         raise UserError(
@@ -59,9 +67,15 @@ def command(
         ) from None
 
     if over_http:
-        run(home, Settings(host, None, token_file, rate, mcp_port=port))
+        settings = Settings(
+            host, None, token_file, rate, mcp_port=port, target=target, refresh=refresh
+        )
+        run(home, settings)
         return
-    check_target()
-    with closing(Service(home)) as service, closing(Jobs(service)) as jobs:
+    with (
+        open_source(home, target, refresh) as (served, _),
+        closing(Service(served)) as service,
+        closing(Jobs(service)) as jobs,
+    ):
         jobs.start()
         serve_stdio(make_offer(service, jobs))

@@ -8,7 +8,7 @@ import click
 
 from exporter.errors import UserError
 from exporter.home import Home, home_option
-from exporter.options import host_option, rate_option, tokens_option
+from exporter.options import host_option, rate_option, refresh_option, target_option, tokens_option
 
 _EXAMPLES = """\b
 Examples:
@@ -16,6 +16,7 @@ Examples:
   focus-export serve --mcp
   FINOPS_FOUNDATION_TOKEN=… focus-export serve --host 0.0.0.0
   focus-export serve --host 0.0.0.0 --tokens tokens.yml --rate 120
+  focus-export serve --target snowflake
 """
 
 
@@ -40,6 +41,8 @@ Examples:
     metavar="URL",
     help="Let web pages of this origin ask; may be given several times  [default: none]",
 )
+@target_option
+@refresh_option
 def command(
     home: Home,
     host: str,
@@ -49,11 +52,16 @@ def command(
     token_file: Path | None,
     rate: int,
     cors_origins: tuple[str, ...],
+    target: str,
+    refresh: int,
 ) -> None:
     """Serve the published build over HTTP: a page for people at /, the routes in /docs.
 
     Tokens are FINOPS_FOUNDATION_TOKEN and those of --tokens. Without any, the server listens on
     this machine only. While a build runs it goes on with the one before, and then moves on.
+
+    With --target snowflake or bigquery the rows are those of the warehouse: each finished build
+    there is copied into the home, and requests are answered from the copy.
     """
     try:
         import exporter.api.app
@@ -68,6 +76,13 @@ def command(
         ) from None
 
     settings = Settings(
-        host, port, token_file, rate, cors_origins, mcp_port=mcp_port if with_mcp else None
+        host,
+        port,
+        token_file,
+        rate,
+        cors_origins,
+        mcp_port=mcp_port if with_mcp else None,
+        target=target,
+        refresh=refresh,
     )
     run(home, settings)

@@ -53,9 +53,8 @@ class Server:
 
     def __init__(self, home: Path, port: int) -> None:
         command = [sys.executable, "-m", "exporter.cli", "serve", "--home", str(home)]
-        self.process = subprocess.Popen(
-            [*command, "--port", str(port)], cwd=ROOT, stderr=subprocess.DEVNULL
-        )
+        with (home / "logs" / "serve.log").open("ab") as log:
+            self.process = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, stderr=log)
         self.url = f"http://127.0.0.1:{port}"
         for _ in range(600):
             try:
@@ -224,9 +223,7 @@ def measure(home: Path, port: int, parts: list[str], times: int) -> dict[str, ob
             elif part == "readers":
                 figures[part] = read_at_once(server, tokens, 50, 1_000, PAGE_SIZE)
             elif part == "memory":
-                figures[part] = [
-                    read_at_once(server, tokens, 4, 1_000, 100)["memory_mb"] for _ in range(10)
-                ]
+                figures[part] = [read_at_once(server, tokens, 4, 1_000, 100) for _ in range(10)]
             else:
                 figures[part] = measure_stream(server)
         finally:

@@ -431,3 +431,15 @@ def test_the_csv_of_calls_is_read_by_a_spreadsheet_as_text(client: TestClient) -
     rows = list(csv.DictReader(io.StringIO(client.get(FILE, params={"to": "2026-08-02"}).text)))
     assert rows
     assert all(not value.startswith(("=", "+", "@")) for row in rows for value in row.values())
+
+
+def test_what_the_memory_does_not_hold_is_refused_for_a_while(
+    demo_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AI_FOCUS_MEMORY_LIMIT", "30MB")
+    with open_client(demo_home) as client:
+        refused = client.get(LIST, params={"pageSize": 10_000})
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "2"
+        assert refused.json()["type"] == "urn:ai-focus:problem:busy"
+        assert "pageSize" in refused.json()["detail"]

@@ -38,10 +38,16 @@ def test_without_a_token_it_listens_on_this_machine_only(home: Home, host: str) 
     assert_one_sentence(result, 2, "this machine only", "FINOPS_FOUNDATION_TOKEN")
 
 
-def test_a_warehouse_is_refused_in_one_sentence(home: Home) -> None:
-    variables = {"AI_FOCUS_TARGET": "snowflake"}
-    result = focus_export("serve", cwd=home.path, variables=variables)
-    assert_one_sentence(result, 2, "snowflake", "DuckDB only")
+def test_a_warehouse_that_is_not_set_up_is_said_in_one_sentence(home: Home) -> None:
+    # without the extra it lacks the adapter, with it the settings
+    for variables, options in (
+        ({"AI_FOCUS_TARGET": "snowflake"}, ()),
+        ({}, ("--target", "snowflake")),
+    ):
+        result = focus_export("serve", *options, cwd=home.path, variables=variables)
+        assert_one_sentence(result, 2, "snowflake")
+    result = focus_export("serve", "--target", "oracle", cwd=home.path)
+    assert_one_sentence(result, 2, "There is no target 'oracle'")
 
 
 def test_a_port_in_use_is_said_in_one_sentence(home: Home) -> None:
@@ -139,7 +145,7 @@ def test_a_page_token_outlives_a_restart_but_not_its_build(home: Home, tmp_path:
 
 
 def test_a_leased_build_outlives_later_builds(home: Home) -> None:
-    from exporter.build import _remove_leftovers
+    from exporter.publish import remove_leftovers
 
     for name, until in (("20200101T0Z", 100), ("20200102T0Z", -100), ("20200103T0Z", None)):
         folder = home.builds / name
@@ -147,7 +153,7 @@ def test_a_leased_build_outlives_later_builds(home: Home) -> None:
         if until is not None:
             (folder / LEASE).touch()
             os.utime(folder / LEASE, (time.time() + until, time.time() + until))
-    _remove_leftovers(home)
+    remove_leftovers(home)
     left = {folder.name for folder in home.builds.iterdir()}
     assert left == {home.database.resolve().parent.name, "20200101T0Z", "20200103T0Z"}
 

@@ -82,6 +82,14 @@ def test_vars_that_are_no_mapping_are_refused(tmp_path: Path) -> None:
         assert_one_sentence(focus_export("build", "--home", tmp_path, "--vars", text), 2, "--vars")
 
 
+def test_a_variable_that_nothing_reads_is_refused(tmp_path: Path) -> None:
+    typo = focus_export("build", "--home", tmp_path, "--vars", "{resourceid: none}")
+    assert_one_sentence(typo, 2, "resourceid", "did you mean resource_id?")
+    unlike = focus_export("doctor", "--home", tmp_path, "--vars", "{zzz: 1}")
+    assert_one_sentence(unlike, 2, "zzz", "usage_sources", "reprice_models")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")

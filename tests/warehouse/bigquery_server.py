@@ -6,7 +6,9 @@ environment of their own. It stops by itself after AI_FOCUS_SERVER_SECONDS (defa
     python bigquery_server.py PORT DATA_FOLDER
 """
 
+import collections
 import functools
+import gc
 import importlib.metadata
 import os
 import re
@@ -36,11 +38,12 @@ def connect_without_time_zone(*args: Any, config: dict[str, str] | None = None, 
 
 duckdb.connect = connect_without_time_zone
 
+from local_bigquery.catalog import tables  # noqa: E402
 from local_bigquery.engine import database  # noqa: E402 - after the connection is mended
 from local_bigquery.jobs import runner  # noqa: E402
 from local_bigquery.sql import rules, script  # noqa: E402
 from local_bigquery.sql.dialect import macro  # noqa: E402
-from local_bigquery.sql.rules import typing  # noqa: E402
+from local_bigquery.sql.rules import json, typing  # noqa: E402
 from sqlglot import exp  # noqa: E402
 
 run_query = runner._query
@@ -57,6 +60,7 @@ def query_with_destination(job: Any, *rest: Any) -> Any:
         and statistics.ddlTargetTable
     ):
         job.configuration.query.destinationTable = statistics.ddlTargetTable
+    drop_old_results(job)
     return result
 
 
@@ -98,6 +102,24 @@ create or replace macro bq.main._json_keys(j, depth) as list_transform(
 """
 
 
+def attach_in_memory(connection: duckdb.DuckDBPyConnection, project: str) -> None:
+    """Keeps a project's tables in memory: DuckLake writes files and a snapshot at every change."""
+    connection.execute(f"attach if not exists ':memory:' as {database.quote(project)}")
+    database._attached.add(project)
+
+
+KEPT_RESULTS = 100
+results: collections.deque[str] = collections.deque()
+
+
+def drop_old_results(job: Any) -> None:
+    """Forgets results that were read long ago: each is a table that every look-up passes by."""
+    results.append(job.jobReference.jobId)
+    if len(results) > KEPT_RESULTS:
+        project, old = job.jobReference.projectId, results.popleft()
+        database.execute(f"drop table if exists {tables.name(project, tables.RESULTS, old)}")
+
+
 def connect_with_macros() -> duckdb.DuckDBPyConnection:
     """JSON_KEYS of depth 1 names every key, and puts one with a dot or a quote in quotes."""
     connection = make_connection()
@@ -120,14 +142,21 @@ def member_of_json(node: exp.Expression, context: Any) -> exp.Expression:
 
 
 def query_of_text(node: exp.Expression, context: Any) -> exp.Expression:
-    """JSON_QUERY of a text is a text, also where the emulator has lost the type of its input."""
+    """JSON_QUERY of a text is a text, also where the emulator has lost the type of its input.
+
+    JSON_QUERY_ARRAY of what is no array is null.
+    """
     if (
         isinstance(node, (exp.JSONExtract, exp.JSONExtractArray))
         and not node.meta.get("member")
         and typing.kind(node.this) != exp.DataType.Type.JSON
     ):
-        kind = "VARCHAR[]" if isinstance(node, exp.JSONExtractArray) else "VARCHAR"
-        return exp.Cast(this=node, to=exp.DataType.build(kind))
+        if isinstance(node, exp.JSONExtractArray):
+            path = node.expression or exp.JSONPath(expressions=[exp.JSONPathRoot()])
+            found = exp.JSONExtract(this=node.this, expression=path)
+            items = exp.TryCast(this=found, to=exp.DataType.build("JSON[]"))
+            return exp.Cast(this=items, to=exp.DataType.build("VARCHAR[]"))
+        return exp.Cast(this=node, to=exp.DataType.build("VARCHAR"))
     return node
 
 
@@ -148,11 +177,24 @@ def exact_product(node: exp.Expression, context: Any) -> exp.Expression:
     return product
 
 
+def wide_round(node: exp.Expression, context: Any) -> exp.Expression:
+    """Rounds a BIGNUMERIC to one: DuckDB's has only the decimals that are asked for."""
+    if isinstance(node, exp.Round) and typing.kind(node) == exp.DataType.Type.BIGDECIMAL:
+        return exp.cast(node, "DECIMAL(38, 18)")
+    return node
+
+
 make_connection = database._connect.__wrapped__
+database.EMULATOR_SCHEMA = (
+    "detach emulator; attach ':memory:' as emulator;" + database.EMULATOR_SCHEMA
+)
+database._attach = attach_in_memory
+database.projects = lambda: sorted(database._attached)
 database._connect = functools.cache(connect_with_macros)
 json_subscript = typing.json_subscript
 rules.NODE_RULES[rules.NODE_RULES.index(json_subscript)] = member_of_json
-rules.NODE_RULES.extend([exact_product, query_of_text])
+rules.NODE_RULES[rules.NODE_RULES.index(json.string_input)] = query_of_text
+rules.NODE_RULES.extend([exact_product, wide_round])
 runner._query = query_with_destination
 script.parse_script = parse_assignments
 
@@ -160,6 +202,8 @@ script.parse_script = parse_assignments
 def main() -> None:
     """Serves until stopped, or until the time is over."""
     port, folder = int(sys.argv[1]), sys.argv[2]
+    # a parsed statement is thousands of objects: as it is, collecting takes a fourth of the time
+    gc.set_threshold(500_000, 20, 20)
     seconds = float(os.environ.get("AI_FOCUS_SERVER_SECONDS", "3600"))
     timer = threading.Timer(seconds, os._exit, args=[0])
     timer.daemon = True

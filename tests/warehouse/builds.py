@@ -1,22 +1,33 @@
-"""Builds this project with dbt on one target, in a process of its own, and fills raw tables."""
+"""Builds this project with dbt on DuckDB and on an emulator from the same rows, and compares."""
 
 from __future__ import annotations
 
-import csv
+import fcntl
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-import yaml
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from compare import Row, differences, read_mart, relations
+from workloads import Rows
+from wrapper import ROOT, Emulated, make_schema
 
-ROOT = Path(__file__).resolve().parents[2]
+from exporter.project import load_project
+from exporter.warehouse import open_warehouse
+
 RAW_SCHEMA = "raw_ai"
-RawRow = Mapping[str, str | None]
+OF_SOURCES: dict[str, object] = {"raw_origin": "source", "raw_schema": RAW_SCHEMA}
+WITHOUT_TESTS = ("--exclude-resource-type", "unit_test", "test")
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 
 class Target:
@@ -58,70 +69,107 @@ class Target:
         )
 
 
-def raw_columns() -> dict[str, list[str]]:
-    """Give the raw tables of the project with the names of their columns."""
+@cache
+def rows_of(file: Path, relation: str) -> list[Row]:
+    """Give the rows of a relation in a DuckDB file that nobody changes any more."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return read_mart(connection, relation)
+
+
+class Reference:
+    """Builds on DuckDB, each made once for all suites of a run, whatever process they are in.
+
+    Data tests run on those of given rows, here alone: equal rows pass them elsewhere as well, and
+    that their SQL works elsewhere is shown with the demo.
+    """
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        base = factory.getbasetemp()
+        # every worker of pytest-xdist has a folder of its own in one that they share
+        self._folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def build(self, name: str, rows: Rows | None = None) -> tuple[Path, Path]:
+        """Give the database and the manifest of a build: of the demo, or of these raw rows."""
+        folder = self._folder / f"reference_{name}"
+        folder.mkdir(exist_ok=True)
+        file = folder / "ai_focus.duckdb"
+        target = Target("duckdb", folder, {"AI_FOCUS_DATABASE": str(file)})
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "done").exists():
+                if rows is None:
+                    target.build(*WITHOUT_TESTS)
+                else:
+                    with duckdb.connect(str(file)) as connection:
+                        _fill(connection, rows)
+                    target.build(*WITHOUT_UNIT_TESTS, variables=OF_SOURCES)
+                (folder / "done").touch()
+        return file, target.manifest
+
+
+class Engines:
+    """DuckDB's builds and an emulator with a place of its own for one workload."""
+
+    def __init__(self, emulated: Emulated, name: str, folder: Path, reference: Reference) -> None:
+        self.emulated = emulated.in_schema(name)
+        self.warehouse = Target(emulated.target, folder, self.emulated.settings)
+        self._reference = reference
+
+    def load(self, rows: Rows) -> None:
+        """Put rows into the source tables of the emulator, by its bulk path, in place of others."""
+        folder = self.warehouse.folder
+        with self.emulated.in_process(), open_warehouse(self.emulated.target, load_project()) as to:
+            schema = make_schema(to, RAW_SCHEMA)
+            for table, content in _raw_tables(rows).items():
+                columns = ", ".join(
+                    f"{to.column(name)} {to.type_of('VARCHAR')}" for name in content.column_names
+                )
+                to.fetch(f"create or replace table {schema}.{table} ({columns})")
+                if content.num_rows:
+                    pq.write_table(content, folder / f"{table}.parquet")
+                    to.load_parquet(folder / f"{table}.parquet", f"{schema}.{table}", replace=False)
+
+    def reference(self, name: str, rows: Rows | None = None) -> Path:
+        """Give DuckDB's database of a build."""
+        return self._reference.build(name, rows)[0]
+
+    def compare(
+        self, name: str, rows: Rows | None = None, models: Sequence[str] = ()
+    ) -> dict[str, int]:
+        """Give the marts (or these models) with their count of rows, after all were DuckDB's."""
+        counts, apart = {}, {}
+        file, manifest = self._reference.build(name, rows)
+        expected = relations(manifest, models)
+        found = relations(self.warehouse.manifest, models)
+        assert expected.keys() == found.keys()
+        with closing(self.emulated.connect()) as connection:
+            for mart, relation in expected.items():
+                wanted = rows_of(file, relation)
+                if said := differences(wanted, read_mart(connection, found[mart])):
+                    apart[mart] = said
+                counts[mart] = len(wanted)
+        assert not apart, "\n".join(
+            f"{mart}: {said}" for mart, lines in apart.items() for said in lines
+        )
+        return counts
+
+
+def _raw_tables(rows: Rows) -> dict[str, pa.Table]:
+    """Give every raw table of the project, all text, with its rows; the others are empty."""
     return {
-        table["name"]: [column["name"] for column in table["columns"]]
-        for path in sorted((ROOT / "models" / "staging").glob("*/_*__sources.yml"))
-        for source in yaml.safe_load(path.read_text("utf-8"))["sources"]
-        for table in source["tables"]
+        table.name: pa.table(
+            {
+                column: pa.array([row.get(column) for row in rows.get(table.name, ())], pa.string())
+                for column in table.columns
+            }
+        )
+        for table in load_project().raw_tables()
     }
 
 
-def read_csv(path: Path) -> list[RawRow]:
-    """Give the rows of a CSV file; an empty field is null."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            {name: value or None for name, value in row.items()} for row in csv.DictReader(file)
-        ]
-
-
-def read_jsonl(path: Path) -> list[RawRow]:
-    """Give the objects of a JSON lines file, values as text, numbers as they are written."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        values = json.loads(line)
-        written = json.loads(line, parse_float=str, parse_int=str)
-        rows.append({name: _text(values[name], written[name]) for name in values})
-    return rows
-
-
-def _text(value: Any, written: Any) -> str | None:
-    if isinstance(value, dict | list):
-        return json.dumps(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return written or None
-
-
-def fill_raw_tables(
-    connection: Any,
-    rows: Mapping[str, Sequence[RawRow]],
-    *,
-    quote: str = '"',
-    upper: bool = False,
-    text: str = "varchar",
-    escape: Iterable[tuple[str, str]] = (("'", "''"),),
-) -> None:
-    """Make every raw table anew, all text, with the given rows; the others stay empty."""
-    cursor = connection.cursor()
-    cursor.execute(f"create schema if not exists {RAW_SCHEMA}")
-    for table, columns in raw_columns().items():
-        names = [f"{quote}{column.upper() if upper else column}{quote}" for column in columns]
-        types = ", ".join(f"{name} {text}" for name in names)
-        cursor.execute(f"create or replace table {RAW_SCHEMA}.{table} ({types})")
-        lines = [
-            "(" + ", ".join(_literal(row.get(column), escape) for column in columns) + ")"
-            for row in rows.get(table, ())
-        ]
-        for start in range(0, len(lines), 250):
-            values = ",\n".join(lines[start : start + 250])
-            cursor.execute(f"insert into {RAW_SCHEMA}.{table} values {values}")
-
-
-def _literal(value: str | None, escape: Iterable[tuple[str, str]]) -> str:
-    if value is None:
-        return "null"
-    for found, put in escape:
-        value = value.replace(found, put)
-    return f"'{value}'"
+def _fill(connection: duckdb.DuckDBPyConnection, rows: Rows) -> None:
+    connection.execute(f"create schema {RAW_SCHEMA}")
+    for table, content in _raw_tables(rows).items():
+        connection.register("content", content)
+        connection.execute(f"create table {RAW_SCHEMA}.{table} as from content")
+        connection.unregister("content")

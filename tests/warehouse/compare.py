@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,32 +29,30 @@ class Connection(Protocol):
     def cursor(self) -> Any: ...
 
 
-def relations(manifest: Path, folder: str = "marts") -> dict[str, str]:
-    """Give the models of a folder as name -> relation, as the target of that manifest spells it."""
+def relations(manifest: Path, models: Collection[str] = ()) -> dict[str, str]:
+    """Give the marts, or these models, as name -> relation, as the manifest's target spells it."""
     nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
     return {
         node["alias"]: node["relation_name"]
         for node in nodes
         if node["resource_type"] == "model"
         and node["config"]["enabled"]
-        and folder in node["fqn"]
+        and (node["alias"] in models if models else "marts" in node["fqn"])
         and node["relation_name"]
     }
 
 
 def read_mart(connection: Connection, name: str) -> list[Row]:
-    """Give all rows of a relation, with normalised values, in an order that they determine."""
+    """Give all rows of a relation, with normalised values."""
     cursor = connection.cursor()
     cursor.execute(f"select * from {name}")
     columns = [column[0].lower() for column in cursor.description]
     assert len(set(columns)) == len(columns), f"{name} has a column twice: {columns}"
-    rows = [
-        {column: normalised(value) for column, value in zip(columns, row, strict=True)}
-        for row in cursor.fetchall()
-    ]
-    return sorted(rows, key=fingerprint)
+    return [dict(zip(columns, map(normalised, row), strict=True)) for row in cursor.fetchall()]
 
 
+# most of millions of values come again and again
+@lru_cache(maxsize=1 << 20, typed=True)
 def normalised(value: Any) -> Any:
     """Give a value as it compares: Decimal, naive UTC datetime, parsed JSON, or itself."""
     if isinstance(value, bool) or value is None:
@@ -71,15 +71,19 @@ def normalised(value: Any) -> Any:
         return datetime(value.year, value.month, value.day)
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
-            return json.loads(value, parse_float=Decimal)
+            return json.loads(value, parse_float=Decimal, object_pairs_hook=_in_order)
         except ValueError:
             return value
     return value
 
 
+def _in_order(members: list[tuple[str, Any]]) -> Row:
+    return dict(sorted(members, key=itemgetter(0)))
+
+
 def fingerprint(row: Row) -> str:
-    """Give a row as text, the same for equal rows."""
-    return json.dumps(row, sort_keys=True, default=repr, ensure_ascii=False)
+    """Give a row as text, the same for equal rows with the same order of columns."""
+    return repr(row)
 
 
 def differences(left: Sequence[Row], right: Sequence[Row], limit: int = 10) -> list[str]:
@@ -87,6 +91,8 @@ def differences(left: Sequence[Row], right: Sequence[Row], limit: int = 10) -> l
     if left and right and list(left[0]) != list(right[0]):
         return [f"columns differ: {list(left[0])} and {list(right[0])}"]
     counted_left, counted_right = Counter(map(fingerprint, left)), Counter(map(fingerprint, right))
+    if counted_left == counted_right:
+        return []
     only_left = _surplus(left, counted_left - counted_right)
     only_right = _surplus(right, counted_right - counted_left)
     said = []

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import os
 import re
@@ -243,6 +244,8 @@ def put_right() -> None:
 def main() -> None:
     """Serve until standard input closes."""
     put_right()
+    # a parsed statement is thousands of objects: seldom collecting is much quicker
+    gc.set_threshold(500_000, 20, 20)
     with start_server(port=int(sys.argv[1])) as connection:
         print(f"ready on port {connection['port']}", flush=True)
         # a line per request would fill the pipe of whoever reads the first line alone, and stop all

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from wrapper import Emulated, build_demo, copy_marts, emulate
+from wrapper import Emulated, build_demo, copy_marts, emulate, write_record
 
 from exporter import marts, summary, warehouse
 from exporter.database import open_database
@@ -23,9 +25,9 @@ from exporter.export import export_dataset
 from exporter.extract import DATASETS, Selection
 from exporter.home import Home
 from exporter.options import FORMATS
-from exporter.project import load_project
+from exporter.project import Project, load_project
 from exporter.pull import pull
-from exporter.warehouse import open_warehouse
+from exporter.warehouse import BuildRecord, ChangedError, Warehouse, open_warehouse
 
 
 @pytest.fixture(scope="module")
@@ -193,20 +195,86 @@ def test_standard_output_holds_the_extract_alone(
 def test_the_manifest_names_the_build_that_the_target_records(
     emulated: Emulated, home: Home, tmp_path: Path
 ) -> None:
-    def build() -> dict[str, str | None]:
-        output = tmp_path / "file.csv"
-        options = {"output": output, "target": emulated.target}
-        export_dataset(home, "contract-commitment", **options)
+    def build() -> tuple[dict[str, str | None], str]:
+        arguments = ("--dataset", "contract-commitment", "--home", home.path)
+        result = emulated.run("export", *arguments, "--output", tmp_path / "file.csv")
         manifest = json.loads((tmp_path / "file.csv.manifest.json").read_text("utf-8"))
-        return manifest["build"]
+        return manifest["build"], result.stderr
 
-    assert build() == {"build_id": None, "finished_at": None}
+    nothing = {"build_id": None, "finished_at": None}
+    found, said = build()
+    assert found == nothing
+    assert "names no finished build" in said
+    with recorded(emulated, FINISHED):
+        found, said = build()
+        assert found == {"build_id": FINISHED.build_id, "finished_at": FINISHED.finished_at}
+        assert "names no finished build" not in said
+    with recorded(emulated, BuildRecord(invocation_id="plain dbt")):
+        assert build()[0] == nothing
+
+
+FINISHED = BuildRecord(
+    build_id="20261122T010203000000Z",
+    finished_at="2026-11-22T01:05:00Z",
+    tool_version="1.2.3",
+    variables="{}",
+    invocation_id="a",
+)
+BEGUN = BuildRecord(started_at="2026-11-22T02:00:00Z", invocation_id="b")
+
+
+@contextmanager
+def recorded(emulated: Emulated, record: BuildRecord) -> Iterator[None]:
+    """Let the target have a record until the block ends."""
     with open_warehouse(emulated.target, load_project()) as opened:
-        opened.fetch(
-            "create or replace table ai_focus_build as"
-            " select '20261122T010203Z' as build_id, '2026-11-22T01:05:00Z' as finished_at"
-        )
-    assert build() == {"build_id": "20261122T010203Z", "finished_at": "2026-11-22T01:05:00Z"}
+        write_record(opened, record)
+    try:
+        yield
+    finally:
+        with open_warehouse(emulated.target, load_project()) as opened:
+            opened.fetch("drop table ai_focus_build")
+
+
+def test_while_dbt_writes_the_tables_there_is_no_extract(
+    emulated: Emulated, home: Home, tmp_path: Path
+) -> None:
+    with recorded(emulated, BEGUN):
+        output = ("--home", home.path, "--output", tmp_path / "file.csv")
+        result = emulated.run("export", *output, code=2)
+    assert "A build that began at 2026-11-22T02:00:00Z has not ended" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("later", [BEGUN, replace(FINISHED, invocation_id="c")])
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_an_extract_that_a_build_began_under_is_given_up(
+    later: BuildRecord,
+    is_lost: bool,
+    emulated: Emulated,
+    home: Home,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def pull_while_dbt_starts(
+        connection: Any, opened: Warehouse, selection: Selection, project: Project
+    ) -> int:
+        write_record(opened, later)
+        table = selection.dataset.relation(selection.grain, selection.focus_version)
+        if is_lost:
+            # as while dbt makes it anew
+            opened.fetch(f"create or replace table kept_aside as select * from {table}")
+            opened.fetch(f"drop table {table}")
+        try:
+            return pull(connection, opened, selection, project)
+        finally:
+            if is_lost:
+                opened.fetch(f"create table {table} as select * from kept_aside")
+
+    monkeypatch.setattr("exporter.pull.pull", pull_while_dbt_starts)
+    with recorded(emulated, FINISHED), pytest.raises(ChangedError, match="A build began"):
+        options = {"dataset": "contract-commitment", "target": emulated.target}
+        export_dataset(home, output=tmp_path / "file.csv", **options)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_summary_of_a_build_is_the_same(emulated: Emulated, home: Home) -> None:

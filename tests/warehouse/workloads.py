@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
-from builds import ROOT, RawRow, read_csv, read_jsonl
-
+ROOT = Path(__file__).resolve().parents[2]
+RawRow = Mapping[str, str | None]
 Rows = Mapping[str, Sequence[RawRow]]
+LOGS = ("gateway_calls", "litellm_spend_logs")
 SAMPLE = ROOT / "seeds" / "sample"
 LITELLM = ROOT / "tests" / "data" / "litellm_sample" / "raw"
 
@@ -21,9 +25,34 @@ LITELLM = ROOT / "tests" / "data" / "litellm_sample" / "raw"
 class Workload:
     """What the raw tables hold in the first two builds, and what they hold in the third."""
 
-    name: str
     early: Rows
     late: Rows
+
+
+def together(*workloads: Workload) -> Workload:
+    """Several workloads in one; a contract or a price that two of them have is there once."""
+    return Workload(
+        _joined([workload.early for workload in workloads]),
+        _joined([workload.late for workload in workloads]),
+    )
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    joined: dict[str, list[RawRow]] = {}
+    for table, rows in (item for part in parts for item in part.items()):
+        known = joined.setdefault(table, [])
+        known += [row for row in rows if table in LOGS or row not in known]
+    return joined
+
+
+def demo() -> Workload:
+    """The demo, at first without every third call and without some prices."""
+    tables = {file.stem.removeprefix("raw_"): read_csv(file) for file in SAMPLE.glob("raw_*.csv")}
+    early = {
+        table: [row for index, row in enumerate(rows) if index % 3] if table in LOGS else rows
+        for table, rows in tables.items()
+    }
+    return Workload({**early, "contract_prices": tables["contract_prices"][:3]}, tables)
 
 
 def litellm_sample() -> Workload:
@@ -32,7 +61,6 @@ def litellm_sample() -> Workload:
     copied = read_csv(LITELLM / "litellm" / "LiteLLM_SpendLogs_pg_copy.csv")
     deployments = read_csv(LITELLM / "provisioned_deployments" / "provisioned_deployments.csv")
     return Workload(
-        "litellm",
         early={"litellm_spend_logs": logs[::2]},
         late={"litellm_spend_logs": [*logs, *copied], "provisioned_deployments": deployments},
     )
@@ -42,7 +70,7 @@ def months(first: datetime = datetime(2026, 3, 1), days: int = 153, calls: int =
     """Five months of both logs.
 
     Two months are closed by the third build, in which calls of them come late or come again with
-    other counts, and prices and exchange rates are new.
+    other counts or of another model, and prices and exchange rates are new.
     """
     chance = random.Random(20260301)
     gateway, litellm = _generated(first, days, calls)
@@ -58,6 +86,7 @@ def months(first: datetime = datetime(2026, 3, 1), days: int = 153, calls: int =
         {
             **gateway[index],
             "prompt_tokens": str(chance.randrange(30_000, 90_000)),
+            "model": _other_model(gateway, index) if index % 2 else gateway[index]["model"],
             "ingested_at": next(after_closing),
         }
         for index in again
@@ -78,7 +107,6 @@ def months(first: datetime = datetime(2026, 3, 1), days: int = 153, calls: int =
         for month in (3, 4)
     ]
     return Workload(
-        "months",
         early={
             **contracts,
             "gateway_calls": early_calls,
@@ -94,6 +122,19 @@ def months(first: datetime = datetime(2026, 3, 1), days: int = 153, calls: int =
             "exchange_rates": rates,
             "billing_periods": closings,
         },
+    )
+
+
+def _other_model(calls: Sequence[RawRow], index: int) -> str | None:
+    """The model of the nearest call of the same provider that another model answered."""
+    call = calls[index]
+    return next(
+        (
+            other["model"]
+            for other in [*calls[index:], *calls[:index]]
+            if other["provider"] == call["provider"] and other["model"] != call["model"]
+        ),
+        call["model"],
     )
 
 
@@ -116,3 +157,29 @@ def _generated(first: datetime, days: int, calls: int) -> tuple[list[RawRow], li
         for text in texts
     )
     return gateway, litellm
+
+
+def read_csv(path: Path) -> list[RawRow]:
+    """Give the rows of a CSV file; an empty field is null."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            {name: value or None for name, value in row.items()} for row in csv.DictReader(file)
+        ]
+
+
+def read_jsonl(path: Path) -> list[RawRow]:
+    """Give the objects of a JSON lines file, values as text, numbers as they are written."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        values = json.loads(line)
+        written = json.loads(line, parse_float=str, parse_int=str)
+        rows.append({name: _text(values[name], written[name]) for name in values})
+    return rows
+
+
+def _text(value: Any, written: Any) -> str | None:
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return written or None

@@ -10,10 +10,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -57,6 +58,42 @@ class Emulated:
         """The same with another database (Snowflake) or dataset (BigQuery)."""
         key = {"snowflake": "SNOWFLAKE_DATABASE", "bigquery": "BIGQUERY_DATASET"}[self.target]
         return Emulated(self.target, {**self.settings, key: name})
+
+    @contextmanager
+    def in_process(self) -> Iterator[None]:
+        """This process has the settings, for code that opens the target in it."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("DBT_PROFILES_DIR", raising=False)
+            for name, value in {**self.settings, "AI_FOCUS_TARGET": self.target}.items():
+                patch.setenv(name, value)
+            yield
+
+    def connect(self) -> Any:
+        """Open a DB-API connection by the maker's own driver."""
+        if self.target == "snowflake":
+            import snowflake.connector
+
+            names = ("account", "user", "password", "host", "port", "protocol", "schema")
+            return snowflake.connector.connect(
+                **{name: self.settings[f"SNOWFLAKE_{name.upper()}"] for name in names},
+                database=self.settings.get("SNOWFLAKE_DATABASE"),
+                session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
+            )
+        from google.cloud.bigquery import dbapi
+
+        return dbapi.connect(self.client(), prefer_bqstorage_client=False)
+
+    def client(self) -> Any:
+        """Open Google's client for BigQuery's emulator."""
+        from google.api_core.client_options import ClientOptions
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import bigquery
+
+        return bigquery.Client(
+            project=self.settings["BIGQUERY_PROJECT"],
+            credentials=AnonymousCredentials(),
+            client_options=ClientOptions(api_endpoint=self.settings["BIGQUERY_API_ENDPOINT"]),
+        )
 
 
 @contextmanager
@@ -165,9 +202,10 @@ def build_demo(home: Path) -> None:
     )
 
 
-def copy_marts(home: Path, scratch: Path) -> int:
+def copy_marts(home: Path, scratch: Path, names: Collection[str] | None = None) -> int:
     """Put the marts of a DuckDB build into the schema of the caller's settings, as tables.
 
+    `names` are those of other relations, to be put there in place of the marts.
     Runs in the process of the caller, whose environment must have the settings. Gives how many.
     """
     from exporter.project import load_project
@@ -178,13 +216,13 @@ def copy_marts(home: Path, scratch: Path) -> int:
         duckdb.connect(str((home / "ai_focus.duckdb").resolve()), read_only=True) as source,
         open_warehouse(target, load_project()) as warehouse,
     ):
-        schema = _make_schema(warehouse)
+        schema = make_schema(warehouse)
         relations = [
             name
             for (name,) in source.execute(
                 "select table_name from information_schema.tables order by 1"
             ).fetchall()
-            if name.startswith("focus_co") or name in FINOPS
+            if (name.startswith("focus_co") or name in FINOPS if names is None else name in names)
         ]
         for name in relations:
             kinds = [row[:2] for row in source.execute(f"describe {name}").fetchall()]
@@ -206,17 +244,29 @@ def copy_marts(home: Path, scratch: Path) -> int:
     return len(relations)
 
 
+def write_record(warehouse: Any, record: object) -> None:
+    """Write which build the tables are of (a BuildRecord), as macros/build_record.sql does."""
+    null = f"cast(null as {warehouse.type_of('VARCHAR')})"
+    columns = ", ".join(
+        (null if value is None else f"'{value}'") + f" as {name}"
+        for name, value in vars(record).items()
+    )
+    warehouse.fetch(f"create or replace table ai_focus_build as select {columns}")
+
+
 FINOPS = ("ai_calls", "coverage", "missing_prices", "price_coverage", "rejected_rows")
 
 
-def _make_schema(warehouse: object) -> str:
-    adapter = warehouse._adapter  # type: ignore[attr-defined]
+def make_schema(warehouse: Any, name: str | None = None) -> str:
+    """Make the target's schema, or another beside it; gives its name as the target spells it."""
+    adapter = warehouse._adapter
+    credentials = adapter.config.credentials
     schema = adapter.Relation.create(
-        database=adapter.config.credentials.database, schema=adapter.config.credentials.schema
+        database=credentials.database, schema=name or credentials.schema
     ).without_identifier()
     if adapter.type() == "snowflake":
-        warehouse.fetch(f"create database if not exists {schema.database}")  # type: ignore[attr-defined]
-        warehouse.fetch(f"create schema if not exists {schema}")  # type: ignore[attr-defined]
+        warehouse.fetch(f"create database if not exists {schema.database}")
+        warehouse.fetch(f"create schema if not exists {schema}")
     else:
-        warehouse._handle.create_dataset(schema.schema, exists_ok=True)  # type: ignore[attr-defined]
+        warehouse._handle.create_dataset(schema.schema, exists_ok=True)
     return str(schema)

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 TIMEOUT = 15_000
+expect.set_options(timeout=TIMEOUT)
 
 
 def find_chromium() -> str:

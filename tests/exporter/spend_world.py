@@ -52,6 +52,13 @@ def change(database: Path) -> None:
                 "update int_charges set billing_currency = 'EUR' where billing_account_id = ?",
                 ["org-globex"],
             ),
+            # four costs that are not the same
+            (
+                "update int_charges set effective_cost = billed_cost + list_cost,"
+                " contracted_cost = contracted_cost + list_cost + list_cost"
+                " where sub_account_id not in (?, ?)",
+                [CREDITED, TINY],
+            ),
         ):
             connection.execute(statement, values)
         connection.execute("force checkpoint")

@@ -81,15 +81,24 @@ def read_status(page: Page) -> str:
     return page.locator("#status").inner_text()
 
 
-@pytest.mark.parametrize("cost", COSTS)
+SUPPORT = (
+    f"{OCTOBER}&department=Customer%20Support",
+    f"{IN_OCTOBER} and SubAccountId = 'Customer Support'",
+)
+
+
 @pytest.mark.parametrize(
-    ("fragment", "condition"),
+    ("fragment", "condition", "cost"),
     [
-        ("", "true"),
-        (OCTOBER, IN_OCTOBER),
-        (f"{OCTOBER}&provider=OpenAI", f"{IN_OCTOBER} and ProviderName = 'OpenAI'"),
-        ("department=&model=gpt-5-mini", "SubAccountId is null and x_ModelId = 'gpt-5-mini'"),
-        (f"department={CREDITED}&currency=EUR", "SubAccountId = 'Engineering'"),
+        ("", "true", "BilledCost"),
+        (f"{OCTOBER}&provider=OpenAI", f"{IN_OCTOBER} and ProviderName = 'OpenAI'", "BilledCost"),
+        (
+            "department=&model=gpt-5-mini",
+            "SubAccountId is null and x_ModelId = 'gpt-5-mini'",
+            "EffectiveCost",
+        ),
+        (f"department={CREDITED}&currency=EUR", "SubAccountId = 'Engineering'", "BilledCost"),
+        *((*SUPPORT, cost) for cost in COSTS),
     ],
 )
 def test_the_figures_are_those_of_sql(

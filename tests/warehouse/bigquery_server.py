@@ -184,6 +184,17 @@ def wide_round(node: exp.Expression, context: Any) -> exp.Expression:
     return node
 
 
+def whole_hash(node: exp.Expression, context: Any) -> exp.Expression:
+    """Keeps a hash as a BIGNUMERIC without decimals: a sum of some had no room left beside 18."""
+    if (
+        isinstance(node, exp.Cast)
+        and isinstance(node.this, (exp.FarmFingerprint, exp.Anonymous))
+        and "farm_fingerprint" in node.this.sql().lower()
+    ):
+        return exp.cast(node.this, "DECIMAL(38, 0)")
+    return node
+
+
 make_connection = database._connect.__wrapped__
 database.EMULATOR_SCHEMA = (
     "detach emulator; attach ':memory:' as emulator;" + database.EMULATOR_SCHEMA
@@ -194,7 +205,7 @@ database._connect = functools.cache(connect_with_macros)
 json_subscript = typing.json_subscript
 rules.NODE_RULES[rules.NODE_RULES.index(json_subscript)] = member_of_json
 rules.NODE_RULES[rules.NODE_RULES.index(json.string_input)] = query_of_text
-rules.NODE_RULES.extend([exact_product, wide_round])
+rules.NODE_RULES.extend([exact_product, wide_round, whole_hash])
 runner._query = query_with_destination
 script.parse_script = parse_assignments
 

@@ -17,6 +17,7 @@ from exporter.extract import DATASETS
 from exporter.metadata import Structure, column_kinds, structures
 from exporter.project import load_project
 from exporter.raw_files import plan_files
+from exporter.targets import hide_secrets
 from exporter.warehouse import BigQuery, Snowflake, conform
 
 D = Decimal
@@ -25,6 +26,8 @@ OPENERS = {
     "export": ["export"],
     "load": ["load", "gateway", "calls.csv"],
     "doctor": ["doctor"],
+    "serve": ["serve"],
+    "mcp": ["mcp"],
 }
 # no setting of the caller's, whose own warehouse is none of the tests' business
 UNSET = {
@@ -287,3 +290,11 @@ def test_parameters_are_bound_in_the_engines_own_types() -> None:
     ]
     assert snowflake.column("x_CallId") == '"X_CALLID"'
     assert bigquery.column("x_CallId") == "`x_CallId`"
+
+
+def test_what_a_driver_says_is_logged_without_the_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNOWFLAKE_PASSWORD", "snow.flake+1")
+    monkeypatch.setenv("BIGQUERY_TOKEN", "ya29")
+    said = "user u with password snow.flake+1 and ya29 at snowxflake+1, ya292"
+    hidden = "user u with password *** and *** at snowxflake+1, ya292"
+    assert hide_secrets(said) == hidden

@@ -48,6 +48,7 @@ LIST = "/focus/v1/cost-and-usage"
 COMMITMENTS = "/focus/v1/contract-commitments"
 SCHEMA = "/focus/v1/schema"
 FILE = "/api/exports/focus"
+CURRENT = "focus_warehouse_current_timestamp_seconds"
 NEXT = "20991231T000000000000Z"
 SECRET = "a-secret-that-no-log-may-hold"
 
@@ -138,12 +139,14 @@ def urls(
     duckdb = Emulated("duckdb", {})
     with (
         serve(duckdb, place.demo, "--tokens", tokens) as (first, _),
-        # it never looks again: other tests change the target's record
         serve(place.emulated, Home(place.copied), "--tokens", tokens, "--refresh", "86400") as (
             second,
-            _,
+            log,
         ),
     ):
+        # once it has looked it never does again: other tests change the target's record
+        headers = {"Authorization": "Bearer all-token"}
+        wait_until(lambda: CURRENT in httpx.get(f"{second}/metrics", headers=headers).text, log)
         yield first, second
 
 
@@ -453,7 +456,7 @@ def test_a_new_build_is_served_without_a_failed_request(
         assert answers[-1][0] == NEXT
         assert first["totals"]["rows"] == answers[0][1] > answers[-1][1] > 1000
         assert metric(url, "focus_warehouse_failing") == 0
-        assert time.time() - metric(url, "focus_warehouse_current_timestamp_seconds") < 60
+        assert time.time() - metric(url, CURRENT) < 60
         # the views were made with the variables of that build
         rows = httpx.get(url + LIST, params={"pageSize": 500}, timeout=120).json()["records"]
         assert {row["ResourceId"] for row in rows} == {None}

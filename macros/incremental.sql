@@ -152,7 +152,7 @@ cast(farm_fingerprint(to_json_string(struct({{ columns | join(', ') }}))) as big
 {{- return(adapter.dispatch('replace_rows', 'ai_focus')(relation, query, columns, condition)) -}}
 {% endmacro %}
 
-{#- delete+insert -#}
+{#- delete+insert; without a semicolon at the end, where dbt puts its own: an empty statement is an error. -#}
 {% macro default__replace_rows(relation, query, columns, condition) -%}
 {%- set names = columns | map(attribute='quoted') | join(', ') -%}
 delete from {{ relation }} where {{ condition }};
@@ -160,7 +160,7 @@ insert into {{ relation }} ({{ names }})
 select {{ names }} from (
 {{ query }}
 ) as charges
-where {{ condition }};
+where {{ condition }}
 {%- endmacro %}
 
 {% macro snowflake__replace_rows(relation, query, columns, condition) -%}

@@ -68,6 +68,16 @@ class Target:
             (result["unique_id"].split(".")[0], result["status"]) for result in results["results"]
         )
 
+    def message(self, name: str) -> str:
+        """What dbt said of a model in the last build."""
+        results = json.loads((self.folder / "target" / "run_results.json").read_text("utf-8"))
+        (said,) = (
+            result["message"]
+            for result in results["results"]
+            if result["unique_id"] == f"model.ai_focus.{name}"
+        )
+        return str(said)
+
 
 @cache
 def rows_of(file: Path, relation: str) -> list[Row]:

@@ -63,10 +63,7 @@ class _Reporter:
         elif name == "NodeFinished":
             node = message.data.node_info
             self.send("node", name=node.node_name, kind=node.resource_type, status=node.node_status)
-        elif name == "MainEncounteredError" or name in (
-            "RunningOperationCaughtError",
-            "RunningOperationUncaughtError",
-        ):
+        elif name in _ERRORS:
             self.errors.append(message.data.exc)
         elif name in ("JinjaLogInfo", "JinjaLogDebug") and message.data.msg[:1] == "{":
             self.values.append(json.loads(message.data.msg))

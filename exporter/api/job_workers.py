@@ -193,6 +193,9 @@ class JobWorkers:
                 return messages.last
             finally:
                 process.kill()
+                # what a killed process did not read is written once more here
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
 
     def _keep_tidy(self) -> None:
         store = self._store

@@ -97,53 +97,51 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Page:
-    """One page of a list. `lines` are the rows as JSON texts, each exactly as in an extract."""
+class Answer:
+    """What every answer about a selection tells of itself, whatever it gives of the rows."""
 
     query: Query
     build_id: str | None
     finished_at: str | None
-    page_size: int
-    lines: list[str]
-    next_page_token: str | None
     summary: Summary
 
-    def describe(self) -> dict[str, Any]:
-        """Lay out everything but the rows, as JSON values."""
+    def _describe(self, **own: Any) -> dict[str, Any]:
         return {
             "dataset": self.query.dataset.name,
             "focusVersion": self.query.selection.focus_version,
             "build": {"id": self.build_id, "finishedAt": self.finished_at},
             "filters": dict(self.query.filters),
-            "pageSize": self.page_size,
-            "nextPageToken": self.next_page_token,
+            **own,
             "totals": describe_totals(self.summary.measure),
             "coverage": describe_page_coverage(self.query, self.summary.coverage),
         }
 
 
 @dataclass(frozen=True)
-class Breakdown:
+class Page(Answer):
+    """One page of a list. `lines` are the rows as JSON texts, each exactly as in an extract."""
+
+    page_size: int
+    lines: list[str]
+    next_page_token: str | None
+
+    def describe(self) -> dict[str, Any]:
+        """Lay out everything but the rows, as JSON values."""
+        return self._describe(pageSize=self.page_size, nextPageToken=self.next_page_token)
+
+
+@dataclass(frozen=True)
+class Breakdown(Answer):
     """Sums by dimensions, with the whole they are parts of; `is_truncated` when there were more."""
 
-    query: Query
-    build_id: str | None
-    finished_at: str | None
     dimensions: tuple[str, ...]
-    summary: Summary
     groups: list[Group]
     is_truncated: bool
 
     def describe(self) -> dict[str, Any]:
         """Lay it out as JSON values."""
         return {
-            "dataset": self.query.dataset.name,
-            "focusVersion": self.query.selection.focus_version,
-            "build": {"id": self.build_id, "finishedAt": self.finished_at},
-            "filters": dict(self.query.filters),
-            "groupBy": list(self.dimensions),
-            "totals": describe_totals(self.summary.measure),
-            "coverage": describe_page_coverage(self.query, self.summary.coverage),
+            **self._describe(groupBy=list(self.dimensions)),
             "groups": [
                 {
                     "keys": group.keys,
@@ -320,18 +318,15 @@ class Service:
         query = replace(
             query, selection=replace(query.selection, from_date=from_date, to_date=to_date)
         )
-        stack = ExitStack()
-        try:
-            build = stack.enter_context(self.builds.current())
-            cursor = stack.enter_context(build.cursor())
+        with ExitStack() as opened:
+            build = opened.enter_context(self.builds.current())
+            cursor = opened.enter_context(build.cursor())
             extract = self._extract(cursor, query.selection)
-            folder = Path(stack.enter_context(TemporaryDirectory(dir=self.builds.scratch)))
+            folder = Path(opened.enter_context(TemporaryDirectory(dir=self.builds.scratch)))
             if query.dataset.is_staged:
                 extract.stage(folder)
             measure = extract.measure()
-        except BaseException:
-            stack.close()
-            raise
+            stack = opened.pop_all()
         stem = query.selection.dataset.file_stem(grain)
         days = "".join(f"_{day}" for day in (from_date, to_date) if day)
         # the flat layout is for spreadsheets

@@ -6,17 +6,14 @@ The models before int_charges run as in `Pipeline`; int_charges itself is materi
 from __future__ import annotations
 
 import copy
-import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
-from conftest import ROOT
 from dbt import selected_resources
-from dbt.cli.main import dbtRunner
 from pipeline import Pipeline, Rewrite
 from priced_calls import completed, litellm_rows, write_csv, write_raw
 
@@ -32,16 +29,7 @@ class KeptCharges(Pipeline):
 
     def __init__(self, raw: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
         incremental: dict[str, object] = {"charges_materialization": "incremental"}
-        super().__init__(raw, folder, incremental, select=f"+{CHARGES}")
-        self.database = folder / "ai_focus.duckdb"
-        patch.setenv("AI_FOCUS_DATABASE", str(self.database))
-        patch.setenv("DBT_TARGET_PATH", str(folder / "target"))
-        patch.setenv("DBT_LOG_PATH", str(folder / "logs"))
-        self.project = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
-        self._arguments = [*self.project, "--vars", json.dumps(self.variables)]
-        parsed = dbtRunner().invoke(["--quiet", "parse", *self._arguments])
-        assert parsed.success, parsed.exception
-        self.manifest: Any = parsed.result
+        super().__init__(raw, folder, incremental, select=[f"+{CHARGES}"])
         self.upstream = self._models_of_charges()
         names = {self.manifest.nodes[key].alias for key in self.upstream} - {CHARGES}
         self.order = [name for name in self.order if name in names]
@@ -53,12 +41,6 @@ class KeptCharges(Pipeline):
         # the pipeline runs what dbt has not selected
         chosen = self.selected or list(self.manifest.nodes)
         selected_resources.SELECTED_RESOURCES = chosen
-
-    def connect(self) -> None:
-        """Open the database again, which dbt needs for itself."""
-        self.connection = duckdb.connect(str(self.database))
-        self.connection.execute("set TimeZone = 'UTC'")
-        self.connection.execute("set threads = 2")
 
     def _models_of_charges(self) -> set[str]:
         found, waiting = set(), [f"model.ai_focus.{CHARGES}"]
@@ -80,9 +62,8 @@ class KeptCharges(Pipeline):
         self.run(rewrites)
         self.connection.close()
         try:
-            runner = dbtRunner(manifest=manifest or self.manifest)
-            command = ["--quiet", "run", "--select", CHARGES, "--no-write-json", *arguments]
-            outcome = runner.invoke([*command, *self._arguments])
+            command = ("run", "--select", CHARGES, "--no-write-json", *arguments)
+            outcome = self.dbt(*command, manifest=manifest or self.manifest)
         finally:
             self.connect()
         # the first is of a hook
@@ -90,13 +71,26 @@ class KeptCharges(Pipeline):
         assert outcome.success is not fails, outcome.exception or results[0].message
         return str(results[0].message)
 
+    def start(self, key: str) -> None:
+        """Make everything anew; what a key stands for is built once, and later copied."""
+        kept = self.folder / f"{key}.duckdb"
+        if not kept.exists():
+            self.build("--full-refresh")
+            assert not self.differences()
+            self.close()
+            shutil.copy(self.database, kept)
+        self.close()
+        shutil.copy(kept, self.database)
+        self.connect()
+
     def differences(self) -> list[tuple]:
         """Give the rows that the table has and a full refresh has not, and the other way round."""
+        self.connection.execute(f"create or replace temp table full_refresh as {FULL_REFRESH}")
         return self.rows(
-            f"""
-            (select 'too much', * from (from int_charges except all ({FULL_REFRESH})))
+            """
+            (select 'too much', * from (from int_charges except all from full_refresh))
             union all
-            (select 'missing', * from (({FULL_REFRESH}) except all from int_charges))
+            (select 'missing', * from (from full_refresh except all from int_charges))
             """
         )
 
@@ -108,11 +102,17 @@ class KeptCharges(Pipeline):
     @contextmanager
     def mutated(self, macro: str, old: str, new: str) -> Iterator[Any]:
         """Give the manifest with another text in a macro."""
-        manifest = copy.deepcopy(self.manifest)
-        node = manifest.macros[f"macro.ai_focus.{macro}"]
-        assert old in node.macro_sql, f"{macro} has no '{old}'"
-        node.macro_sql = node.macro_sql.replace(old, new)
-        yield manifest
+        yield with_macro(self.manifest, f"macro.ai_focus.{macro}", old, new)
+
+
+def with_macro(manifest: Any, key: str, old: str, new: str) -> Any:
+    """Give a manifest that has another text in one macro, and shares the rest."""
+    macro = manifest.macros[key]
+    assert old in macro.macro_sql, f"{key} has no '{old}'"
+    changed = copy.copy(manifest)
+    changed.macros = {**manifest.macros, key: copy.copy(macro)}
+    changed.macros[key].macro_sql = macro.macro_sql.replace(old, new)
+    return changed
 
 
 def kept_build(folder: Path) -> Iterator[KeptCharges]:

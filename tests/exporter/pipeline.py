@@ -8,19 +8,22 @@ had compiled, in the order of its manifest and in this process: about a second, 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
-from conftest import ROOT, environment
+import pytest
+from conftest import ROOT
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from exporter.project import load_project
 from exporter.raw_files import plan_raw_files
 
 Rewrite = Callable[[str], str]
+_MANIFESTS: dict[str, Any] = {}
 
 
 class Pipeline:
@@ -31,13 +34,19 @@ class Pipeline:
         raw: Path,
         folder: Path,
         variables: dict[str, object] | None = None,
-        select: str = "*",
+        select: Sequence[str] = ("*",),
     ) -> None:
         self.raw = raw
+        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        database = folder / "ai_focus.duckdb"
+        self.database = folder / "ai_focus.duckdb"
         self.variables = plan_raw_files(raw, load_project()).variables() | (variables or {})
-        _run_dbt(folder, database, self.variables, select)
+        self.manifest = self._parse()
+        built = self.dbt(
+            *("build", "--exclude-resource-type", "test", "unit_test", "--select", *select),
+            manifest=self.manifest,
+        )
+        assert built.success, built.exception or [it.message for it in built.result]
         manifest = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
         self.models: dict[str, tuple[str, str]] = {}
         parents = {}
@@ -52,9 +61,42 @@ class Pipeline:
                 ]
         self.order = _sorted(parents)
         self._rewritten: set[str] = set()
-        self.connection = duckdb.connect(str(database))
+        self.connect()
+
+    def connect(self) -> None:
+        """Open the database, which dbt needs for itself while it runs."""
+        self.connection = duckdb.connect(str(self.database))
         self.connection.execute("set TimeZone = 'UTC'")
-        self.connection.execute("set threads = 2")
+        # the rows are few, and a test runs beside others
+        self.connection.execute("set threads = 1")
+
+    def dbt(self, *arguments: str, manifest: Any = None, **variables: object) -> dbtRunnerResult:
+        """Run dbt on the database, which must be closed; some variables may have other values."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AI_FOCUS_DATABASE", str(self.database))
+            patch.setenv("DBT_TARGET_PATH", str(self.folder / "target"))
+            patch.setenv("DBT_LOG_PATH", str(self.folder / "logs"))
+            place = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
+            values = json.dumps(self.variables | variables)
+            runner = dbtRunner(manifest=manifest)
+            try:
+                return runner.invoke(["--quiet", *arguments, *place, "--vars", values])
+            finally:
+                DuckDBConnectionManager.close_all_connections()
+
+    def _parse(self) -> Any:
+        """Parse the project once; which raw files there are is asked for by compiling alone."""
+        others = {
+            name: value
+            for name, value in self.variables.items()
+            if name not in ("raw_files", "raw_root")
+        }
+        key = json.dumps(others, sort_keys=True)
+        if key not in _MANIFESTS:
+            parsed = self.dbt("parse", "--no-partial-parse")
+            assert parsed.success, parsed.exception
+            _MANIFESTS[key] = parsed.result
+        return _MANIFESTS[key]
 
     def run(
         self,
@@ -66,6 +108,9 @@ class Pipeline:
         `everywhere` is a text and what to put in its place in whichever models have it. Views are
         made anew only where they are rewritten, and put back by the next run.
         """
+        # DuckDB takes longer with each table that it replaces, until the file is opened anew
+        self.close()
+        self.connect()
         rewrites = dict(rewrites or {})
         if everywhere:
             named = [name for name, (_, code) in self.models.items() if everywhere[0] in code]
@@ -135,24 +180,3 @@ def _sorted(parents: dict[str, list[str]]) -> list[str]:
     for name in sorted(parents):
         visit(name)
     return order
-
-
-def _run_dbt(folder: Path, database: Path, variables: dict[str, object], select: str) -> None:
-    arguments = ["build", "--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
-    arguments += ["--exclude-resource-type", "test", "unit_test", "--select", select]
-    arguments += ["--vars", json.dumps(variables)]
-    result = subprocess.run(
-        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments],
-        capture_output=True,
-        text=True,
-        env={
-            **environment(),
-            "AI_FOCUS_DATABASE": str(database),
-            "DBT_TARGET_PATH": str(folder / "target"),
-            "DBT_LOG_PATH": str(folder / "logs"),
-        },
-        cwd=folder,
-        timeout=300,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr

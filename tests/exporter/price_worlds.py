@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from priced_calls import AROUND, completed
-from reference import PriceBook, Row, read_closings, read_seed, read_time
+from reference import PriceBook, Row, read_closings, read_time, seed_columns
 
 # the book is younger than the first closed month: its first day counts as known since ever
 FIRST_DAY = datetime(2026, 8, 20)
@@ -66,7 +66,7 @@ def price_row(chance: random.Random, name: str, **values: str) -> Row:
     digits = row["unit_price"]
     if values.get("unit_price") is None:
         row["unit_price"] = f"{int(digits) // 10_000}.{int(digits) % 10_000:04}"
-    columns = read_seed("pricing/list_prices.csv")[0].keys()
+    columns = seed_columns("pricing/list_prices.csv")
     return {column: row.get(column, "") for column in columns}
 
 
@@ -169,7 +169,7 @@ def random_multiplier(chance: random.Random, provider: str, model: str) -> Row:
         "recorded_at": random_recording(chance, 0.5),
         "source": "test",
     }
-    columns = read_seed("pricing/price_multipliers.csv")[0].keys()
+    columns = seed_columns("pricing/price_multipliers.csv")
     return {column: row.get(column, "") for column in columns}
 
 

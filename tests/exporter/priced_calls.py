@@ -112,6 +112,14 @@ def write_csv(path: Path, columns: list[str], rows: Sequence[Row]) -> None:
 
 # ---------------------------------------------------------------- what the SQL says
 
+# the models that an outcome is read from
+PRICED_MODELS = [
+    "+path:models/marts/focus/focus_cost_and_usage_v1_4.sql",
+    "+ai_calls",
+    "+quarantined_usage",
+    "+rejected_rows",
+]
+
 
 class Priced:
     """The SQL's outcome of a raw folder with a gateway log, a LiteLLM log and contract prices."""

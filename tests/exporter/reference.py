@@ -12,6 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from pathlib import Path
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"
@@ -29,6 +30,11 @@ END_OF_TIME = datetime(9999, 12, 31)
 def read_seed(path: str) -> list[Row]:
     with (SEEDS / path).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+@cache
+def seed_columns(path: str) -> tuple[str, ...]:
+    return tuple(read_seed(path)[0])
 
 
 # ---------------------------------------------------------------- values of a raw row

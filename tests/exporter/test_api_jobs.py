@@ -481,6 +481,20 @@ def test_a_job_whose_process_is_killed_fails(home: Path) -> None:
         assert "ended with -9" in await_job(client, route, "failed")["error"]
 
 
+def test_a_job_whose_process_dies_before_it_reads_fails(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def to_line_late(_task: Task) -> bytes:
+        time.sleep(1)
+        return b"nobody reads it\n"
+
+    monkeypatch.setattr(Task, "to_line", to_line_late)
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+    with open_client(home) as client:
+        job = await_job(client, order(client), "failed")
+    assert job["error"] == "The process that wrote the file ended with 0."
+
+
 def test_no_more_jobs_run_at_once_than_allowed(home: Path) -> None:
     variables = {"AI_FOCUS_JOB_WORKERS": "1"}
     with (

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from api_client import COMMITMENTS, FILE, LIST, SCHEMA, open_client, read_all
 from conftest import ROOT, focus_export, rows_of
@@ -23,6 +25,7 @@ from exporter.api.datasets import API_DATASETS
 from exporter.api.openapi import read_examples
 from exporter.api.service import Service
 from exporter.extract import DATASETS
+from exporter.extract_pages import PagedExtract, Part
 from exporter.metadata import VERSIONS
 
 FILTERS = [
@@ -443,3 +446,52 @@ def test_what_the_memory_does_not_hold_is_refused_for_a_while(
         assert refused.headers["retry-after"] == "2"
         assert refused.json()["type"] == "urn:ai-focus:problem:busy"
         assert "pageSize" in refused.json()["detail"]
+
+
+def test_a_download_that_the_memory_does_not_hold_is_refused_before_it_begins(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(_extract: PagedExtract) -> None:
+        raise duckdb.OutOfMemoryException("could not allocate block")
+
+    monkeypatch.setattr(PagedExtract, "measure", measure)
+    assert client.get(FILE).status_code == 503
+
+
+def test_a_download_that_fails_midway_breaks_off(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stream(_extract: PagedExtract, *_arguments: object) -> Iterator[bytes]:
+        yield b"TimestampUtc\n"
+        raise OSError("no space left")
+
+    monkeypatch.setattr(PagedExtract, "stream", stream)
+    # an answer that began is not answered again: the client would take it for a whole one
+    with pytest.raises(OSError, match="no space left"):
+        client.get(FILE)
+
+
+def test_no_more_readers_than_the_memory_holds_read_at_once(
+    demo_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = threading.Lock()
+    reading = most = 0
+    read = PagedExtract.read
+
+    def count(extract: PagedExtract, *arguments: Any) -> Part:
+        nonlocal reading, most
+        with lock:
+            reading += 1
+            most = max(most, reading)
+        time.sleep(0.05)
+        try:
+            return read(extract, *arguments)
+        finally:
+            with lock:
+                reading -= 1
+
+    monkeypatch.setattr(PagedExtract, "read", count)
+    with open_client(demo_home) as client, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.get(LIST, params={"pageSize": 5}), range(16)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert most == 2

@@ -6,13 +6,13 @@ And a comparison that is broken is noticed.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from dbt.cli.main import dbtRunner
 from kept_charges import CHARGES, KeptCharges, kept_build
 from priced_calls import completed, litellm_rows, write_raw
 from reference import Row
@@ -56,8 +56,7 @@ def write(kept: KeptCharges, rows: list[Row], closings: list[Row] | None = None)
 
 def start(kept: KeptCharges, rows: list[Row]) -> None:
     write(kept, rows)
-    kept.build("--full-refresh")
-    assert not kept.differences()
+    kept.start(hashlib.sha256(json.dumps(rows).encode()).hexdigest())
 
 
 def mark_all(kept: KeptCharges) -> None:
@@ -256,11 +255,10 @@ def test_every_variable_that_charges_are_made_of_is_compared(kept: KeptCharges) 
 
 def version(kept: KeptCharges, manifest: Any = None, **variables: object) -> str:
     """Give the fingerprint that dbt writes for the SQL and the variables."""
-    runner = dbtRunner(manifest=manifest)
-    command = ["--quiet", "compile", "--select", INPUTS, "--no-write-json", *kept.project]
     kept.connection.close()
     try:
-        outcome = runner.invoke([*command, "--vars", json.dumps(kept.variables | variables)])
+        command = ("compile", "--select", INPUTS, "--no-write-json")
+        outcome = kept.dbt(*command, manifest=manifest or kept.manifest, **variables)
     finally:
         kept.connect()
     assert outcome.success, outcome.exception
@@ -269,8 +267,8 @@ def version(kept: KeptCharges, manifest: Any = None, **variables: object) -> str
 
 
 def test_another_version_of_the_models_is_another_input(kept: KeptCharges) -> None:
-    first = version(kept, kept.manifest)
-    assert version(kept, kept.manifest) == first
+    first = version(kept)
+    assert version(kept) == first
     changed = {first}
     for name in ("macro.ai_focus.price_fits", "macro.dbt.default__dateadd"):
         manifest = copy.deepcopy(kept.manifest)
@@ -289,7 +287,7 @@ def test_another_version_of_the_models_is_another_input(kept: KeptCharges) -> No
 
 
 def test_another_variable_is_another_input(kept: KeptCharges) -> None:
-    assert version(kept, exchange_rate_days=8) != version(kept, kept.manifest)
+    assert version(kept, exchange_rate_days=8) != version(kept)
 
 
 # ---------------------------------------------------------------- broken comparisons are noticed

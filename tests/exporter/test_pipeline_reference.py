@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pipeline import Pipeline, Rewrite
 from priced_calls import (
     BOOK,
+    PRICED_MODELS,
     UNREACHED_METERS,
     Priced,
     call_of_every_price,
@@ -41,7 +42,7 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Priced]:
     # any rows do: every test writes its own before it runs the SQL
     log = random_log(random.Random(0), 20, [])
     write_raw(folder / "raw", log, litellm_rows([]), [])
-    pipeline = Pipeline(folder / "raw", folder / "build")
+    pipeline = Pipeline(folder / "raw", folder / "build", select=PRICED_MODELS)
     yield Priced(pipeline)
     pipeline.close()
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from pipeline import Pipeline
-from priced_calls import BOOK, Priced, completed, litellm_rows, moments_of, write_raw
+from priced_calls import BOOK, PRICED_MODELS, Priced, completed, litellm_rows, moments_of, write_raw
 from reference import Call, Row, Sku, read_seed
 
 genai_prices = pytest.importorskip("genai_prices", reason="genai-prices needs Python 3.11")
@@ -203,7 +203,7 @@ def charged(
         [{**gateway, "latency_ms": "1", "prompt_tokens": "0", "completion_tokens": "0"}]
     )
     write_raw(folder / "raw", rows, litellm_rows([call for _, call in calls]), [])
-    priced = Priced(Pipeline(folder / "raw", folder / "build"))
+    priced = Priced(Pipeline(folder / "raw", folder / "build", select=PRICED_MODELS))
     priced.pipeline.run()
     found: dict[str, dict[str, tuple[Decimal, Decimal, str]]] = {}
     for call_id, meter, cost, unit_price, price_id in priced.pipeline.rows(

@@ -20,6 +20,7 @@ from pipeline import Pipeline, Rewrite
 from price_worlds import World, price_row, random_world
 from priced_calls import (
     CLOSING_COLUMNS,
+    PRICED_MODELS,
     Priced,
     completed,
     differences,
@@ -63,7 +64,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Priced]:
     call = {"call_id": "1", "provider": "openai", "model": "gpt-5", "started_at": "2026-10-01"}
     rows = completed([{**call, "latency_ms": "1", "prompt_tokens": "1", "completion_tokens": "1"}])
     write_raw(folder / "raw", rows, litellm_rows([]), [])
-    pipeline = Pipeline(folder / "raw", folder / "build")
+    pipeline = Pipeline(folder / "raw", folder / "build", select=PRICED_MODELS)
     yield Priced(pipeline)
     pipeline.close()
 
@@ -73,7 +74,10 @@ def earlier_worlds(tmp_path_factory: pytest.TempPathFactory, worlds: Priced) -> 
     """The same models, compiled for the price book of an earlier day."""
     folder = tmp_path_factory.mktemp("earlier_worlds")
     pipeline = Pipeline(
-        worlds.pipeline.raw, folder / "build", variables={"price_book_as_of": AS_OF}
+        worlds.pipeline.raw,
+        folder / "build",
+        variables={"price_book_as_of": AS_OF},
+        select=PRICED_MODELS,
     )
     yield Priced(pipeline)
     pipeline.close()
@@ -361,7 +365,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         target = folder / "raw" / place.get(path.stem, path.stem.removeprefix("raw_"))
         target.mkdir(parents=True)
         (target / "rows.csv").write_bytes(path.read_bytes())
-    pipeline = Pipeline(folder / "raw", folder / "build")
+    pipeline = Pipeline(folder / "raw", folder / "build", select=PRICED_MODELS)
     yield pipeline
     pipeline.close()
 

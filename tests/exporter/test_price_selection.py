@@ -21,6 +21,7 @@ from pipeline import Pipeline
 from price_worlds import random_world
 from priced_calls import (
     BOOK,
+    PRICED_MODELS,
     Priced,
     completed,
     differences,
@@ -111,7 +112,7 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Priced]:
     folder = tmp_path_factory.mktemp("selection")
     any_case = Case(next(iter(BOOK.prices)), "output", FIRST_INSTANT, 1, "", 1)
     write_raw(folder / "raw", completed([row_of(0, any_case)]), litellm_rows([]), [])
-    pipeline = Pipeline(folder / "raw", folder / "build")
+    pipeline = Pipeline(folder / "raw", folder / "build", select=PRICED_MODELS)
     yield Priced(pipeline)
     pipeline.close()
 

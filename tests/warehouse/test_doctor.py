@@ -34,7 +34,7 @@ def checks(output: str) -> dict[str, bool]:
 
 
 def test_an_empty_target_lacks_raw_tables_and_datasets_alone(
-    emulated: Emulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    emulated: Emulated, tmp_path: Path
 ) -> None:
     result = emulated.run("doctor", "--home", tmp_path, code=1)
     found = checks(result.stdout)
@@ -50,11 +50,8 @@ def test_an_empty_target_lacks_raw_tables_and_datasets_alone(
     result = emulated.run("doctor", "--home", tmp_path, code=1)
     assert [name for name, ok in checks(result.stdout).items() if not ok] == ["datasets"]
 
-    for name, value in emulated.settings.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)
     place = {"snowflake": "information_schema", "bigquery": "checked.INFORMATION_SCHEMA"}
-    with open_warehouse(emulated.target, load_project()) as warehouse:
+    with emulated.in_process(), open_warehouse(emulated.target, load_project()) as warehouse:
         left = warehouse.fetch(
             f"select table_name from {place[emulated.target]}.TABLES"
             " where lower(table_name) like 'ai_focus_doctor%'"

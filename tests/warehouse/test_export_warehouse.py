@@ -43,11 +43,10 @@ def emulated(
 ) -> Iterator[Emulated]:
     """An emulator with the demo's marts; the process has its settings."""
     folder = tmp_path_factory.mktemp(request.param)
-    with emulate(request.param, folder) as server, pytest.MonkeyPatch.context() as patch:
-        emulated = server.in_schema("demo")
-        patch.delenv("DBT_PROFILES_DIR", raising=False)
-        for name, value in {**emulated.settings, "AI_FOCUS_TARGET": emulated.target}.items():
-            patch.setenv(name, value)
+    with (
+        emulate(request.param, folder) as server,
+        server.in_schema("demo").in_process() as emulated,
+    ):
         assert copy_marts(home.path, folder) > 15
         yield emulated
 

@@ -31,13 +31,10 @@ def emulated(
 
 
 @pytest.fixture
-def loaded(emulated: Emulated, monkeypatch: pytest.MonkeyPatch) -> Emulated:
+def loaded(emulated: Emulated) -> Iterator[Emulated]:
     """A schema of its own; the process has its settings."""
-    own = emulated.in_schema("loaded")
-    monkeypatch.delenv("DBT_PROFILES_DIR", raising=False)
-    for name, value in own.settings.items():
-        monkeypatch.setenv(name, value)
-    return own
+    with emulated.in_schema("loaded").in_process() as own:
+        yield own
 
 
 def ask(emulated: Emulated, query: str) -> list[tuple]:
@@ -125,7 +122,7 @@ def from_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_files_that_are_loaded_and_built_give_the_same_extracts(
-    emulated: Emulated, from_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    emulated: Emulated, from_files: Path, tmp_path: Path
 ) -> None:
     own = emulated.in_schema("whole")
     home = ("--home", tmp_path)
@@ -146,13 +143,12 @@ def test_files_that_are_loaded_and_built_give_the_same_extracts(
         assert manifest["coverage"] == expected["coverage"]
         assert manifest["build"]["build_id"] == build_id
 
-    for name, value in own.settings.items():
-        monkeypatch.setenv(name, value)
     rejected = "select raw_table, line, reason from rejected_rows where line is not null"
     with duckdb.connect(
         str((from_files / "ai_focus.duckdb").resolve()), read_only=True
     ) as connection:
         expected_rows = sorted(connection.execute(f"{rejected} and line <= 3").fetchall())
-    found = {row for row in ask(own, rejected) if row[1] <= 3}
+    with own.in_process():
+        found = {row for row in ask(own, rejected) if row[1] <= 3}
     assert sorted(found) == expected_rows
     assert len(expected_rows) >= 2

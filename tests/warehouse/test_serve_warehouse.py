@@ -80,11 +80,10 @@ def place(
     request: pytest.FixtureRequest, demo: Home, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp(request.param)
-    with emulate(request.param, folder) as server, pytest.MonkeyPatch.context() as patch:
-        emulated = server.in_schema("copied")
-        patch.delenv("DBT_PROFILES_DIR", raising=False)
-        for name, value in {**emulated.settings, "AI_FOCUS_TARGET": emulated.target}.items():
-            patch.setenv(name, value)
+    with (
+        emulate(request.param, folder) as server,
+        server.in_schema("copied").in_process() as emulated,
+    ):
         manifest = json.loads((demo.target / "manifest.json").read_text(encoding="utf-8"))
         tables = plan_copy(manifest, "ai_focus").tables
         assert copy_marts(demo.path, folder, tables) == len(tables)
@@ -481,9 +480,7 @@ def test_a_warehouse_that_goes_away_leaves_the_last_copy(
         other = server.in_schema("copied")
         key = {"snowflake": "SNOWFLAKE_PASSWORD", "bigquery": "BIGQUERY_TOKEN"}[other.target]
         other = Emulated(other.target, {**other.settings, key: SECRET})
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in other.settings.items():
-                patch.setenv(name, value)
+        with other.in_process():
             # nothing but the record: a new build whose tables can't be copied
             copy_marts(place.demo.path, tmp_path, ())
             with open_warehouse(other.target, load_project()) as opened:
@@ -513,9 +510,7 @@ def test_tables_that_dbt_made_there_are_copied_as_duckdbs_are(place: Place, tmp_
         "AI_FOCUS_BUILD_VERSION": tool_version(),
         "AI_FOCUS_BUILD_VARIABLES": "{}",
     }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in emulated.settings.items():
-            patch.setenv(name, value)
+    with emulated.in_process():
         # makes the schema
         copy_marts(place.demo.path, tmp_path, ())
         target = Target(emulated.target, tmp_path / "dbt", {**emulated.settings, **own})
@@ -551,9 +546,7 @@ def test_dbt_records_which_build_the_tables_are_of(place: Place, tmp_path: Path)
         "AI_FOCUS_BUILD_VERSION": "1.2.3",
         "AI_FOCUS_BUILD_VARIABLES": json.dumps(variables),
     }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in emulated.settings.items():
-            patch.setenv(name, value)
+    with emulated.in_process():
         # makes the schema
         copy_marts(place.demo.path, tmp_path, ())
         plain = Target(emulated.target, tmp_path / "plain", emulated.settings)

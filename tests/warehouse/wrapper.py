@@ -60,13 +60,13 @@ class Emulated:
         return Emulated(self.target, {**self.settings, key: name})
 
     @contextmanager
-    def in_process(self) -> Iterator[None]:
-        """This process has the settings, for code that opens the target in it."""
+    def in_process(self) -> Iterator[Emulated]:
+        """Give the same; this process has the settings, for code that opens the target in it."""
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("DBT_PROFILES_DIR", raising=False)
             for name, value in {**self.settings, "AI_FOCUS_TARGET": self.target}.items():
                 patch.setenv(name, value)
-            yield
+            yield self
 
     def connect(self) -> Any:
         """Open a DB-API connection by the maker's own driver."""

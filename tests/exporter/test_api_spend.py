@@ -138,6 +138,25 @@ def test_sums_are_those_of_sql(
     )
 
 
+def test_a_charge_that_starts_at_a_bound_belongs_to_the_time_after_it(
+    client: TestClient, world: Home
+) -> None:
+    relation = "focus_cost_and_usage_v1_3"
+    starts = rows_of(
+        world.database, f"select distinct ChargePeriodStart from {relation} order by 1"
+    )
+    (first,), (last,) = starts[100], starts[300]
+    [(expected,)] = rows_of(
+        world.database,
+        f"select count(*) from {relation} where ChargePeriodStart >= ? and ChargePeriodStart < ?",
+        [first, last],
+    )
+    bounds = {"chargePeriodStart": f"{first:%Y-%m-%dT%H:%M:%SZ}"}
+    bounds["chargePeriodEnd"] = f"{last:%Y-%m-%dT%H:%M:%SZ}"
+    totals = ask(client, **bounds)["totals"]["currencies"]
+    assert sum(int(total["rows"]) for total in totals) == expected
+
+
 def test_currencies_and_credits_stand_apart(client: TestClient) -> None:
     found = ask(client, groupBy="subAccountId", subAccountId=CREDITED)
     assert {entry["billingCurrency"] for entry in found["totals"]["currencies"]} == {"USD", "EUR"}

@@ -64,6 +64,11 @@ function head(text, name) {
   return make("th", { scope: "col", class: name || null }, content);
 }
 
+function pickButton(name, key, choose, attributes = {}) {
+  const common = { type: "button", class: "pick", "data-key": key, click: choose };
+  return make("button", { ...common, ...attributes }, name);
+}
+
 function creditOf(group, cost) {
   return group.byChargeCategory.find((it) => it.chargeCategory === "Credit")?.[cost] ?? null;
 }
@@ -159,14 +164,13 @@ export function tabulateTimes({ groups, unit, view, currency, choose }) {
       ...groups.map((group) => {
         const time = group.keys[unit];
         const credit = creditOf(group, view.cost);
-        const pick = { type: "button", class: "pick", click: () => choose(time) };
         return make(
           "tr",
           {},
           make(
             "th",
             { scope: "row" },
-            make("button", { ...pick, "data-key": `time:${currency}:${time}` }, nameOf(time)),
+            pickButton(nameOf(time), `time:${currency}:${time}`, () => choose(time)),
           ),
           make("td", { class: "number" }, amount(group[view.cost], currency, view.digits)),
           hasCredits
@@ -209,17 +213,11 @@ export function tabulateGroups({ found, filter, view, title, isOpen, open, choos
           make(
             "th",
             { scope: "row" },
-            make(
-              "button",
-              {
-                type: "button",
-                class: "pick",
-                title: name === value ? null : value || null,
-                "aria-pressed": String(isChosen),
-                "data-key": `${filter}:${currency}:${value}`,
-                click: () => choose(isChosen ? null : value),
-              },
+            pickButton(
               name,
+              `${filter}:${currency}:${value}`,
+              () => choose(isChosen ? null : value),
+              { title: name === value ? null : value || null, "aria-pressed": String(isChosen) },
             ),
           ),
           make("td", { class: "bars" }, drawShare(Number(group[view.cost]), largest)),

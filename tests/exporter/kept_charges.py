@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,14 +98,10 @@ class KeptCharges(Pipeline):
         query = f"select distinct strftime(billing_period_start, '%Y-%m') from {CHARGES} order by 1"
         return [month for (month,) in self.rows(query)]
 
-    @contextmanager
-    def mutated(self, macro: str, old: str, new: str) -> Iterator[Any]:
-        """Give the manifest with another text in a macro."""
-        yield with_macro(self.manifest, f"macro.ai_focus.{macro}", old, new)
 
-
-def with_macro(manifest: Any, key: str, old: str, new: str) -> Any:
-    """Give a manifest that has another text in one macro, and shares the rest."""
+def with_macro(manifest: Any, name: str, old: str, new: str) -> Any:
+    """Give a manifest that has another text in one of the project's macros, and shares the rest."""
+    key = f"macro.ai_focus.{name}"
     macro = manifest.macros[key]
     assert old in macro.macro_sql, f"{key} has no '{old}'"
     changed = copy.copy(manifest)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from kept_charges import CHARGES, KeptCharges, kept_build
+from kept_charges import CHARGES, KeptCharges, kept_build, with_macro
 from priced_calls import completed, litellm_rows, write_raw
 from reference import Row
 
@@ -336,11 +336,9 @@ def a_run_that_ends_before_its_inputs_are_stored(kept: KeptCharges, manifest: An
     """And the raw rows are what they were again, so that the inputs of the run before fit them."""
     start(kept, three_months())
     write(kept, [*three_months(), call(7, "2026-09")])
-    ending = copy.deepcopy(manifest or kept.manifest)
-    macro = ending.macros[f"macro.ai_focus.{MATERIALIZATION}"]
     stored = "create or replace table {{ built_from }} as select * from {{ inputs }}"
-    assert stored in macro.macro_sql
-    macro.macro_sql = macro.macro_sql.replace(stored, "select * from no_such_table")
+    failing_there = "select * from no_such_table"
+    ending = with_macro(manifest or kept.manifest, MATERIALIZATION, stored, failing_there)
     kept.build("--full-refresh", manifest=ending, fails=True)
     write(kept, three_months())
     kept.build(manifest=manifest)
@@ -425,12 +423,11 @@ def test_a_change_gives_the_rows_of_a_full_refresh(kept: KeptCharges, name: str)
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_broken_comparison_is_noticed(kept: KeptCharges, name: str) -> None:
     scenario, macro, old, new = MUTATIONS[name]
-    with kept.mutated(macro, old, new) as manifest:
-        try:
-            SCENARIOS[scenario](kept, manifest)
-        except AssertionError as error:
-            pytest.fail(f"{name}: the mutation is no valid macro: {error}")
-        assert kept.differences(), f"{name}, and no row tells"
+    try:
+        SCENARIOS[scenario](kept, with_macro(kept.manifest, macro, old, new))
+    except AssertionError as error:
+        pytest.fail(f"{name}: the mutation is no valid macro: {error}")
+    assert kept.differences(), f"{name}, and no row tells"
 
 
 def test_a_call_that_came_again_counts_in_the_month_of_its_first_delivery(

@@ -97,6 +97,37 @@ async def in_thread(
     return await anyio.to_thread.run_sync(function, *arguments, limiter=limiter)
 
 
+def add_get(
+    router: APIRouter,
+    path: str,
+    endpoint: Callable[..., Any],
+    *,
+    parameters: list[dict[str, Any]],
+    description: str,
+    content: dict[str, Any],
+    refusals: Collection[str] = (),
+    **options: Any,
+) -> None:
+    """Add a route for whoever holds a token; `refusals` are those that not every such route has.
+
+    `parameters`, `description` and `content` are its query and its answer in the OpenAPI document;
+    options are FastAPI's.
+    """
+    always = ("invalid-parameter", "unauthorized", "forbidden", "too-many-requests")
+    router.add_api_route(
+        path,
+        endpoint,
+        methods=["GET"],
+        response_model=None,
+        responses={
+            200: {"description": description, "content": content},
+            **problem_responses(*always, *refusals),
+        },
+        openapi_extra={"parameters": parameters, "security": [{"bearer": []}, {}]},
+        **options,
+    )
+
+
 def add_list(
     router: APIRouter,
     service: Service,
@@ -123,32 +154,15 @@ def add_list(
         return Response(body, media_type="application/json")
 
     page = f"{DATASETS[entry.name].focus_id}Page"
-    router.add_api_route(
+    schema = {"$ref": f"#/components/schemas/{page}"}
+    add_get(
+        router,
         path,
         list_rows,
-        methods=["GET"],
-        response_model=None,
-        responses={
-            200: {
-                "description": "One page of rows, with the totals and coverage of all.",
-                "content": {
-                    "application/json": {
-                        "schema": {"$ref": f"#/components/schemas/{page}"},
-                        "example": example,
-                    }
-                },
-            },
-            **problem_responses(
-                "invalid-parameter",
-                "invalid-page-token",
-                "unauthorized",
-                "forbidden",
-                "gone",
-                "too-many-requests",
-                "unavailable",
-            ),
-        },
-        openapi_extra={"parameters": described, "security": [{"bearer": []}, {}]},
+        parameters=described,
+        description="One page of rows, with the totals and coverage of all.",
+        content={"application/json": {"schema": schema, "example": example}},
+        refusals=("invalid-page-token", "gone", "unavailable"),
         **options,
     )
 
@@ -166,50 +180,33 @@ def _add_schema(router: APIRouter, service: Service) -> None:
         )
         return JSONResponse(described)
 
-    router.add_api_route(
+    schema = {
+        "type": "object",
+        "required": ["DataGenerator", "Schema"],
+        "properties": {
+            "DataGenerator": {"type": "object"},
+            "DatasetInstance": {"type": "array", "items": {"type": "object"}},
+            "Recency": {"type": "array", "items": {"type": "object"}},
+            "Schema": {
+                "anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]
+            },
+        },
+    }
+    add_get(
+        router,
         "/focus/v1/schema",
         describe_schema,
-        methods=["GET"],
+        parameters=[
+            openapi.focus_version_parameter(DEFAULT_VERSION, VERSIONS),
+            openapi.query_parameter(
+                "dataset", {"type": "string", "enum": names}, "Only this dataset.", names[0]
+            ),
+        ],
+        description="From FOCUS 1.3 on collections, before it one Schema object.",
+        content={"application/json": {"schema": schema}},
         operation_id="getschemametadata",
         summary="The FOCUS metadata: data generator, dataset instances, schemas, recency.",
         tags=["FOCUS"],
-        response_model=None,
-        responses={
-            200: {
-                "description": "From FOCUS 1.3 on collections, before it one Schema object.",
-                "content": {
-                    "application/json": {
-                        "schema": {
-                            "type": "object",
-                            "required": ["DataGenerator", "Schema"],
-                            "properties": {
-                                "DataGenerator": {"type": "object"},
-                                "DatasetInstance": {"type": "array", "items": {"type": "object"}},
-                                "Recency": {"type": "array", "items": {"type": "object"}},
-                                "Schema": {
-                                    "anyOf": [
-                                        {"type": "object"},
-                                        {"type": "array", "items": {"type": "object"}},
-                                    ]
-                                },
-                            },
-                        }
-                    }
-                },
-            },
-            **problem_responses(
-                "invalid-parameter", "unauthorized", "forbidden", "too-many-requests"
-            ),
-        },
-        openapi_extra={
-            "parameters": [
-                openapi.focus_version_parameter(DEFAULT_VERSION, VERSIONS),
-                openapi.query_parameter(
-                    "dataset", {"type": "string", "enum": names}, "Only this dataset.", names[0]
-                ),
-            ],
-            "security": [{"bearer": []}, {}],
-        },
     )
 
 
@@ -274,41 +271,29 @@ def _add_file(router: APIRouter, service: Service, limiter: CapacityLimiter) -> 
             headers={"Content-Disposition": f'attachment; filename="{stream.file_name}"'},
         )
 
-    router.add_api_route(
+    envelope = {
+        "type": "object",
+        "required": ["focus_version", "records"],
+        "properties": {
+            "focus_version": {"type": "string"},
+            "records": {"type": "array", "items": {"type": "object"}},
+        },
+    }
+    add_get(
+        router,
         "/api/exports/focus",
         read_file,
-        methods=["GET"],
+        parameters=described,
+        description="The file, as `focus-export export` writes it.",
+        content={
+            "text/csv": {"schema": {"type": "string"}},
+            "application/json": {"schema": envelope},
+            "application/jsonl": {"schema": {"type": "string"}},
+        },
+        refusals=("unavailable",),
         operation_id="downloadfile",
         summary="One file of a range of days: one flat row per call, or FOCUS Cost and Usage.",
         tags=["Files"],
-        response_model=None,
-        responses={
-            200: {
-                "description": "The file, as `focus-export export` writes it.",
-                "content": {
-                    "text/csv": {"schema": {"type": "string"}},
-                    "application/json": {
-                        "schema": {
-                            "type": "object",
-                            "required": ["focus_version", "records"],
-                            "properties": {
-                                "focus_version": {"type": "string"},
-                                "records": {"type": "array", "items": {"type": "object"}},
-                            },
-                        }
-                    },
-                    "application/jsonl": {"schema": {"type": "string"}},
-                },
-            },
-            **problem_responses(
-                "invalid-parameter",
-                "unauthorized",
-                "forbidden",
-                "too-many-requests",
-                "unavailable",
-            ),
-        },
-        openapi_extra={"parameters": described, "security": [{"bearer": []}, {}]},
     )
 
 

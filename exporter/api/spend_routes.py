@@ -15,8 +15,7 @@ from exporter.api.callers import Caller
 from exporter.api.datasets import API_DATASETS
 from exporter.api.metrics import Metrics
 from exporter.api.parameters import read_names
-from exporter.api.responses import problem_responses
-from exporter.api.routes import add_list, caller_of, in_thread, read_parameters
+from exporter.api.routes import add_get, add_list, caller_of, in_thread, read_parameters
 from exporter.api.service import Service
 from exporter.project import Project
 
@@ -75,31 +74,17 @@ def _add_sums(
         body = await in_thread(limiter, read, caller_of(request), parameters)
         return Response(body, media_type="application/json")
 
-    router.add_api_route(
+    schema = {"$ref": "#/components/schemas/Spend"}
+    example = openapi.spend_example(entry, project)
+    add_get(
+        router,
         SPEND,
         sum_spend,
-        methods=["GET"],
+        parameters=described,
+        description="Totals and coverage of all rows that fit, and their sums.",
+        content={"application/json": {"schema": schema, "example": example}},
+        refusals=("unavailable",),
         operation_id="getspend",
         summary="Exact sums of Cost and Usage per currency, credits apart, by what you choose.",
         tags=["Spend"],
-        response_model=None,
-        responses={
-            200: {
-                "description": "Totals and coverage of all rows that fit, and their sums.",
-                "content": {
-                    "application/json": {
-                        "schema": {"$ref": "#/components/schemas/Spend"},
-                        "example": openapi.spend_example(entry, project),
-                    }
-                },
-            },
-            **problem_responses(
-                "invalid-parameter",
-                "unauthorized",
-                "forbidden",
-                "too-many-requests",
-                "unavailable",
-            ),
-        },
-        openapi_extra={"parameters": described, "security": [{"bearer": []}, {}]},
     )

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -349,7 +350,7 @@ def test_sums_are_computed_once_for_those_who_wait() -> None:
     assert computed == ["a"]
     # the third pushes out what was not asked for the longest
     for name in ("b", "a", "c", "a", "b"):
-        kept.get(name, lambda name=name: compute(name, 10))  # type: ignore[misc]
+        kept.get(name, partial(compute, name, 10))
     assert computed == ["a", "b", "c", "b"]
     # one that is too heavy stays alone
     kept.get("heavy", lambda: compute("heavy", 1000))

@@ -79,21 +79,19 @@ case when {{ product }} < 99999999 then cast(round({{ product }}, 12) as number(
 case when {{ product }} < 99999999 then round({{ product }}, 12) end
 {%- endmacro %}
 
-{#- Units per pricing unit: tokens / 10^6 is exact in the quantity type, so it is a multiplication. -#}
+{#- Units per pricing unit. Tokens / 10^6 is exact in the quantity type, so it is a multiplication: of a whole
+    number and a factor whose product is of that very type, as rounding a wider one costs more than all else. -#}
 {% macro pricing_quantity(quantity, pricing_block) -%}
 cast(
     case {{ pricing_block }}
-        when 1000000 then cast({{ quantity }} as {{ quantity_type() }}) * cast('0.000001' as {{ quantity_type() }})
-        when 1000 then cast({{ quantity }} as {{ quantity_type() }}) * {{ one_thousandth() }}
+        {%- for block, factor in [(1000000, '0.000001'), (1000, '0.001')] %}
+        when {{ block }}
+            then cast({{ quantity }} as {{ decimal_type(12, 0) }}) * cast('{{ factor }}' as {{ decimal_type(6, 6) }})
+        {%- endfor %}
         when 1 then cast({{ quantity }} as {{ quantity_type() }})
     end as {{ quantity_type() }}
 )
 {%- endmacro %}
-
-{#- With 6 decimals, a product of ten digits and this would not fit 18 digits in DuckDB. -#}
-{% macro one_thousandth() %}{{ return(adapter.dispatch('one_thousandth', 'ai_focus')()) }}{% endmacro %}
-{% macro default__one_thousandth() %}cast('0.001' as decimal(18, 3)){% endmacro %}
-{% macro bigquery__one_thousandth() %}bignumeric '0.001'{% endmacro %}
 
 {#- A unit price with all of its 12 decimals, for hashes. -#}
 {% macro price_text(expression) %}{{ return(adapter.dispatch('price_text', 'ai_focus')(expression)) }}{% endmacro %}

@@ -53,7 +53,7 @@
     {%- set parts = [] -%}
     {%- for column in columns -%}
         {%- do parts.append(
-            "coalesce(cast(length(" ~ column ~ ") as " ~ text_type() ~ ") || ':' || " ~ column ~ ", '-')") -%}
+            "coalesce(cast(length(" ~ column ~ ") as " ~ text_type() ~ ") || ':', '-'), coalesce(" ~ column ~ ", '')") -%}
     {%- endfor -%}
     {{ text_hash('concat(' ~ parts | join(', ') ~ ')') }}
 {%- endmacro %}
@@ -91,12 +91,14 @@ having count(*) > 1
     names every column that can differ, so that files read in another order give the same rows. -#}
 {% macro deliveries_that_count(relation, repeated, key, columns, order_by) -%}
 select
-    {{ columns | join(', ') }},
+    delivered.{{ columns | join(', delivered.') }},
     cast(null as {{ timestamp_type() }}) as superseded_at
 from {{ relation }} as delivered
+left join {{ repeated }} as repeated
+    on delivered.{{ key }} = repeated.{{ key }}
 where
-    fault_reason is null
-    and not exists (select 1 from {{ repeated }} as repeated where repeated.{{ key }} = delivered.{{ key }})
+    delivered.fault_reason is null
+    and repeated.{{ key }} is null
 
 union all
 
@@ -105,15 +107,15 @@ select
     lead(ingested_at) over (partition by {{ key }} order by ingested_at nulls first) as superseded_at
 from (
     select
-        *,
+        delivered.*,
         row_number() over (
-            partition by {{ key }}, ingested_at
-            order by {{ order_by | join(' nulls last, ') }} nulls last
+            partition by delivered.{{ key }}, delivered.ingested_at
+            order by delivered.{{ order_by | join(' nulls last, delivered.') }} nulls last
         ) as delivery_rank
     from {{ relation }} as delivered
-    where
-        fault_reason is null
-        and exists (select 1 from {{ repeated }} as repeated where repeated.{{ key }} = delivered.{{ key }})
+    inner join {{ repeated }} as repeated
+        on delivered.{{ key }} = repeated.{{ key }}
+    where delivered.fault_reason is null
 ) as ranked
 where delivery_rank = 1
 {%- endmacro %}

@@ -11,9 +11,24 @@ with repriced_calls as (
 
 ),
 
-calls as (
+-- what is known now, and the same turned round as it was known before
+sides as (
 
-    select distinct call_key from repriced_calls
+    select
+        call_key,
+        knowledge_sequence,
+        reporting_period_start as reported_in,
+        1 as is_new
+    from repriced_calls
+
+    union all
+
+    select
+        call_key,
+        previous_sequence as knowledge_sequence,
+        reporting_period_start as reported_in,
+        -1 as is_new
+    from repriced_calls
 
 ),
 
@@ -26,18 +41,22 @@ unpriced as (
 
 ),
 
--- what each state of knowledge says of the call: no rows where it is unknown or unpriced
-charged as (
+-- no rows of a side on which the call is unknown or unpriced
+changes as (
 
     select
+        sides.reported_in,
+        sides.is_new,
         usage_priced.*,
         {{ multiply_price('usage_priced.list_unit_price', 'usage_priced.pricing_quantity') }} as list_cost,
         {{ multiply_price('usage_priced.contracted_unit_price', 'usage_priced.pricing_quantity') }} as contracted_cost,
         {{ multiply_price('usage_priced.pricing_currency_contracted_unit_price', 'usage_priced.pricing_quantity') }}
             as pricing_currency_contracted_cost
     from {{ ref('int_usage_priced') }} as usage_priced
-    inner join calls
-        on usage_priced.call_key = calls.call_key
+    inner join sides
+        on
+            usage_priced.call_key = sides.call_key
+            and usage_priced.knowledge_sequence = sides.knowledge_sequence
     left join unpriced
         on
             usage_priced.call_key = unpriced.call_key
@@ -45,33 +64,6 @@ charged as (
     where
         not usage_priced.is_cache_hit
         and unpriced.call_key is null
-
-),
-
--- what is known now, and the same row turned round as it was known before
-changes as (
-
-    select
-        repriced_calls.reporting_period_start as reported_in,
-        1 as is_new,
-        charged.*
-    from repriced_calls
-    inner join charged
-        on
-            repriced_calls.call_key = charged.call_key
-            and repriced_calls.knowledge_sequence = charged.knowledge_sequence
-
-    union all
-
-    select
-        repriced_calls.reporting_period_start as reported_in,
-        -1 as is_new,
-        charged.*
-    from repriced_calls
-    inner join charged
-        on
-            repriced_calls.call_key = charged.call_key
-            and repriced_calls.previous_sequence = charged.knowledge_sequence
 
 ),
 

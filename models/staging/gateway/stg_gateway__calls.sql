@@ -137,20 +137,6 @@ select
     cost_user,
     cost_session,
     classification,
-    {{ json_object([
-        json_member('x-cog-classification', 'classification'),
-        json_member('x-cost-department', 'cost_department'),
-        json_member('x-cost-feature', 'cost_feature'),
-        'further_cost_tags',
-        json_member('x-cost-session', 'cost_session'),
-        json_member('x-cost-user', 'cost_user'),
-    ]) }} as tags_json,
-    -- without what names one session or person: the tags by which a day's calls are summed
-    {{ json_object([
-        json_member('x-cog-classification', 'classification'),
-        json_member('x-cost-department', 'cost_department'),
-        json_member('x-cost-feature', 'cost_feature'),
-        'further_cost_tags',
-    ]) }} as shared_tags_json,
+    further_cost_tags,
     ingested_at
 from checked

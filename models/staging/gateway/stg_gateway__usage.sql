@@ -2,7 +2,7 @@
     'call_key', 'call_id', 'billing_account_id', 'billing_account_name', 'provider', 'model', 'requested_model',
     'started_at', 'ended_at', 'latency_ms', 'prompt_tokens', 'completion_tokens', 'cache_read_tokens',
     'cache_write_tokens', 'reasoning_tokens', 'is_cache_hit', 'status', 'service_tier', 'processing_mode', 'region',
-    'cost_department', 'cost_feature', 'cost_user', 'cost_session', 'classification', 'tags_json', 'shared_tags_json',
+    'cost_department', 'cost_feature', 'cost_user', 'cost_session', 'classification', 'further_cost_tags',
     'ingested_at',
 ] -%}
 
@@ -56,8 +56,21 @@ select
     cost_user as user_id,
     cost_session as session_id,
     classification,
-    tags_json,
-    shared_tags_json,
+    {{ json_object([
+        json_member('x-cog-classification', 'classification'),
+        json_member('x-cost-department', 'cost_department'),
+        json_member('x-cost-feature', 'cost_feature'),
+        'further_cost_tags',
+        json_member('x-cost-session', 'cost_session'),
+        json_member('x-cost-user', 'cost_user'),
+    ]) }} as tags_json,
+    -- without what names one session or person: the tags by which a day's calls are summed
+    {{ json_object([
+        json_member('x-cog-classification', 'classification'),
+        json_member('x-cost-department', 'cost_department'),
+        json_member('x-cost-feature', 'cost_feature'),
+        'further_cost_tags',
+    ]) }} as shared_tags_json,
     cast(null as {{ cost_type() }}) as source_cost,
     ingested_at,
     superseded_at

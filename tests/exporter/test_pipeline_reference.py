@@ -229,7 +229,9 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     "one call id is one call, whoever made it": (
         "stg_gateway__calls",
         change(
-            "length(billing_account_id) as varchar) || ':' || billing_account_id", "1 as varchar)"
+            "coalesce(cast(length(billing_account_id) as varchar) || ':', '-'),"
+            " coalesce(billing_account_id, '')",
+            "'-'",
         ),
     ),
     "a prompt of cached tokens alone is a fault": (

@@ -520,7 +520,7 @@ def count_rejected(engine: Engine, dataset: Dataset) -> int:
     """Count the raw records of a build that no extract of the dataset could take in.
 
     Most have no usable date, so that they count for every range. A record with several faults is
-    one record.
+    one record; rows without line and key are one each, as nothing says that two are the same.
     """
     named = dataset.raw_tables or tuple(
         name for other in DATASETS.values() for name in other.raw_tables
@@ -528,9 +528,13 @@ def count_rejected(engine: Engine, dataset: Dataset) -> int:
     texts = ", ".join([engine.value_of("VARCHAR")] * len(named))
     concerned = f"raw_table {'in' if dataset.raw_tables else 'not in'} ({texts})"
     found = engine.fetch(
-        "select count(*) as records from (select distinct raw_table, file, line, record_key"  # noqa: S608
-        f" from rejected_rows where {concerned}) as records",
-        named,
+        "select count(*) as records from ("  # noqa: S608
+        "select distinct raw_table, file, line, record_key from rejected_rows"
+        f" where {concerned} and (line is not null or record_key is not null)"
+        " union all"
+        " select raw_table, file, line, record_key from rejected_rows"
+        f" where {concerned} and line is null and record_key is null) as records",
+        named * 2,
     )
     return int(found[0][0])
 

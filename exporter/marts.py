@@ -67,6 +67,11 @@ _REJECTED = """
     select coalesce(source_name, '') as source_name, count(*)
     from (
         select distinct source_name, raw_table, file, line, record_key from rejected_rows
+        where line is not null or record_key is not null
+        union all
+        -- nothing says that two of these are one record
+        select source_name, raw_table, file, line, record_key from rejected_rows
+        where line is null and record_key is null
     ) as records
     group by 1
     order by 1

@@ -89,6 +89,8 @@ def _parse_variables(
         variables = yaml.safe_load(value)
     except yaml.YAMLError:
         variables = None
+    except ValueError as error:  # a date that no calendar has
+        raise UserError(f"--vars can't be read: {error}.") from None
     if not isinstance(variables, dict):
         raise UserError(
             "--vars is no mapping: write it as YAML or JSON, such as '{resource_id: none}'."

@@ -342,6 +342,12 @@ def _check_text(file: Path, is_gzip: bool, label: str) -> int | None:
                 f"{label} is no log that is known here: it is neither text nor Parquet; "
                 "take it out of the raw folder."
             )
+        if (cut := block.find(b"\1")) >= 0:
+            line += block.count(b"\n", 0, cut)
+            raise UserError(
+                f"{label} has the control character U+0001 in line {line}, where the line would be"
+                " cut: take it out."
+            )
         try:
             decoder.decode(block)
         except UnicodeDecodeError as error:

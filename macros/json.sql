@@ -259,10 +259,10 @@ case
     else coalesce(
         array_to_string(
             list_transform(
-                list_sort(list_filter(
+                list_sort(list_distinct(list_filter(
                     json_keys({{ expression }}),
                     lambda key: {{ duckdb__json_member_text(expression, 'key') }} is not null
-                )),
+                ))),
                 lambda key: ',' || to_json('{{ prefix }}' || key) || ':'
                     || to_json({{ duckdb__json_member_text(expression, 'key') }})
             ),

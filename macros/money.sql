@@ -101,7 +101,8 @@ cast(
 cast(cast({{ expression }} as {{ price_type() }}) as {{ text_type() }})
 {%- endmacro %}
 
-{#- A part of a total, rounded once, half up, to 6 decimals; null of nothing. -#}
+{#- A part of a total to 6 decimals, to be read, not to be reckoned with: DuckDB divides doubles, so a half may
+    be rounded either way. Null of nothing. -#}
 {% macro share_of(part, total) %}{{ return(adapter.dispatch('share_of', 'ai_focus')(part, total)) }}{% endmacro %}
 {% macro default__share_of(part, total) -%}
 cast({{ part }} / nullif({{ total }}, 0) as decimal(9, 6))

@@ -108,15 +108,6 @@
     {{- exceptions.raise_compiler_error(
         "Files are read by DuckDB only: set var raw_origin to source or seed.") -}}
 {% endmacro %}
-{#- Files are read by DuckDB (raw_duckdb.sql); a warehouse has its raw tables as sources. -#}
-{% macro default__raw_from_csv(group, columns) %}{{ raw_files_need_duckdb() }}{% endmacro %}
-{% macro default__raw_from_jsonl(group, columns) %}{{ raw_files_need_duckdb() }}{% endmacro %}
-{% macro default__raw_from_json(group, columns) %}{{ raw_files_need_duckdb() }}{% endmacro %}
-{% macro default__raw_from_parquet(group, columns) %}{{ raw_files_need_duckdb() }}{% endmacro %}
-{% macro raw_files_need_duckdb() %}
-    {{ exceptions.raise_compiler_error(
-        'Raw files are read on DuckDB only: load them into tables and set raw_origin to source.') }}
-{% endmacro %}
 
 {#- What a reader of rejected rows sees: the path below the raw folder. -#}
 {% macro raw_file_label(path, root=none) -%}

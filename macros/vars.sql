@@ -23,12 +23,21 @@
             ~ "': it must be a whole number of days from 1 to 999.") }}
     {%- endif -%}
     {%- if execute %}{{ check_raw_tables(var('raw_tables') or {}) }}{% endif -%}
-    {%- set as_of = var('price_book_as_of') | string -%}
-    {%- if var('price_book_as_of') and not modules.re.match(
-        '[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?Z?)?$', as_of) -%}
+    {%- if var('price_book_as_of') and not is_instant(var('price_book_as_of') | string) -%}
         {{ exceptions.raise_compiler_error(
-            "The variable price_book_as_of is '" ~ as_of ~ "': it must be a date or timestamp, such as 2026-11-21.") }}
+            "The variable price_book_as_of is '" ~ var('price_book_as_of')
+            ~ "': it must be a date or timestamp, such as 2026-11-21.") }}
     {%- endif -%}
+{% endmacro %}
+
+{#- Whether text is a day of the calendar, or an instant on one. A book of a day that is none would be empty. -#}
+{% macro is_instant(text) %}
+    {%- set found = modules.re.match(
+        '((?:19|20)[0-9]{2})-(0[1-9]|1[0-2])-([0-9]{2})(?:[ T](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?Z?)?$', text) -%}
+    {%- if not found -%}{{ return(false) }}{%- endif -%}
+    {%- set year, month, day = found.group(1) | int, found.group(2) | int, found.group(3) | int -%}
+    {%- set next_month = modules.datetime.date(year + month // 12, month % 12 + 1, 1) -%}
+    {{ return(1 <= day <= (next_month - modules.datetime.timedelta(days=1)).day) }}
 {% endmacro %}
 
 {#- A name that no raw table has would be ignored, and the table read where it is not. -#}

@@ -292,12 +292,6 @@ class Service:
                 summary=summary,
             )
 
-    def summarize(self, caller: Caller, dataset: str, parameters: Mapping[str, str]) -> Summary:
-        """Give totals and coverage of a selection of the published build."""
-        query = self.read_query(caller, dataset, parameters)
-        with self.builds.current() as build:
-            return self._summarize(build, query)
-
     def stream(
         self,
         caller: Caller,

@@ -82,6 +82,24 @@ def test_vars_that_are_no_mapping_are_refused(tmp_path: Path) -> None:
         assert_one_sentence(focus_export("build", "--home", tmp_path, "--vars", text), 2, "--vars")
 
 
+@pytest.mark.parametrize(
+    ("value", "parts"),
+    [
+        ("2026-02-31", ["--vars can't be read", "day is out of range"]),
+        ("'2026-02-31'", ["price_book_as_of is '2026-02-31'", "a date or timestamp"]),
+        ("'2025-02-29 10:00'", ["price_book_as_of is '2025-02-29 10:00'"]),
+        ("'2026-12-01 25:00'", ["price_book_as_of is '2026-12-01 25:00'"]),
+        ("soon", ["price_book_as_of is 'soon'"]),
+    ],
+)
+def test_an_instant_that_no_calendar_has_is_refused(
+    tmp_path: Path, value: str, parts: list[str]
+) -> None:
+    """The book of such a day would be empty, and every model unknown."""
+    result = focus_export("build", "--home", tmp_path, "--vars", f"{{price_book_as_of: {value}}}")
+    assert_one_sentence(result, 2, *parts)
+
+
 def test_a_variable_that_nothing_reads_is_refused(tmp_path: Path) -> None:
     typo = focus_export("build", "--home", tmp_path, "--vars", "{resourceid: none}")
     assert_one_sentence(typo, 2, "resourceid", "did you mean resource_id?")

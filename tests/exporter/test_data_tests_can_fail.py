@@ -173,6 +173,12 @@ BREAKS: dict[str, list[str]] = {
         "update int_meter_prices set daily_window_from = 0, daily_window_to = 86400"
         " where daily_window is not null",
     ],
+    "assert_every_price_window_can_hold": [
+        "update list_prices set daily_window_start = '22:00', daily_window_end = '02:00'"
+        " where rowid = 0",
+        "update list_prices set daily_window_start = '22:00' where rowid = 0",
+        "update list_prices set weekdays = '1-5' where rowid = 0",
+    ],
     "assert_list_prices_follow_without_gap": [
         "update list_prices set valid_to = '2026-08-01T00:00:01Z' where price_id = ("
         " select min(one.price_id) from int_list_prices as one inner join int_list_prices as other"

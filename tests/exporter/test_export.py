@@ -135,6 +135,9 @@ REJECTED = """
     select * from (values
         ('gateway', 'gateway_calls', 'a.csv', 3, 'k', 'prompt_tokens', 'r', '-1'),
         ('gateway', 'gateway_calls', 'a.csv', 3, 'k', 'ended_at', 'r', 'x'),
+        -- without line and key two rows are two records
+        ('gateway', 'gateway_calls', null, null, null, 'call_id', 'r', null),
+        ('gateway', 'gateway_calls', null, null, null, 'call_id', 'r', null),
         ('contracts', 'commitments', 'b.csv', 2, 'm', 'x', 'r', 'x'),
     ) as v (source_name, raw_table, file, line, record_key, field, reason, raw_value)
 """
@@ -356,7 +359,7 @@ def test_manifest_describes_the_file(export: Callable[..., ExportResult], home: 
     assert manifest["coverage"]["calls"] == 1417
     assert manifest["coverage"]["quarantined_calls"] == {"unknown_model": 142}
     assert manifest["coverage"]["priced_calls_share"] == "0.899788"
-    assert manifest["rejected_rows"] == 1
+    assert manifest["rejected_rows"] == 3
     assert (manifest["from"], manifest["to"]) == ("2026-01-01", "2026-01-01")
     assert manifest["safe_csv"] is False
     assert manifest["file"] == "out.csv"
@@ -628,7 +631,7 @@ def test_strict_exits_with_3_when_something_is_missing(home: Home, tmp_path: Pat
     relaxed = focus_export(*arguments)
     assert relaxed.returncode == 0
     assert "300 of 3000 calls have no cost (unknown_model 300)" in relaxed.stderr
-    assert_one_sentence(focus_export(*arguments, "--strict"), 3, "1 raw records were rejected")
+    assert_one_sentence(focus_export(*arguments, "--strict"), 3, "3 raw records were rejected")
     assert (tmp_path / "x.csv").exists()
 
 

@@ -276,6 +276,7 @@ def test_an_empty_folder(tmp_path: Path, project: Project) -> None:
         ("a.csv.gz", CSV, ["not packed with gzip"]),
         ("a.csv", CSV.encode("utf-16"), ["UTF-16"]),
         ("a.csv", CSV.encode() + b"c2,open\xffai\n", ["not UTF-8", "line 3"]),
+        ("a.csv", CSV + "c2,open\1ai\n", ["U+0001", "line 3"]),
     ],
 )
 def test_file_faults(

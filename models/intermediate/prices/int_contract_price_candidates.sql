@@ -29,12 +29,14 @@ select
         contract_prices.unit_price,
         {{ discounted_price('meter_prices.unit_price', 'contract_prices.discount_percentage') }}
     ) as contracted_unit_price,
-    case when contract_prices.unit_price is null then 0 else 32 end
-    + case when contract_prices.model is null then 0 else 16 end
-    + case when contract_prices.model_family is null then 0 else 8 end
-    + case when contract_prices.meter is null then 0 else 4 end
-    + case when contract_prices.service_tier is null then 0 else 2 end
-    + case when contract_prices.processing_mode is null then 0 else 1 end as specificity
+    case when contract_prices.unit_price is null then 0 else 64 end
+    + case when contract_prices.model is null then 0 else 32 end
+    + case when contract_prices.model_family is null then 0 else 16 end
+    + case when contract_prices.meter is null then 0 else 8 end
+    + case when contract_prices.service_tier is null then 0 else 4 end
+    + case when contract_prices.processing_mode is null then 0 else 2 end
+    -- the meter itself before the one that it borrows from
+    + case when contract_prices.meter = meter_prices.meter then 1 else 0 end as specificity
 from contract_prices
 inner join meter_prices
     on

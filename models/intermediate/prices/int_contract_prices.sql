@@ -2,7 +2,8 @@
 
 {#- Per version of the prices, billing account and list price, the negotiated price of each stretch of time.
     Where several rows of a contract cover one instant, the most specific counts: a price before a discount, then
-    the one that names more of model, meter, tier and mode, then the one that began later. -#}
+    one that names the model, the family, the meter, the tier, the mode, each before all that follow, then the
+    meter itself before the one whose price it borrows, then the one that began later. -#}
 
 with candidates as (
 

@@ -3,8 +3,6 @@
     groups (one SKU per SKU price …) are left to the grain that has the same SKUs. -#}
 {% test focus_rules(model, dataset, focus_version, row_key, grouped=true) %}
 {%- set present = focus_reference(dataset, focus_version)['columns'] | map(attribute='name') | list -%}
-select *
-from (
 {{ focus_check_sql(
     dataset,
     focus_version,
@@ -15,6 +13,4 @@ from (
     levels=['must'],
     grouped=grouped
 ) }}
-) as broken
-where rule_level = 'must'
 {% endtest %}

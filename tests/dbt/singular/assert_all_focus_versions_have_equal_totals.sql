@@ -2,8 +2,8 @@
     versions of a grain have as many rows. -#}
 {%- set versions = ['1.4', '1.3', '1.2', '1.1', '1.0'] -%}
 {%- set measures = [
-    ('pricing_quantity', 'PricingQuantity'), ('list_cost', 'ListCost'), ('contracted_cost', 'ContractedCost'),
-    ('billed_cost', 'BilledCost'), ('effective_cost', 'EffectiveCost'),
+    ('consumed_quantity', 'ConsumedQuantity'), ('pricing_quantity', 'PricingQuantity'), ('list_cost', 'ListCost'),
+    ('contracted_cost', 'ContractedCost'), ('billed_cost', 'BilledCost'), ('effective_cost', 'EffectiveCost'),
 ] -%}
 
 with totals as (

@@ -42,11 +42,16 @@ where
         coalesce(one.region_id, '') = coalesce(other.region_id, '')
         -- a call that names no region would fit both
         or (one.is_region_assumed_if_unknown and other.is_region_assumed_if_unknown)
+        {%- for regional, named in [('one', 'other'), ('other', 'one')] %}
+        -- any region, unless it is priced apart
         or (
-            one.region_id is not null
-            and other.region_id is not null
-            and (one.region_id = 'regional' or other.region_id = 'regional')
+            {{ regional }}.region_id = 'regional'
+            and {{ named }}.region_id <> 'global'
+            and coalesce(
+                {{ dbt.position("',' || " ~ named ~ ".region_id || ','", regional ~ '.regions_priced_apart') }}, 0
+            ) = 0
         )
+        {%- endfor %}
     )
     and one.window_from < other.window_to
     and other.window_from < one.window_to

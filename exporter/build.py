@@ -241,13 +241,12 @@ def _start_dbt(
         arguments.append("--full-refresh")
     if request.threads:
         arguments += ["--threads", str(request.threads)]
-    # what macros/build_record.sql writes down in a warehouse
-    environment = {
-        "AI_FOCUS_BUILD_ID": build_id,
-        "AI_FOCUS_BUILD_VERSION": tool_version(),
-        "AI_FOCUS_BUILD_VARIABLES": json.dumps(variables, default=str),
-    }
-    if database is not None:
+    environment = {"AI_FOCUS_BUILD_ID": build_id, "AI_FOCUS_BUILD_VERSION": tool_version()}
+    if database is None:
+        # What macros/build_record.sql writes down in a warehouse. Where files are read, their names
+        # alone may be longer than the environment can be.
+        environment["AI_FOCUS_BUILD_VARIABLES"] = json.dumps(variables, default=str)
+    else:
         environment["AI_FOCUS_DATABASE"] = str(database)
     return start(home, project, {"arguments": arguments, "variables": variables}, environment)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,9 @@ def describe_parquet(file: Path) -> tuple[list[tuple[str, str]], bool] | None:
     """
     with duckdb.connect() as connection:
         try:
-            relation = connection.read_parquet(str(file))
+            relation = connection.read_parquet(
+                escape(str(file)), hive_partitioning=False, binary_as_string=True
+            )
             has_rows = bool(relation.count("*").fetchall()[0][0])
         except duckdb.Error:
             return None

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -426,7 +427,8 @@ def _header(path: Path, compression: str) -> tuple[list[str], str]:
 
 
 def _literal(path: Path) -> str:
-    return "'" + str(path.resolve()).replace("'", "''") + "'"
+    # DuckDB takes ok[1].csv for a pattern that ok1.csv fits
+    return "'" + escape(str(path.resolve())).replace("'", "''") + "'"
 
 
 def _reason(error: Exception) -> str:

@@ -27,13 +27,16 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- A path as the name of one file: DuckDB takes calls[1].csv for a pattern that calls1.csv fits. -#}
+{% macro duckdb__one_file(path) %}{{ return(sql_text(modules.re.sub('([*?[])', '[\\1]', path))) }}{% endmacro %}
+
 {#- DuckDB's buffer would be 16 of the longest lines, 1 GB for each packed file. -#}
 {% macro duckdb__raw_lines(group) -%}
     {%- for path in group.paths %}
                 {{ 'union all' if not loop.first }}
                 select {{ raw_file_label(path, group.get('root')) }} as file, row_number() over () as line_number, coalesce(line, '') as line
                 from read_csv(
-                    {{ sql_text(path) }},
+                    {{ duckdb__one_file(path) }},
                     columns = {'line': 'varchar'},
                     header = false, auto_detect = false, strict_mode = false,
                     delim = E'\x01', quote = '', escape = '', max_line_size = 67108864, buffer_size = 67108864
@@ -92,7 +95,7 @@
                 {{ 'union all' if not loop.first }}
                 select {{ raw_file_label(path, group.get('root')) }} as file, row_number() over () as line_number, json as element
                 from read_json_objects(
-                    {{ sql_text(path) }}, format = 'array', maximum_object_size = 67108864
+                    {{ duckdb__one_file(path) }}, format = 'array', maximum_object_size = 67108864
                 )
                 {%- endfor %}
             )
@@ -229,6 +232,8 @@
             {{ raw_file_label(path, group.get('root')) }} as _file,
             file_row_number + 1 as _line,
             {{ null_text() }} as _fault
-        from read_parquet({{ sql_text(path) }}, file_row_number = true)
+        from read_parquet(
+            {{ duckdb__one_file(path) }}, file_row_number = true, hive_partitioning = false, binary_as_string = true
+        )
         {%- endfor %}
 {%- endmacro %}

@@ -12,10 +12,15 @@ not {{ matches('substr(' ~ expression ~ ', 11)', '[0-9:. Tt]*') }}
 {#- A year of four digits comes first: DuckDB also takes infinity, epoch and years that no calendar
     column can hold. -#}
 {% macro default__to_utc_timestamp(expression) -%}
+{#- CST and BST are several zones each, of which DuckDB takes one -#}
+{%- set zone = '.*(([Uu][Tt][Cc]|[Gg][Mm][Tt]|[Zz])|[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?|[A-Za-z]+/[A-Za-z0-9_/+-]+)' -%}
 case
     when substr({{ expression }}, 5, 1) not in ('-', '/') then null
     when {{ has_offset(expression) }}
-        then timezone('UTC', try_cast({{ expression }} as timestamp with time zone))
+        then case
+            when {{ matches('substr(' ~ expression ~ ', 11)', zone) }}
+                then timezone('UTC', try_cast({{ expression }} as timestamp with time zone))
+        end
     else try_cast({{ expression }} as timestamp)
 end
 {%- endmacro %}
@@ -73,6 +78,15 @@ end
 {% endmacro %}
 {% macro default__later_by(unit, count, expression) -%}
 cast({{ dbt.dateadd(unit, count, expression) }} as {{ timestamp_type() }})
+{%- endmacro %}
+
+{#- dbt's macro multiplies an interval, which DuckDB does in 32 bits: no more than 35 minutes of microseconds. -#}
+{% macro duckdb__later_by(unit, count, expression) -%}
+{%- if unit == 'microsecond' -%}
+cast({{ expression }} + to_microseconds({{ count }}) as {{ timestamp_type() }})
+{%- else -%}
+{{ default__later_by(unit, count, expression) }}
+{%- endif -%}
 {%- endmacro %}
 
 {#- dbt's macro gives a DATETIME on BigQuery, which is neither compared nor mixed with a TIMESTAMP. -#}

@@ -120,6 +120,21 @@ FILES: dict[str, str | bytes] = {
     ),
     "semicolon.csv": csv_text(call("semicolon-1"), call("semicolon-2")).replace(",", ";"),
     "folder with 'quotes' [1]/and *.csv": csv_text(call("name-1")),
+    # names that are patterns of the name beside them
+    "again[1].csv": csv_text(call("pattern-1")),
+    "again1.csv": csv_text(call("pattern-2")),
+    "again*.jsonl": json_lines(call("pattern-3")),
+    "again and again.jsonl": json_lines(call("pattern-4")),
+    "again?.json": json.dumps([call("pattern-5")]),
+    "again!.json": json.dumps([call("pattern-6")]),
+    # more microseconds than 32 bits hold
+    "hours.csv": csv_text(call("hours-1", latency_ms="999999999999")),
+    "zones.csv": csv_text(
+        call("zones-1", started_at="2026-03-05 10:00:00 UTC"),
+        call("zones-2", started_at="2026-03-05 11:00:00 Europe/Berlin"),
+        call("zones-several", started_at="2026-03-05 10:00:00 BST"),
+        call("zones-far", started_at="2026-03-05T10:00:00+25:00"),
+    ),
 }
 
 # file -> (line, field, what the reason says)
@@ -149,13 +164,19 @@ REJECTED: dict[str, list[tuple[int, str | None, tuple[str, ...]]]] = {
     "crlf.csv": [(3, "prompt_tokens", ("-8",))],
     "packed.csv.gz": [(3, "prompt_tokens", ("-9",))],
     "typed.parquet": [(2, "prompt_tokens", ("-3",))],
+    "zones.csv": [
+        (4, "started_at", ("BST", "no date")),
+        (5, "started_at", ("+25:00", "no date")),
+    ],
 }
 
 GOOD = {
     *("json-1", "json-2", "array-1", "array-2", "fields-1", "fields-2", "quote-1", "quote-2"),
     *("long-1", "long-2", "part-1-1", "part-1-2", "part-1-3", "part-2-1", "part-2-2"),
     *("tokens-1", "tokens-remainder", "dates-1", "bom-1", "bomjson-1", "crlf-1", "order-1"),
-    *("optional-1", "packed-1", "semicolon-1", "semicolon-2", "name-1", "typed-1"),
+    *("optional-1", "packed-1", "semicolon-1", "semicolon-2", "name-1", "typed-1", "bytes-1"),
+    *("pattern-1", "pattern-2", "pattern-3", "pattern-4", "pattern-5", "pattern-6"),
+    *("hours-1", "zones-1", "zones-2"),
 }
 
 
@@ -178,6 +199,19 @@ def write_parquet(file: Path) -> None:
     ).write_parquet(str(file))
 
 
+def write_bytes_parquet(file: Path) -> None:
+    """Text without a mark that it is text, in a folder that is named as a partition is."""
+    file.parent.mkdir()
+    duckdb.sql(
+        """
+        select
+            'bytes-1' as call_id, encode('Müller') as customer_id, encode('openai') as provider,
+            encode('gpt-5') as model, '2026-03-05 10:00:00' as started_at,
+            900 as latency_ms, 100 as prompt_tokens, 20 as completion_tokens
+        """
+    ).write_parquet(str(file))
+
+
 class Built:
     """One build of all the files above."""
 
@@ -185,6 +219,7 @@ class Built:
         self.raw, self.home = folder / "raw", folder / "home"
         write_files(self.raw / "gateway", FILES)
         write_parquet(self.raw / "gateway" / "typed.parquet")
+        write_bytes_parquet(self.raw / "gateway" / "model=gpt-5-mini" / "bytes.parquet")
         self.result = focus_export("build", "--home", self.home, "--raw-dir", self.raw, "--strict")
         self.database = self.home / "ai_focus.duckdb"
 
@@ -229,6 +264,48 @@ def test_no_other_rows_are_rejected(built: Built) -> None:
 def test_quoted_fields_keep_their_text(built: Built) -> None:
     query = "select billing_account_id from ai_calls where call_id = 'quote-2'"
     assert rows_of(built.database, query) == [('Acme, "the" firm\nof two lines',)]
+
+
+def test_bytes_of_parquet_are_text_and_folders_are_no_columns(built: Built) -> None:
+    query = "select billing_account_id, model from ai_calls where call_id = 'bytes-1'"
+    assert rows_of(built.database, query) == [("Müller", "gpt-5")]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"started_at": "2026-04-01T00:00:01Z", "model": "gpt-99"}, {"provider": "nobody"}]
+)
+def test_a_call_that_leaves_a_closed_period_stops_the_build(
+    tmp_path: Path, changes: dict[str, str]
+) -> None:
+    delivered = {"ingested_at": "2026-03-06T00:00:00Z"}
+    again = {"ingested_at": "2026-04-10T00:00:00Z", **changes}
+    write_files(
+        tmp_path / "raw",
+        {
+            "gateway/calls.jsonl": json_lines(
+                call("stays", **delivered), call("moves", **delivered), call("moves", **again)
+            ),
+            "billing_periods/periods.csv": "issuer,billing_period,closed_at\n"
+            "openai,2026-03,2026-04-04T09:00:00Z\n",
+        },
+    )
+    result = focus_export("build", "--home", tmp_path / "home", "--raw-dir", tmp_path / "raw")
+    assert result.returncode == 1
+    assert "assert_no_call_leaves_a_closed_period" in result.stderr
+    assert "call_id=moves" in result.stderr
+    assert "Nothing was published" in result.stderr
+
+
+def test_more_files_than_an_environment_holds_names_of(tmp_path: Path) -> None:
+    folder = "a folder with a long name " * 8
+    write_files(
+        tmp_path / "raw" / "gateway" / folder,
+        {f"{number}.csv": csv_text(call(f"files-{number}")) for number in range(500)},
+    )
+    result = focus_export("build", "--home", tmp_path / "home", "--raw-dir", tmp_path / "raw")
+    assert result.returncode == 0, result.stderr
+    calls = rows_of(tmp_path / "home" / "ai_focus.duckdb", "select count(*) from ai_calls")
+    assert calls == [(500,)]
 
 
 def test_a_long_line_is_read_whole(built: Built) -> None:

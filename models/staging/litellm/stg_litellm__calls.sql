@@ -91,7 +91,10 @@ token_details as (
         {{ litellm_token_detail(['prompt_tokens_details', 'audio_tokens']) }} as input_audio_tokens,
         {{ litellm_token_detail(['prompt_tokens_details', 'image_tokens']) }} as input_image_tokens,
         {{ litellm_token_detail(['completion_tokens_details', 'audio_tokens']) }} as output_audio_tokens,
-        {{ litellm_token_detail(['server_tool_use', 'web_search_requests']) }} as web_search_requests,
+        coalesce(
+            nullif({{ litellm_token_detail(['server_tool_use', 'web_search_requests']) }}, '0'),
+            {{ litellm_token_detail(['prompt_tokens_details', 'web_search_requests']) }}
+        ) as web_search_requests,
         {{ json_text('metadata', ['cost_breakdown', 'service_tier']) }} as service_tier,
         {{ json_text('metadata', ['user_api_key_team_alias']) }} as team_alias,
         {{ json_text('metadata', ['azure_spillover']) }} as azure_spillover,
@@ -241,7 +244,7 @@ select
     coalesce(web_search_requests_number, 0) as web_search_requests,
     -- LiteLLM's own response cache, never the provider's prompt cache
     coalesce(lower(cache_hit) in ('true', 't'), false) as is_cache_hit,
-    coalesce(azure_spillover, 'false') not in ('false', '{}', '') as is_spillover,
+    coalesce(lower(azure_spillover), 'false') not in ('false', '{}', '') as is_spillover,
     status,
     service_tier,
     case when call_type = 'aretrieve_batch' then 'batch' end as processing_mode,

@@ -58,7 +58,7 @@ class Home:
         """
         try:
             return self.database.resolve(strict=True)
-        except (FileNotFoundError, RuntimeError):
+        except (FileNotFoundError, NotADirectoryError, RuntimeError):
             raise UserError(
                 f"There is no build in {self.path}: run `focus-export build` there first, "
                 "or name another folder with --home."

@@ -217,6 +217,10 @@ def _recognise(
 ) -> tuple[RawTable | None, Shape]:
     label = file.relative_to(root)
     try:
+        str(file).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{str(label)!a} has a name that is no UTF-8: rename it.") from None
+    try:
         if not stat.S_ISREG(file.stat().st_mode):
             raise UserError(f"{label} is no regular file: take it out of the raw folder.")
         shape = read_shape(file, str(label), tables)

@@ -365,14 +365,14 @@ def _load_parquet(
     focus_names: list[str],
 ) -> list[tuple[str, str]]:
     described = connection.execute(
-        f"describe select * from read_parquet({_literal(path)})"  # noqa: S608
+        f"describe select * from read_parquet({_one_file(path)})"  # noqa: S608
     ).fetchall()
     catalog = [(str(row[0]), str(row[1])) for row in described]
     if any(name.lower() == "file_row_number" for name, _ in catalog):
         # DuckDB's own number would clash with the column of that name
-        source, number = f"read_parquet({_literal(path)})", "row_number() over ()"
+        source, number = f"read_parquet({_one_file(path)})", "row_number() over ()"
     else:
-        source = f"read_parquet({_literal(path)}, file_row_number = true)"
+        source = f"read_parquet({_one_file(path)}, file_row_number = true)"
         number = "file_row_number + 1"
     items = [f"{number} as _row", *(f'"{name}"' for name, _ in catalog if name in focus_names)]
     connection.execute(f"create temp view _file as select {', '.join(items)} from {source}")  # noqa: S608
@@ -393,7 +393,7 @@ def _load_csv(
     names, delimiter = _header(path, compression)
     columns = ", ".join(f"'c{place}': 'varchar'" for place in range(len(names)))
     source = (
-        f"read_csv({_literal(path)}, auto_detect = false, header = true, skip = 0, "
+        f"read_csv({_one_file(path)}, auto_detect = false, header = true, skip = 0, "
         f"columns = {{{columns}}}, delim = '{delimiter}', quote = '\"', escape = '\"', "
         f"compression = '{compression}', strict_mode = true, max_line_size = {_LONGEST_LINE})"
     )
@@ -426,9 +426,9 @@ def _header(path: Path, compression: str) -> tuple[list[str], str]:
     return names, delimiter
 
 
-def _literal(path: Path) -> str:
-    # DuckDB takes ok[1].csv for a pattern that ok1.csv fits
-    return "'" + escape(str(path.resolve())).replace("'", "''") + "'"
+def _one_file(path: Path) -> str:
+    # DuckDB takes ok[1].csv for a pattern that ok1.csv fits, and a folder named a=b for a column
+    return "'" + escape(str(path.resolve())).replace("'", "''") + "', hive_partitioning = false"
 
 
 def _reason(error: Exception) -> str:

@@ -127,6 +127,10 @@ FILES: dict[str, str | bytes] = {
     "again and again.jsonl": json_lines(call("pattern-4")),
     "again?.json": json.dumps([call("pattern-5")]),
     "again!.json": json.dumps([call("pattern-6")]),
+    # endings and folders that DuckDB goes by
+    "text.csv.zst": csv_text(call("ending-1")),
+    "line=3/part.csv": csv_text(call("folder-1")),
+    "line=3/part.json": json.dumps([call("folder-2")]),
     # more microseconds than 32 bits hold
     "hours.csv": csv_text(call("hours-1", latency_ms="999999999999")),
     "zones.csv": csv_text(
@@ -176,7 +180,7 @@ GOOD = {
     *("tokens-1", "tokens-remainder", "dates-1", "bom-1", "bomjson-1", "crlf-1", "order-1"),
     *("optional-1", "packed-1", "semicolon-1", "semicolon-2", "name-1", "typed-1", "bytes-1"),
     *("pattern-1", "pattern-2", "pattern-3", "pattern-4", "pattern-5", "pattern-6"),
-    *("hours-1", "zones-1", "zones-2"),
+    *("hours-1", "zones-1", "zones-2", "ending-1", "folder-1", "folder-2"),
 }
 
 

@@ -112,6 +112,7 @@ def test_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
     assert_one_sentence(focus_export("build", "--home", file / "home"), 2, str(file), "--home")
+    assert_one_sentence(focus_export("export", "--home", file), 2, "There is no build", "--home")
 
 
 def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_logged(tmp_path: Path) -> None:

@@ -295,6 +295,11 @@ def test_file_faults(
     assert "\n" not in sentence
 
 
+def test_a_name_that_is_no_utf8(tmp_path: Path, project: Project, write: Write) -> None:
+    write(os.fsdecode(b"gateway/caf\xe9.csv"), CSV)
+    assert "caf\\udce9.csv' has a name that is no UTF-8: rename it." in fault(tmp_path, project)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_file(tmp_path: Path, project: Project, write: Write) -> None:
     write("gateway/a.csv", CSV).chmod(0)

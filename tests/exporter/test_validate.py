@@ -70,6 +70,14 @@ def test_gzip_bom_and_semicolons_are_read(tmp_path: Path) -> None:
     assert failing(tmp_path / "semi.csv") == {}
 
 
+def test_a_name_that_is_a_pattern_is_one_file(tmp_path: Path) -> None:
+    folder = tmp_path / "BilledCost=7"
+    folder.mkdir()
+    write_csv(folder / "bill1.csv", VALID)
+    assert failing(write_csv(folder / "bill[1].csv", {**VALID, "BilledCost": "x"}))
+    assert failing(write_csv(folder / "bill2.csv", VALID)) == {}
+
+
 def test_failures_name_the_row_and_the_value(tmp_path: Path) -> None:
     wrong = {**VALID, "ListCost": "1.6", "BillingCurrency": "US$", "ChargePeriodEnd": "tomorrow"}
     found = failing(write_csv(tmp_path / "bill.csv", VALID, wrong, wrong))

@@ -193,30 +193,30 @@ def test_run_takes_no_other_target_than_duckdb(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def schema_into(redirection: str) -> subprocess.CompletedProcess[str]:
+def schema_into(redirection: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["sh", "-c", f"{sys.executable} -m exporter.cli schema {redirection}"],
         capture_output=True,
         text=True,
         env=environment(),
-        cwd=ROOT,
+        cwd=folder,
         check=False,
     )
 
 
-def test_a_closed_standard_output_shows_no_traceback() -> None:
-    result = schema_into(">&-")
+def test_a_closed_standard_output_shows_no_traceback(tmp_path: Path) -> None:
+    result = schema_into(">&-", tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-def test_a_full_standard_output_is_one_sentence() -> None:
-    result = schema_into("> /dev/full")
+def test_a_full_standard_output_is_one_sentence(tmp_path: Path) -> None:
+    result = schema_into("> /dev/full", tmp_path)
     assert_one_sentence(result, 2, "No space left")
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_reader_that_goes_away_ends_the_command_quietly() -> None:
+def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     process = subprocess.run(
@@ -224,7 +224,7 @@ def test_a_reader_that_goes_away_ends_the_command_quietly() -> None:
         stdout=writer,
         stderr=subprocess.PIPE,
         env=environment(),
-        cwd=ROOT,
+        cwd=tmp_path,
         check=False,
     )
     os.close(writer)

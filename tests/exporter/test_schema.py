@@ -24,7 +24,8 @@ LABELS = [f"{s.dataset.name}-{s.grain}-{s.focus_version}" for s in structures()]
 
 
 def describe(*arguments: str | Path) -> dict:
-    result = focus_export("schema", *arguments)
+    # where no build lies
+    result = focus_export("schema", *arguments, cwd=Path(__file__).parent)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 

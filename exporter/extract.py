@@ -19,6 +19,7 @@ import duckdb
 from exporter.database import run_copy
 from exporter.engine import DuckDB, Engine
 from exporter.errors import UserError
+from exporter.marts import REJECTED_RECORDS
 
 # text that a spreadsheet may run as a formula (OWASP, "CSV Injection")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -519,8 +520,7 @@ def read_coverage(engine: Engine, selection: Selection) -> Coverage:
 def count_rejected(engine: Engine, dataset: Dataset) -> int:
     """Count the raw records of a build that no extract of the dataset could take in.
 
-    Most have no usable date, so that they count for every range. A record with several faults is
-    one record; rows without line and key are one each, as nothing says that two are the same.
+    Most have no usable date, so that they count for every range.
     """
     named = dataset.raw_tables or tuple(
         name for other in DATASETS.values() for name in other.raw_tables
@@ -528,13 +528,8 @@ def count_rejected(engine: Engine, dataset: Dataset) -> int:
     texts = ", ".join([engine.value_of("VARCHAR")] * len(named))
     concerned = f"raw_table {'in' if dataset.raw_tables else 'not in'} ({texts})"
     found = engine.fetch(
-        "select count(*) as records from ("  # noqa: S608
-        "select distinct raw_table, file, line, record_key from rejected_rows"
-        f" where {concerned} and (line is not null or record_key is not null)"
-        " union all"
-        " select raw_table, file, line, record_key from rejected_rows"
-        f" where {concerned} and line is null and record_key is null) as records",
-        named * 2,
+        f"select count(*) as records from {REJECTED_RECORDS} where {concerned}",  # noqa: S608
+        named,
     )
     return int(found[0][0])
 

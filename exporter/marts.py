@@ -64,19 +64,23 @@ _QUARANTINED = """
     order by 2 desc, 1
 """
 
-_REJECTED = """
-    select coalesce(source_name, '') as source_name, count(*)
-    from (
+# A record with several faults is one; of rows without line and key nothing says that two are one.
+REJECTED_RECORDS = """
+    (
         select distinct source_name, raw_table, file, line, record_key from rejected_rows
         where line is not null or record_key is not null
         union all
-        -- nothing says that two of these are one record
         select source_name, raw_table, file, line, record_key from rejected_rows
         where line is null and record_key is null
     ) as records
+"""
+
+_REJECTED = f"""
+    select coalesce(source_name, '') as source_name, count(*)
+    from {REJECTED_RECORDS}
     group by 1
     order by 1
-"""
+"""  # noqa: S608
 
 _REJECTED_EXAMPLES = """
     select coalesce(file, raw_table), line, reason

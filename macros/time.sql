@@ -13,7 +13,7 @@ not {{ matches('substr(' ~ expression ~ ', 11)', '[0-9:. Tt]*') }}
     column can hold. -#}
 {% macro default__to_utc_timestamp(expression) -%}
 {#- CST and BST are several zones each, of which DuckDB takes one -#}
-{%- set zone = '.*(([Uu][Tt][Cc]|[Gg][Mm][Tt]|[Zz])|[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?|[A-Za-z]+/[A-Za-z0-9_/+-]+)' -%}
+{%- set zone = '.*([Uu][Tt][Cc]|[Gg][Mm][Tt]|[Zz]|[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?|[A-Za-z]+/[A-Za-z0-9_/+-]+)' -%}
 case
     when substr({{ expression }}, 5, 1) not in ('-', '/') then null
     when {{ has_offset(expression) }}

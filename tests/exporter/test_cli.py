@@ -100,6 +100,28 @@ def test_an_instant_that_no_calendar_has_is_refused(
     assert_one_sentence(result, 2, *parts)
 
 
+@pytest.mark.parametrize("value", ["2026-12-31", "2024-02-29T23:59:59Z"])
+def test_the_last_day_of_a_month_is_an_instant(tmp_path: Path, value: str) -> None:
+    settings = {
+        "DBT_TARGET_PATH": "target",
+        "DBT_LOG_PATH": "logs",
+        "AI_FOCUS_DATABASE": "a.duckdb",
+    }
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "dbt.cli.main", "--quiet", "run-operation", "check_vars"),
+            *("--project-dir", str(ROOT), "--profiles-dir", str(ROOT)),
+            *("--vars", f"{{price_book_as_of: '{value}'}}"),
+        ],
+        capture_output=True,
+        text=True,
+        env={**environment(), **{name: str(tmp_path / file) for name, file in settings.items()}},
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (0, "")
+
+
 def test_a_variable_that_nothing_reads_is_refused(tmp_path: Path) -> None:
     typo = focus_export("build", "--home", tmp_path, "--vars", "{resourceid: none}")
     assert_one_sentence(typo, 2, "resourceid", "did you mean resource_id?")

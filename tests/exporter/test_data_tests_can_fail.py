@@ -365,6 +365,41 @@ def test_data_test_passes_on_the_demo(
     assert demo_copy.execute(compiled[name]).fetchall() == []
 
 
+@pytest.mark.parametrize(
+    ("region", "other", "priced_apart", "may_stand"),
+    [
+        ("regional", "eu", ",eu,", True),
+        ("regional", "eu", ",us,", False),
+        ("regional", "eu", None, False),
+        ("regional", "global", None, True),
+        ("eu", "us", None, True),
+    ],
+)
+def test_prices_of_regions_stand_side_by_side_where_no_call_fits_both(
+    compiled: dict[str, str],
+    demo_copy: duckdb.DuckDBPyConnection,
+    region: str,
+    other: str,
+    priced_apart: str | None,
+    may_stand: bool,
+) -> None:
+    regional = (
+        "insert into int_meter_prices select * replace ("
+        "price_id || $region as price_id, meter_price_id || $region as meter_price_id,"
+        " $region as region_id, $apart as regions_priced_apart,"
+        " false as is_region_assumed_if_unknown) from int_meter_prices where meter_price_id ="
+        " (select min(meter_price_id) from int_meter_prices where region_id is null)"
+    )
+    demo_copy.execute("begin")
+    try:
+        for name, apart in ((region, priced_apart), (other, None)):
+            demo_copy.execute(regional, {"region": name, "apart": apart})
+        broken = demo_copy.execute(compiled["assert_no_call_can_have_two_list_prices"]).fetchall()
+    finally:
+        demo_copy.execute("rollback")
+    assert bool(broken) is not may_stand
+
+
 @pytest.mark.parametrize(("name", "statement"), CASES)
 def test_data_test_fails_on_a_broken_row(
     name: str, statement: str, compiled: dict[str, str], demo_copy: duckdb.DuckDBPyConnection

@@ -282,12 +282,15 @@ def test_a_call_that_leaves_a_closed_period_stops_the_build(
     tmp_path: Path, changes: dict[str, str]
 ) -> None:
     delivered = {"ingested_at": "2026-03-06T00:00:00Z"}
-    again = {"ingested_at": "2026-04-10T00:00:00Z", **changes}
+    again = {"ingested_at": "2026-04-10T00:00:00Z"}
     write_files(
         tmp_path / "raw",
         {
             "gateway/calls.jsonl": json_lines(
-                call("stays", **delivered), call("moves", **delivered), call("moves", **again)
+                call("stays", **delivered),
+                call("stays", **again, prompt_tokens="200"),
+                call("moves", **delivered),
+                call("moves", **{**again, **changes}),
             ),
             "billing_periods/periods.csv": "issuer,billing_period,closed_at\n"
             "openai,2026-03,2026-04-04T09:00:00Z\n",
@@ -297,6 +300,7 @@ def test_a_call_that_leaves_a_closed_period_stops_the_build(
     assert result.returncode == 1
     assert "assert_no_call_leaves_a_closed_period" in result.stderr
     assert "call_id=moves" in result.stderr
+    assert "call_id=stays" not in result.stderr
     assert "Nothing was published" in result.stderr
 
 

@@ -120,8 +120,8 @@ from (
 where delivery_rank = 1
 {%- endmacro %}
 
-{#- Token details of LiteLLM stand in usage_object; older rows have them in additional_usage_values. -#}
-{% macro litellm_token_detail(path) -%}
+{#- What a provider says of usage: LiteLLM keeps it in usage_object, older rows in additional_usage_values. -#}
+{% macro litellm_usage_detail(path) -%}
 coalesce(
             {{ json_text('metadata', ['usage_object'] + path) }},
             {{ json_text('metadata', ['additional_usage_values'] + path) }}

@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 from pipeline import Pipeline
@@ -481,12 +482,18 @@ def litellm_rows(calls: list[Call]) -> list[Row]:
                     for key in path[:-1]:
                         place = place.setdefault(key, {})
                     place[path[-1]] = quantity
-        metadata = {
-            "usage_object": usage,
-            "cost_breakdown": {
-                "service_tier": "batch" if call.processing_mode == "batch" else call.service_tier
-            },
-        }
+        breakdown: dict[str, str | None] = {"service_tier": call.service_tier}
+        if call.processing_mode == "batch":
+            breakdown["service_tier"] = "batch"
+        elif call.service_tier == "fast":
+            breakdown["service_tier"], usage["speed"] = "standard", "fast"
+        if call.provider == "anthropic":
+            usage["inference_geo"] = call.region or "not_available"
+        elif call.provider == "gcp_vertex":
+            breakdown |= {"data_residency": None, "vertex_location": call.region or None}
+        else:
+            breakdown |= {"data_residency": call.region or None, "vertex_location": None}
+        metadata = {"usage_object": usage, "cost_breakdown": breakdown}
         rows.append(
             {
                 "request_id": call.call_id,
@@ -551,25 +558,29 @@ def call_of_every_price() -> list[Call]:
                         shapes.add((min(quantity, 10**9), min(quantity, 10**9)))
                 else:
                     shapes |= {(limit and limit + 1, 1), (limit and limit + 1, 1_000_000)}
-            for prompt, quantity in sorted(shapes):
-                for start in sorted(moments_of(prices)):
-                    call = Call(
-                        f"every-{len(calls)}",
-                        "org-every",
-                        provider,
-                        model,
-                        start,
-                        start + timedelta(seconds=3),
-                        prompt,
-                        quantity if meter in OUTPUT_METERS else 0,
-                        tier,
-                        mode,
-                    )
-                    if meter in INPUT_METERS[1:]:
-                        call.prompt_parts[meter] = quantity
-                    elif meter in OUTPUT_METERS[1:]:
-                        call.completion_parts[meter] = quantity
-                    elif meter == "web_search":
-                        call.requests[meter] = quantity
-                    calls.append(call)
+            # some region where the price is that of any
+            regions = {price.region_id.replace("regional", "us-east5") for price in prices}
+            for (prompt, quantity), region, start in product(
+                sorted(shapes), sorted({"", *regions}), sorted(moments_of(prices))
+            ):
+                call = Call(
+                    f"every-{len(calls)}",
+                    "org-every",
+                    provider,
+                    model,
+                    start,
+                    start + timedelta(seconds=3),
+                    prompt,
+                    quantity if meter in OUTPUT_METERS else 0,
+                    tier,
+                    mode,
+                    region=region,
+                )
+                if meter in INPUT_METERS[1:]:
+                    call.prompt_parts[meter] = quantity
+                elif meter in OUTPUT_METERS[1:]:
+                    call.completion_parts[meter] = quantity
+                elif meter == "web_search":
+                    call.requests[meter] = quantity
+                calls.append(call)
     return calls

@@ -74,28 +74,38 @@ token_details as (
         *,
         -- a provider fills one field or both: a zero in one says nothing about the other
         coalesce(
-            nullif({{ litellm_token_detail(['prompt_tokens_details', 'cached_tokens']) }}, '0'),
-            {{ litellm_token_detail(['cache_read_input_tokens']) }}
+            nullif({{ litellm_usage_detail(['prompt_tokens_details', 'cached_tokens']) }}, '0'),
+            {{ litellm_usage_detail(['cache_read_input_tokens']) }}
         ) as cache_read_tokens,
         coalesce(
-            nullif({{ litellm_token_detail(['cache_creation_input_tokens']) }}, '0'),
-            {{ litellm_token_detail(['prompt_tokens_details', 'cache_creation_tokens']) }}
+            nullif({{ litellm_usage_detail(['cache_creation_input_tokens']) }}, '0'),
+            {{ litellm_usage_detail(['prompt_tokens_details', 'cache_creation_tokens']) }}
         ) as all_cache_write_tokens,
-        {{ litellm_token_detail(
+        {{ litellm_usage_detail(
             ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens']
         ) }} as cache_write_5m_tokens,
-        {{ litellm_token_detail(
+        {{ litellm_usage_detail(
             ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens']
         ) }} as cache_write_1h_tokens,
-        {{ litellm_token_detail(['completion_tokens_details', 'reasoning_tokens']) }} as reasoning_tokens,
-        {{ litellm_token_detail(['prompt_tokens_details', 'audio_tokens']) }} as input_audio_tokens,
-        {{ litellm_token_detail(['prompt_tokens_details', 'image_tokens']) }} as input_image_tokens,
-        {{ litellm_token_detail(['completion_tokens_details', 'audio_tokens']) }} as output_audio_tokens,
+        {{ litellm_usage_detail(['completion_tokens_details', 'reasoning_tokens']) }} as reasoning_tokens,
+        {{ litellm_usage_detail(['prompt_tokens_details', 'audio_tokens']) }} as input_audio_tokens,
+        {{ litellm_usage_detail(['prompt_tokens_details', 'image_tokens']) }} as input_image_tokens,
+        {{ litellm_usage_detail(['completion_tokens_details', 'audio_tokens']) }} as output_audio_tokens,
         coalesce(
-            nullif({{ litellm_token_detail(['server_tool_use', 'web_search_requests']) }}, '0'),
-            {{ litellm_token_detail(['prompt_tokens_details', 'web_search_requests']) }}
+            nullif({{ litellm_usage_detail(['server_tool_use', 'web_search_requests']) }}, '0'),
+            {{ litellm_usage_detail(['prompt_tokens_details', 'web_search_requests']) }}
         ) as web_search_requests,
-        {{ json_text('metadata', ['cost_breakdown', 'service_tier']) }} as service_tier,
+        -- Anthropic's fast mode is no tier of its own, but priced like one
+        case
+            when lower({{ litellm_usage_detail(['speed']) }}) = 'fast' then 'fast'
+            else {{ json_text('metadata', ['cost_breakdown', 'service_tier']) }}
+        end as service_tier,
+        -- one provider tells one of them: OpenAI's data residency, Vertex AI's location, Anthropic's geography
+        coalesce(
+            {{ json_text('metadata', ['cost_breakdown', 'data_residency']) }},
+            {{ json_text('metadata', ['cost_breakdown', 'vertex_location']) }},
+            nullif(lower({{ litellm_usage_detail(['inference_geo']) }}), 'not_available')
+        ) as region,
         {{ json_text('metadata', ['user_api_key_team_alias']) }} as team_alias,
         {{ json_text('metadata', ['azure_spillover']) }} as azure_spillover,
         nullif(
@@ -248,6 +258,7 @@ select
     status,
     service_tier,
     case when call_type = 'aretrieve_batch' then 'batch' end as processing_mode,
+    region,
     user_id,
     session_id,
     -- request tags are the users' own scheme; keys of spend_logs_metadata get a prefix, so that the

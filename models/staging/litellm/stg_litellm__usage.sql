@@ -3,8 +3,8 @@
     'provider', 'model', 'model_group', 'started_at', 'ended_at', 'latency_ms', 'prompt_tokens', 'context_tokens', 'completion_tokens',
     'cache_read_tokens', 'cache_write_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens', 'reasoning_tokens',
     'input_audio_tokens', 'input_image_tokens', 'output_audio_tokens', 'web_search_requests', 'is_cache_hit',
-    'is_spillover', 'status', 'service_tier', 'processing_mode', 'user_id', 'session_id', 'tags_json', 'spend',
-    'ingested_at',
+    'is_spillover', 'status', 'service_tier', 'processing_mode', 'region', 'user_id', 'session_id', 'tags_json',
+    'spend', 'ingested_at',
 ] -%}
 
 with calls as (
@@ -49,7 +49,7 @@ select
     web_search_requests,
     service_tier,
     processing_mode,
-    {{ null_text() }} as region_id,
+    region as region_id,
     is_cache_hit,
     status,
     {{ null_text() }} as feature,

@@ -63,6 +63,7 @@ CONTRACT_COLUMNS = [
     "currency",
     "valid_from",
     "valid_to",
+    "recorded_at",
 ]
 CLOSING_COLUMNS = ["issuer", "billing_period", "closed_at"]
 LITELLM_COLUMNS = [
@@ -432,6 +433,12 @@ def random_contracts(chance: random.Random, size: int) -> list[Row]:
             )
             row["currency"] = chance.choice(["USD", ""])
         rows.append(row)
+        if not row.get("unit_price") and chance.random() < 0.2:
+            # another one for the same, which contradicts it unless it was recorded later
+            again = {**row, "contract_price_id": f"CP-{number:03}-again"}
+            again["discount_percentage"] = chance.choice(["12.5", row["discount_percentage"]])
+            again["recorded_at"] = chance.choice(["", "2026-11-22"])
+            rows.append(again)
     return [{column: row.get(column, "") for column in CONTRACT_COLUMNS} for row in rows]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"
@@ -405,6 +406,47 @@ def idle_contracts(book: PriceBook, contracts: list[Row]) -> set[str]:
     }
 
 
+def contradicting_contracts(book: PriceBook, contracts: list[Row]) -> set[str]:
+    """Give the contract prices of which nothing says whether they or others count."""
+    return {
+        row["contract_price_id"]
+        for one, other in combinations(contracts, 2)
+        if one["billing_account_id"] == other["billing_account_id"]
+        if rank_of(one, "") == rank_of(other, "")
+        for sku in book.prices
+        if sku[0] == one["provider"] == other["provider"]
+        for meter in book.fallbacks
+        if rank_of(one, meter) == rank_of(other, meter)
+        for price in book.of_meter(sku, meter)
+        if covers(one, sku, meter, price) and covers(other, sku, meter, price)
+        if agreed_price(one, price) != agreed_price(other, price)
+        for row in (one, other)
+    }
+
+
+def rank_of(row: Row, meter: str) -> tuple:
+    """Rank a contract price of a moment for a meter.
+
+    A price goes before a discount, then the one that names more, then the one that began later, then
+    the one that was recorded later.
+    """
+    return (
+        bool(row["unit_price"]),
+        *(bool(row[name]) for name in ("model", "meter", "service_tier", "processing_mode")),
+        row["meter"] == meter,
+        read_time(row["valid_from"]) or BEGIN_OF_TIME,
+        read_time(row["recorded_at"]) or BEGIN_OF_TIME,
+    )
+
+
+def agreed_price(row: Row, price: Price) -> Decimal:
+    """Give what a contract price makes of a list price."""
+    if row["unit_price"]:
+        return Decimal(row["unit_price"])
+    share = (100 - Decimal(row["discount_percentage"])) / 100
+    return (price.unit_price * share).quantize(TWELVE_DECIMALS, ROUND_HALF_UP)
+
+
 def contracted(
     contracts: list[Row], account: str, sku: Sku, meter: str, price: Price, moment: datetime
 ) -> tuple[Decimal, str | None]:
@@ -414,21 +456,15 @@ def contracted(
     for row in contracts:
         if row["billing_account_id"] != account or not covers(row, sku, meter, price):
             continue
-        named = ("model", "meter", "service_tier", "processing_mode")
         begin = read_time(row["valid_from"]) or BEGIN_OF_TIME
         if not begin <= floor_second(moment) < (read_time(row["valid_to"]) or END_OF_TIME):
             continue
-        # a price before a discount, then the one that names more, then the one that began later
-        rank = (bool(row["unit_price"]), *(bool(row[name]) for name in named), begin)
+        rank = rank_of(row, meter)
         if best is None or (rank, best[1]) > (best[0], row["contract_price_id"]):
             best, chosen = (rank, row["contract_price_id"]), row
     if chosen is None:
         return price.unit_price, None
-    if chosen["unit_price"]:
-        return Decimal(chosen["unit_price"]), chosen["contract_price_id"]
-    share = (100 - Decimal(chosen["discount_percentage"])) / 100
-    rounded = (price.unit_price * share).quantize(TWELVE_DECIMALS, ROUND_HALF_UP)
-    return rounded, chosen["contract_price_id"]
+    return agreed_price(chosen, price), chosen["contract_price_id"]
 
 
 # ---------------------------------------------------------------- calls
@@ -757,6 +793,8 @@ def price_gateway_log(
 ) -> Outcome:
     """Price a gateway's log; lines are counted as in a CSV file, so the first row is line 2."""
     outcome = Outcome()
+    contradicting = contradicting_contracts(book, contracts)
+    contracts = [row for row in contracts if row["contract_price_id"] not in contradicting]
     delivered: dict[tuple[str, str], list[tuple[tuple, Call]]] = defaultdict(list)
     for line, raw in enumerate(log, start=2):
         row = {name: value.strip() for name, value in raw.items()}

@@ -3,11 +3,22 @@
 {#- Per version of the prices, billing account and list price, the negotiated price of each stretch of time.
     Where several rows of a contract cover one instant, the most specific counts: a price before a discount, then
     one that names the model, the family, the meter, the tier, the mode, each before all that follow, then the
-    meter itself before the one whose price it borrows, then the one that began later. -#}
+    meter itself before the one whose price it borrows, then the one that began later, then the one that was
+    recorded later. What that leaves undecided is rejected. -#}
 
-with candidates as (
+with rejected as (
 
-    select * from {{ ref('int_contract_price_candidates') }}
+    select distinct record_key as contract_price_id from {{ ref('int_contract_prices_rejected') }}
+
+),
+
+candidates as (
+
+    select candidates.*
+    from {{ ref('int_contract_price_candidates') }} as candidates
+    left join rejected
+        on candidates.contract_price_id = rejected.contract_price_id
+    where rejected.contract_price_id is null
 
 ),
 
@@ -45,7 +56,9 @@ ranked as (
         row_number() over (
             partition by
                 stretches.book_version, stretches.billing_account_id, stretches.meter_price_id, stretches.valid_from
-            order by candidates.specificity desc, candidates.valid_from desc, candidates.contract_price_id
+            order by
+                candidates.specificity desc, candidates.valid_from desc, candidates.known_from desc,
+                candidates.contract_price_id
         ) as choice
     from stretches
     inner join candidates

@@ -1,4 +1,5 @@
-{#- Contract prices that cover no list price: they would be ignored, and the list price charged. -#}
+{#- Contract prices that cover no list price: they would be ignored, and the list price charged. And those of
+    which nothing says whether they or others count. -#}
 
 with contract_prices as (
 
@@ -8,7 +9,11 @@ with contract_prices as (
 
 candidates as (
 
-    select distinct contract_price_id from {{ ref('int_contract_price_candidates') }}
+    select
+        contract_price_id,
+        max(case when is_ambiguous then 1 else 0 end) as is_ambiguous
+    from {{ ref('int_contract_price_candidates') }}
+    group by contract_price_id
 
 )
 
@@ -20,12 +25,18 @@ select
     contract_prices.contract_price_id as record_key,
     'contract_price_id' as field,
     {{ sql_text("contract_price_id '") }} || contract_prices.contract_price_id
-    || {{ sql_text(
-        "' covers no list price: check provider, model, meter, service_tier, processing_mode and currency."
-    ) }}
-        as reason,
+    || case
+        when candidates.contract_price_id is null
+            then {{ sql_text(
+                "' covers no list price: check provider, model, meter, service_tier, processing_mode and currency."
+            ) }}
+        else {{ sql_text(
+            "' begins together with another one that covers the same and is as specific, but has another price:"
+            ~ " give the one that counts a later recorded_at, or take the other out."
+        ) }}
+    end as reason,
     contract_prices.contract_price_id as raw_value
 from contract_prices
 left join candidates
     on contract_prices.contract_price_id = candidates.contract_price_id
-where candidates.contract_price_id is null
+where candidates.contract_price_id is null or candidates.is_ambiguous = 1

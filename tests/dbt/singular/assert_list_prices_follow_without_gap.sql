@@ -1,4 +1,7 @@
-{#- Where a key has a later price, the earlier one holds until it begins. -#}
+{{ config(severity='warn') }}
+
+{#- Where a key has a later price, the earlier one holds until it begins. A stated end before that may be
+    meant: usage in between has no price and is held back, so it is a warning. -#}
 with list_prices as (
 
     select

@@ -88,36 +88,58 @@ having count(*) > 1
 
 {#- The valid delivery that came once, and of the repeated ones those that counted at some time: of equal
     ingested_at the first in the order given, until one with a later ingested_at superseded it. The order
-    names every column that can differ, so that files read in another order give the same rows. -#}
-{% macro deliveries_that_count(relation, repeated, key, columns, order_by) -%}
+    names every column that can differ, so that files read in another order give the same rows.
+
+    A period that is closed keeps its calls. So a call that is delivered again for another provider, month or
+    account is another call from then on: it has a key of its own there, and left_at says when it left. -#}
+{% macro deliveries_that_count(relation, repeated, columns, order_by) -%}
+{%- set others = columns | reject('equalto', 'call_key') | join(', delivered.') %}
+{%- set of_call = 'partition by delivered.call_key order by delivered.ingested_at nulls first' -%}
 select
-    delivered.{{ columns | join(', delivered.') }},
-    cast(null as {{ timestamp_type() }}) as superseded_at
+    delivered.call_key,
+    delivered.{{ others }},
+    cast(null as {{ timestamp_type() }}) as superseded_at,
+    cast(null as {{ timestamp_type() }}) as left_at
 from {{ relation }} as delivered
 left join {{ repeated }} as repeated
-    on delivered.{{ key }} = repeated.{{ key }}
+    on delivered.call_key = repeated.call_key
 where
     delivered.fault_reason is null
-    and repeated.{{ key }} is null
+    and repeated.call_key is null
 
 union all
 
 select
-    {{ columns | join(', ') }},
-    lead(ingested_at) over (partition by {{ key }} order by ingested_at nulls first) as superseded_at
+    case
+        when delivered.place = first_value(delivered.place) over ({{ of_call }}) then delivered.call_key
+        else {{ hash_of(['delivered.call_key', 'delivered.place']) }}
+    end as call_key,
+    delivered.{{ others }},
+    lead(delivered.ingested_at) over ({{ of_call }}) as superseded_at,
+    case
+        when delivered.place <> lead(delivered.place) over ({{ of_call }})
+            then lead(delivered.ingested_at) over ({{ of_call }})
+    end as left_at
 from (
     select
         delivered.*,
+        {{ hash_of([
+            'coalesce(provider_aliases.provider, lower(delivered.provider))',
+            timestamp_text(billing_period_start('delivered.started_at')),
+            'delivered.billing_account_id',
+        ]) }} as place,
         row_number() over (
-            partition by delivered.{{ key }}, delivered.ingested_at
+            partition by delivered.call_key, delivered.ingested_at
             order by delivered.{{ order_by | join(' nulls last, delivered.') }} nulls last
         ) as delivery_rank
     from {{ relation }} as delivered
     inner join {{ repeated }} as repeated
-        on delivered.{{ key }} = repeated.{{ key }}
+        on delivered.call_key = repeated.call_key
+    left join {{ ref('provider_aliases') }} as provider_aliases
+        on lower(delivered.provider) = provider_aliases.alias
     where delivered.fault_reason is null
-) as ranked
-where delivery_rank = 1
+) as delivered
+where delivered.delivery_rank = 1
 {%- endmacro %}
 
 {#- What a provider says of usage: LiteLLM keeps it in usage_object, older rows in additional_usage_values. -#}

@@ -250,7 +250,18 @@ def random_calls(
             # restated: other counts, known around the time that some month was closed
             moment = max(ingested, chance.choice(closed) + chance.choice(AROUND))
             counts = {"completion_tokens": str(chance.randrange(3_000)), "cached_tokens": "0"}
+            if chance.random() < 0.4:
+                # of another month, another model or both
+                elsewhere = start + timedelta(days=chance.choice([-31, 0, 31]))
+                counts["started_at"] = elsewhere.isoformat()
+                if chance.random() < 0.5:
+                    names = ("provider", "model", "service_tier", "processing_mode")
+                    counts |= dict(zip(names, chance.choice(skus), strict=True))
             rows.append({**row, **counts, "ingested_at": moment.isoformat()})
+            if chance.random() < 0.5:
+                # and back again
+                moment += timedelta(days=chance.randrange(1, 90))
+                rows.append({**row, "ingested_at": moment.isoformat()})
     chance.shuffle(rows)
     return completed(rows)
 

@@ -427,8 +427,8 @@ def contradicting_contracts(book: PriceBook, contracts: list[Row]) -> set[str]:
 def rank_of(row: Row, meter: str) -> tuple:
     """Rank a contract price of a moment for a meter.
 
-    A price goes before a discount, then the one that names more, then the one that began later, then
-    the one that was recorded later.
+    A price goes before a discount, then the one that names more, then the one that began later,
+    then the one that was recorded later.
     """
     return (
         bool(row["unit_price"]),
@@ -643,17 +643,44 @@ def charges_by_month(
 
     In a closed month stands what was known when it closed. What became known until the next month
     closed stands as a difference in that one, and so on; the first open month has all the rest.
-    The deliveries are those of one call, in the order in which they count.
+    The deliveries are those of one call, in the order in which they count. One that was delivered
+    for another provider or month left the old one and is a call of the new one.
     """
-    issuer = book.issuers.get(book.providers.get(deliveries[-1].provider.lower(), ""), "")
-    month = month_of(floor_second(deliveries[-1].started_at))
+    places = {place_of(book, delivery) for delivery in deliveries}
+    return [
+        charge
+        for place in places
+        for charge in _charges_of_place(book, contracts, closings, deliveries, place)
+    ]
+
+
+def place_of(book: PriceBook, call: Call) -> tuple[str, datetime]:
+    provider = book.providers.get(call.provider.lower(), call.provider.lower())
+    return provider, month_of(floor_second(call.started_at))
+
+
+def _charges_of_place(
+    book: PriceBook,
+    contracts: list[Row],
+    closings: Closings,
+    deliveries: list[Call],
+    place: tuple[str, datetime],
+) -> list[Charge]:
+    provider, month = place
+    issuer = book.issuers.get(provider, "")
     standing: list[Charge] = []
-    before: dict[tuple[str, int | None], Charge] | None = None
+    before: State | None = None
     closed_at = closings.get((issuer, month))
     while True:
-        charges = _charges_known_at(book, contracts, deliveries, closed_at)
-        now = {(charge.sku_meter, charge.slice_above): charge for charge in charges}
-        standing += charges if before is None else corrections(before, now, month)
+        now = _state_at(book, contracts, deliveries, closed_at, place)
+        if before is None:
+            standing += now.charges.values()
+        elif before.told == now.told:
+            standing += corrections(before.charges, now.charges, month)
+        else:
+            # what the call no longer says of itself is turned round whole
+            standing += corrections(before.charges, {}, month)
+            standing += corrections({}, now.charges, month)
         if closed_at is None:
             return standing
         before = now
@@ -662,18 +689,38 @@ def charges_by_month(
         closed_at = max(closed_at, closes) if closes else None
 
 
-def _charges_known_at(
-    book: PriceBook, contracts: list[Row], deliveries: list[Call], moment: datetime | None
-) -> list[Charge]:
+@dataclass(frozen=True)
+class State:
+    """A call as it was known at some time: what it told of itself, and its charges."""
+
+    told: tuple
+    charges: dict[tuple[str, int | None], Charge]
+
+
+def _state_at(
+    book: PriceBook,
+    contracts: list[Row],
+    deliveries: list[Call],
+    moment: datetime | None,
+    place: tuple[str, datetime],
+) -> State:
+    if moment is not None:
+        deliveries = [c for c in deliveries if c.ingested_at is None or c.ingested_at <= moment]
+    if not deliveries or place_of(book, deliveries[-1]) != place:
+        return State((), {})
+    call = deliveries[-1]
     if moment is not None:
         book = book.known(moment)
-        deliveries = [c for c in deliveries if c.ingested_at is None or c.ingested_at <= moment]
         contracts = [
             row
             for row in contracts
             if (read_time(row.get("recorded_at", "")) or BEGIN_OF_TIME) <= moment
         ]
-    return price_call(book, contracts, deliveries[-1])[0] if deliveries else []
+    charges, _ = price_call(book, contracts, call)
+    return State(
+        (call.model, call.started_at, call.ended_at, call.region, call.department),
+        {(charge.sku_meter, charge.slice_above): charge for charge in charges},
+    )
 
 
 def corrections(

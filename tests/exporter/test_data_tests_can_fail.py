@@ -179,9 +179,6 @@ BREAKS: dict[str, list[str]] = {
         "update list_prices set daily_window_start = '22:00' where rowid = 0",
         "update list_prices set weekdays = '1-5' where rowid = 0",
     ],
-    "assert_no_call_leaves_a_closed_period": [
-        "insert into stg_gateway__repeated_calls select * from stg_gateway__repeated_calls",
-    ],
     "assert_list_prices_follow_without_gap": [
         "update list_prices set valid_to = '2026-08-01T00:00:01Z' where price_id = ("
         " select min(one.price_id) from int_list_prices as one inner join int_list_prices as other"

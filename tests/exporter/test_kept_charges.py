@@ -185,11 +185,7 @@ def test_a_run_of_some_models_alone_makes_everything_again_and_the_next_run_too(
 
 def test_whatever_charges_are_made_of_is_an_input(kept: KeptCharges) -> None:
     nodes = kept.manifest.nodes
-    inputs = {
-        key
-        for key in nodes[f"model.ai_focus.{INPUTS}"].depends_on.nodes
-        if not key.endswith("__repeated_calls")
-    }
+    inputs = set(nodes[f"model.ai_focus.{INPUTS}"].depends_on.nodes)
     waiting, seen = [f"model.ai_focus.{CHARGES}"], set()
     while waiting:
         key = waiting.pop()
@@ -430,15 +426,23 @@ def test_a_broken_comparison_is_noticed(kept: KeptCharges, name: str) -> None:
     assert kept.differences(), f"{name}, and no row tells"
 
 
-def test_a_call_that_came_again_counts_in_the_month_of_its_first_delivery(
-    kept: KeptCharges,
-) -> None:
-    """A correction of an early month can be made of a later delivery, which has another start."""
+def test_a_call_that_came_again_in_another_month_is_an_input_of_both(kept: KeptCharges) -> None:
     first = call(0, "2026-08", ingested_at="2026-08-02T00:00:00Z")
     again = {**call(0, "2026-10"), "ingested_at": "2026-10-03T00:00:00Z"}
-    start(kept, [first, again, *three_months()[1:]])
+    others = three_months()[1:]
+    start(kept, [first, *others])
     mark_all(kept)
-    write(kept, [first, {**again, "completion_tokens": "9"}, *three_months()[1:]])
+    write(kept, [first, again, *others])
     kept.build()
-    assert not kept.differences()
+    # it left the first one
     assert marked_months(kept) == []
+    assert not kept.differences()
+    mark_all(kept)
+    write(kept, [first, {**again, "completion_tokens": "9"}, *others])
+    kept.build()
+    # where it was is as before
+    assert marked_months(kept) == ["2026-09"]
+    kept.connection.execute(
+        f"update {CHARGES} set served_model = 'gpt-5-mini' where served_model = '{MARK}'"
+    )
+    assert not kept.differences()

@@ -287,6 +287,20 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
             "deliveries.superseded_at >", "deliveries.superseded_at is not null or false and '1' >"
         ),
     ),
+    "a call that left its closed month is charged there for good": (
+        "int_repriced_calls",
+        change("deliveries.left_at <= period_knowledge.known_at", "false"),
+    ),
+    "a call is the same one wherever it is delivered": (
+        "stg_gateway__usage",
+        change("when delivered.place = first_value", "when true or delivered.place = first_value"),
+    ),
+    "a call stays with the provider that it was first delivered for": (
+        "stg_gateway__usage",
+        lambda code: re.sub(
+            r"coalesce\(provider_aliases\.provider, lower\(\w+\.provider\)\)", "''", code
+        ),
+    ),
     "a difference adds what was known before": (
         CORRECTIONS,
         change("-1 as is_new", "1 as is_new"),

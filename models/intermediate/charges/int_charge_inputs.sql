@@ -4,45 +4,16 @@
     per month, all else for all months. Charges of a month are made of the usage of that month and earlier
     ones, never of later ones, so nothing changes in a table before the first month that differs here. -#}
 {%- set version = version_of_charges() if charges_are_incremental() else '' %}
-
-with
-{%- for source_name in usage_sources() %}
-{%- set usage = ref('stg_' ~ source_name ~ '__usage') %}
-
--- a call that came again is priced by all its deliveries, so they count in the month of the first
-{{ source_name }}_first_deliveries as (
-
-    select
-        call_key,
-        min(started_at) as started_at
-    from {{ usage }}
-    where call_key in (select call_key from {{ ref('stg_' ~ source_name ~ '__repeated_calls') }})
-    group by call_key
-
-),
-
-{{ source_name }}_deliveries as (
-
-    select
-        deliveries.*,
-        {{ billing_period_start('coalesce(first_deliveries.started_at, deliveries.started_at)') }}
-            as billing_period_start
-    from {{ usage }} as deliveries
-    left join {{ source_name }}_first_deliveries as first_deliveries
-        on deliveries.call_key = first_deliveries.call_key
-
-){{ ',' if not loop.last }}
-{%- endfor %}
 {%- for source_name in usage_sources() %}
 {%- set documented = documented_columns('stg_' ~ source_name ~ '__usage') %}
 {%- set columns = documented | reject('in', columns_beside_charges()) | list %}
 
 select
     cast('{{ source_name }} usage' as {{ text_type() }}) as input,
-    billing_period_start,
+    {{ billing_period_start('deliveries.started_at') }} as billing_period_start,
     {{ fingerprint_of_rows(columns, 'deliveries') }} as fingerprint
-from {{ source_name }}_deliveries as deliveries
-group by billing_period_start
+from {{ ref('stg_' ~ source_name ~ '__usage') }} as deliveries
+group by 2
 
 union all
 {%- endfor %}

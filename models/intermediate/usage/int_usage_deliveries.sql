@@ -86,6 +86,7 @@ named as (
         usage_of_sources.source_cost,
         usage_of_sources.ingested_at,
         usage_of_sources.superseded_at,
+        usage_of_sources.left_at,
         provider_aliases.known_from as provider_known_from
     from usage_of_sources
     left join provider_aliases

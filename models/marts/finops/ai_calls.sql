@@ -110,7 +110,8 @@ select
                 end
     end as billing_currency,
     case when not usage_of_calls.is_cache_hit then held_calls.hold_reason end as hold_reason,
-    case when held_calls.call_key is null then avoided.avoided_list_cost end as avoided_list_cost,
+    case when usage_of_calls.is_cache_hit and held_calls.call_key is null then avoided.avoided_list_cost end
+        as avoided_list_cost,
     usage_of_calls.source_cost,
     usage_of_calls.service_tier,
     usage_of_calls.processing_mode,

@@ -11,7 +11,6 @@ with calls as (
     {{ deliveries_that_count(
         ref('stg_gateway__calls'),
         ref('stg_gateway__repeated_calls'),
-        'call_key',
         columns,
         ['ended_at desc', 'completion_tokens desc', 'prompt_tokens desc'] + columns,
     ) }}
@@ -73,5 +72,6 @@ select
     ]) }} as shared_tags_json,
     cast(null as {{ cost_type() }}) as source_cost,
     ingested_at,
-    superseded_at
+    superseded_at,
+    left_at
 from calls

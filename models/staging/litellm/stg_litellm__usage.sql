@@ -12,7 +12,6 @@ with calls as (
     {{ deliveries_that_count(
         ref('stg_litellm__calls'),
         ref('stg_litellm__repeated_calls'),
-        'call_key',
         columns,
         ['ended_at desc', 'completion_tokens desc', 'prompt_tokens desc'] + columns,
     ) }}
@@ -60,5 +59,6 @@ select
     tags_json as shared_tags_json,
     spend as source_cost,
     ingested_at,
-    superseded_at
+    superseded_at,
+    left_at
 from calls

@@ -91,13 +91,14 @@ having count(*) > 1
     names every column that can differ, so that files read in another order give the same rows.
 
     A period that is closed keeps its calls. So a call that is delivered again for another provider, month or
-    account is another call from then on: it has a key of its own there, and left_at says when it left. -#}
+    account is another call from then on: it has a key of its own there, and left_at says when it left. (A
+    gateway's call key has the account in it.) -#}
 {% macro deliveries_that_count(relation, repeated, columns, order_by) -%}
-{%- set others = columns | reject('equalto', 'call_key') | join(', delivered.') %}
-{%- set of_call = 'partition by delivered.call_key order by delivered.ingested_at nulls first' -%}
+{%- set others = columns | reject('equalto', 'call_key') | list %}
+{%- set of_call = 'partition by ranked.call_key order by ranked.ingested_at nulls first' -%}
 select
     delivered.call_key,
-    delivered.{{ others }},
+    delivered.{{ others | join(', delivered.') }},
     cast(null as {{ timestamp_type() }}) as superseded_at,
     cast(null as {{ timestamp_type() }}) as left_at
 from {{ relation }} as delivered
@@ -111,14 +112,14 @@ union all
 
 select
     case
-        when delivered.place = first_value(delivered.place) over ({{ of_call }}) then delivered.call_key
-        else {{ hash_of(['delivered.call_key', 'delivered.place']) }}
+        when ranked.place = first_value(ranked.place) over ({{ of_call }}) then ranked.call_key
+        else {{ hash_of(['ranked.call_key', 'ranked.place']) }}
     end as call_key,
-    delivered.{{ others }},
-    lead(delivered.ingested_at) over ({{ of_call }}) as superseded_at,
+    ranked.{{ others | join(', ranked.') }},
+    lead(ranked.ingested_at) over ({{ of_call }}) as superseded_at,
     case
-        when delivered.place <> lead(delivered.place) over ({{ of_call }})
-            then lead(delivered.ingested_at) over ({{ of_call }})
+        when ranked.place <> lead(ranked.place) over ({{ of_call }})
+            then lead(ranked.ingested_at) over ({{ of_call }})
     end as left_at
 from (
     select
@@ -138,8 +139,8 @@ from (
     left join {{ ref('provider_aliases') }} as provider_aliases
         on lower(delivered.provider) = provider_aliases.alias
     where delivered.fault_reason is null
-) as delivered
-where delivered.delivery_rank = 1
+) as ranked
+where ranked.delivery_rank = 1
 {%- endmacro %}
 
 {#- What a provider says of usage: LiteLLM keeps it in usage_object, older rows in additional_usage_values. -#}

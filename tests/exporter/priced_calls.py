@@ -565,7 +565,7 @@ def call_of_every_price() -> list[Call]:
                         shapes.add((min(quantity, 10**9), min(quantity, 10**9)))
                 else:
                     shapes |= {(limit and limit + 1, 1), (limit and limit + 1, 1_000_000)}
-            # some region where the price is that of any
+            # `regional` is any region; us-east5 stands for it
             regions = {price.region_id.replace("regional", "us-east5") for price in prices}
             for (prompt, quantity), region, start in product(
                 sorted(shapes), sorted({"", *regions}), sorted(moments_of(prices))

@@ -33,6 +33,9 @@ ONE = "(select min({column}) from {table})"
 A_CHARGED_CALL = "(select min(call_key) from int_charges)"
 A_HELD_CALL = "(select min(call_key) from int_held_calls)"
 A_CACHED_CALL = "(select min(call_key) from int_usage where is_cache_hit)"
+# two prices of one key, of which the second begins on 2026-08-21
+LONG_INPUT = "price_id like 'openai/gpt-5.6-sol/input/standard/realtime/gt272000/from-%'"
+LONG_INPUT_AT_FIRST = LONG_INPUT.replace("like", "=").replace("%", "open")
 ONE_CHARGE = (
     f"rowid = (select min(rowid) from int_charges where call_key = {A_CHARGED_CALL})"
     " and charge_category = 'Usage'"
@@ -180,14 +183,14 @@ BREAKS: dict[str, list[str]] = {
         "update list_prices set weekdays = '1-5' where rowid = 0",
     ],
     "assert_list_prices_follow_without_gap": [
-        "update list_prices set valid_to = '2026-08-01T00:00:01Z' where price_id = ("
-        " select min(one.price_id) from int_list_prices as one inner join int_list_prices as other"
-        " on (one.provider, one.model, one.meter, one.service_tier, one.processing_mode,"
-        " one.context_tokens_gt, coalesce(one.region_id, ''), coalesce(one.daily_window, ''))"
-        " = (other.provider, other.model, other.meter, other.service_tier, other.processing_mode,"
-        " other.context_tokens_gt, coalesce(other.region_id, ''),"
-        " coalesce(other.daily_window, ''))"
-        " and one.valid_to = other.valid_from and one.valid_to > timestamp '2026-08-02')",
+        f"update list_prices set {apart} where {LONG_INPUT};"
+        f" update list_prices set valid_to = '2026-08-01' where {LONG_INPUT_AT_FIRST}"
+        for apart in (
+            "region_id = ''",
+            "context_threshold = '0', region_id = 'eu'",
+            "context_threshold = '0', weekdays = '67'",
+            "context_threshold = '0', daily_window_start = '01:00', daily_window_end = '02:00'",
+        )
     ],
     "assert_every_price_is_in_the_catalogue": [
         f"delete from models where model = {ONE.format(column='model', table='list_prices')}",

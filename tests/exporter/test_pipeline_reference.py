@@ -237,7 +237,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "the first delivery counts": (
         "stg_gateway__usage",
-        change("order by ingested_at nulls first", "order by ingested_at desc nulls last"),
+        change("ranked.ingested_at nulls first", "ranked.ingested_at desc nulls last"),
     ),
     "one call id is one call, whoever made it": (
         "stg_gateway__calls",

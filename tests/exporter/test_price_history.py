@@ -293,7 +293,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a call is the same one wherever it is delivered": (
         "stg_gateway__usage",
-        change("when delivered.place = first_value", "when true or delivered.place = first_value"),
+        change("when ranked.place = first_value", "when true or ranked.place = first_value"),
     ),
     "a call stays with the provider that it was first delivered for": (
         "stg_gateway__usage",

@@ -1,5 +1,5 @@
 {#- One row per version of the prices, contract price and list price that it covers. -#}
-{%- set rank = 'partition by book_version, billing_account_id, meter_price_id, specificity, valid_from, known_from' %}
+{%- set equals = 'partition by book_version, billing_account_id, meter_price_id, specificity, valid_from, known_from' %}
 
 with contract_prices as (
 
@@ -65,5 +65,10 @@ covered as (
 select
     *,
     -- of two that begin together, name as much and were recorded together, nothing says which counts
-    min(contracted_unit_price) over ({{ rank }}) <> max(contracted_unit_price) over ({{ rank }}) as is_ambiguous
+    case
+        when min(contracted_unit_price) over ({{ equals }}) = max(contracted_unit_price) over ({{ equals }}) then null
+        when contract_price_id = min(contract_price_id) over ({{ equals }})
+            then max(contract_price_id) over ({{ equals }})
+        else min(contract_price_id) over ({{ equals }})
+    end as contradicted_price_id
 from covered

@@ -4,7 +4,7 @@
     Where several rows of a contract cover one instant, the most specific counts: a price before a discount, then
     one that names the model, the family, the meter, the tier, the mode, each before all that follow, then the
     meter itself before the one whose price it borrows, then the one that began later, then the one that was
-    recorded later. What that leaves undecided is rejected. -#}
+    recorded later. What that leaves undecided is rejected; of equal prices the lesser id is named. -#}
 
 with rejected as (
 

@@ -11,7 +11,7 @@ candidates as (
 
     select
         contract_price_id,
-        max(case when is_ambiguous then 1 else 0 end) as is_ambiguous
+        min(contradicted_price_id) as contradicted_price_id
     from {{ ref('int_contract_price_candidates') }}
     group by contract_price_id
 
@@ -30,13 +30,14 @@ select
             then {{ sql_text(
                 "' covers no list price: check provider, model, meter, service_tier, processing_mode and currency."
             ) }}
-        else {{ sql_text(
-            "' begins together with another one that covers the same and is as specific, but has another price:"
-            ~ " give the one that counts a later recorded_at, or take the other out."
-        ) }}
+        else {{ sql_text("' contradicts '") }} || candidates.contradicted_price_id
+            || {{ sql_text(
+                "': both begin at once and name as much, with different prices. Take one out, or give the one that"
+                ~ " counts a later recorded_at."
+            ) }}
     end as reason,
     contract_prices.contract_price_id as raw_value
 from contract_prices
 left join candidates
     on contract_prices.contract_price_id = candidates.contract_price_id
-where candidates.contract_price_id is null or candidates.is_ambiguous = 1
+where candidates.contract_price_id is null or candidates.contradicted_price_id is not null

@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
-{#- One row per call and later state of knowledge in which it is priced again, with the state before. Few:
-    calls of closed periods that came late, came again, left the period or have another price. -#}
+{#- One row per call and later state of knowledge in which it is compared with the state before. Few: calls of
+    closed periods that came late, came again, left the period or have another price. -#}
 
 with states as (
 
@@ -25,7 +25,9 @@ with states as (
             deliveries.provider = period_knowledge.provider
             and {{ billing_period_start('deliveries.charge_period_start') }} = period_knowledge.billing_period_start
     where
-        deliveries.left_at > period_knowledge.previous_known_at
+        -- so that calls that came once are not read
+        deliveries.left_at is not null
+        and deliveries.left_at > period_knowledge.previous_known_at
         and deliveries.left_at <= period_knowledge.known_at
 
 )

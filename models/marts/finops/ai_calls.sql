@@ -110,8 +110,7 @@ select
                 end
     end as billing_currency,
     case when not usage_of_calls.is_cache_hit then held_calls.hold_reason end as hold_reason,
-    case when usage_of_calls.is_cache_hit and held_calls.call_key is null then avoided.avoided_list_cost end
-        as avoided_list_cost,
+    case when held_calls.call_key is null then avoided.avoided_list_cost end as avoided_list_cost,
     usage_of_calls.source_cost,
     usage_of_calls.service_tier,
     usage_of_calls.processing_mode,
@@ -126,6 +125,8 @@ left join held_calls
 left join charged
     on usage_of_calls.call_key = charged.call_key
 left join avoided
-    on usage_of_calls.call_key = avoided.call_key
+    on
+        usage_of_calls.call_key = avoided.call_key
+        and usage_of_calls.is_cache_hit
 left join providers
     on usage_of_calls.provider = providers.provider

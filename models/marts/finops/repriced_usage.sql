@@ -27,10 +27,7 @@ priced_again as (
     select
         call_key,
         max(knowledge_sequence) as knowledge_sequence
-    from {{ ref('int_usage_knowledge') }}
-    where
-        knowledge_sequence > 0
-        and superseded_at is null
+    from {{ ref('int_repriced_calls') }}
     group by call_key
 
 ),
@@ -94,8 +91,7 @@ charged_meters as (
     left join held_calls
         on usage_meters.call_key = held_calls.call_key
     where
-        usage_meters.superseded_at is null
-        and usage_meters.knowledge_sequence = coalesce(priced_again.knowledge_sequence, 0)
+        usage_meters.knowledge_sequence = coalesce(priced_again.knowledge_sequence, 0)
         and held_calls.call_key is null
 
 ),

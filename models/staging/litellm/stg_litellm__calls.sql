@@ -102,9 +102,9 @@ token_details as (
         end as service_tier,
         -- one provider tells one of them: OpenAI's data residency, Vertex AI's location, Anthropic's geography
         coalesce(
-            {{ json_text('metadata', ['cost_breakdown', 'data_residency']) }},
-            {{ json_text('metadata', ['cost_breakdown', 'vertex_location']) }},
-            nullif(lower({{ litellm_usage_detail(['inference_geo']) }}), 'not_available')
+            nullif({{ json_text('metadata', ['cost_breakdown', 'data_residency']) }}, ''),
+            nullif({{ json_text('metadata', ['cost_breakdown', 'vertex_location']) }}, ''),
+            nullif(nullif(lower({{ litellm_usage_detail(['inference_geo']) }}), 'not_available'), '')
         ) as region,
         {{ json_text('metadata', ['user_api_key_team_alias']) }} as team_alias,
         {{ json_text('metadata', ['azure_spillover']) }} as azure_spillover,

@@ -1,11 +1,14 @@
-{{ config(severity='warn') }}
-
-{#- Where a key has a later price, the earlier one holds until it begins. A stated end before that may be
-    meant: usage in between has no price and is held back, so it is a warning. -#}
+{#- A listed price of a region, of some hours or days, or of a long context holds until the next one of its key
+    begins: in a gap the price of all would take its place unseen. Without a price of all, usage is held back. -#}
 with list_prices as (
 
     select
         price_id,
+        price_rule,
+        context_tokens_gt,
+        region_id,
+        daily_window,
+        weekdays,
         valid_from,
         valid_to,
         lead(valid_from) over (
@@ -19,4 +22,7 @@ with list_prices as (
 )
 
 select * from list_prices
-where valid_to < next_valid_from
+where
+    valid_to < next_valid_from
+    and price_rule = 'exact'
+    and (context_tokens_gt > 0 or coalesce(region_id, daily_window, weekdays) is not null)

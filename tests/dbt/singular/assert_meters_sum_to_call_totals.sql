@@ -1,6 +1,6 @@
 {#- A call that is priced is charged for each of its tokens and searches once, corrections included, and for
-    nothing else: its meters sum to its own counts. A call that is held back, or that the gateway's cache answered, has no
-    charge, and of one that left for another month, provider or account nothing is left. All that is compared per call is compared here, so that calls and charges are read once. -#}
+    nothing else: its meters sum to its own counts. A call that is held back, or that the gateway's cache
+    answered, has no charge, and of one that left for another month, provider or account no token is left. All that is compared per call is compared here, so that calls and charges are read once. -#}
 with meters as (
 
     select
@@ -37,13 +37,9 @@ compared as (
         coalesce(calls.call_key, charged.call_key) as call_key,
         case
             when
-                calls.call_key is null
+                (calls.call_key is null or calls.is_cache_hit or held_calls.call_key is not null)
                 and (charged.input_tokens <> 0 or charged.output_tokens <> 0 or charged.requests <> 0)
-                then 'charged, but no call'
-            when
-                (calls.is_cache_hit or held_calls.call_key is not null)
-                and (charged.input_tokens <> 0 or charged.output_tokens <> 0 or charged.requests <> 0)
-                then 'charged, but answered from the cache or held back'
+                then 'charged, but no call, answered from the cache or held back'
             when calls.call_key is null or calls.is_cache_hit or held_calls.call_key is not null then null
             when coalesce(charged.input_tokens, 0) <> calls.prompt_tokens then 'input tokens differ'
             when coalesce(charged.output_tokens, 0) <> calls.completion_tokens then 'output tokens differ'

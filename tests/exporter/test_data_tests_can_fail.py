@@ -191,6 +191,12 @@ BREAKS: dict[str, list[str]] = {
             "context_threshold = '0', weekdays = '67'",
             "context_threshold = '0', daily_window_start = '01:00', daily_window_end = '02:00'",
         )
+    ]
+    + [
+        "insert into price_multipliers select * from price_multipliers where rowid = 0;"
+        " update price_multipliers set valid_to = '2026-08-01' where rowid = 0;"
+        " update price_multipliers set valid_from = '2026-09-01' where multiplier_id ="
+        " (select multiplier_id from price_multipliers where rowid = 0) and rowid <> 0",
     ],
     "assert_every_price_is_in_the_catalogue": [
         f"delete from models where model = {ONE.format(column='model', table='list_prices')}",

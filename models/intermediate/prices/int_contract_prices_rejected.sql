@@ -3,7 +3,12 @@
 
 with contract_prices as (
 
-    select * from {{ ref('stg_pricing__contract_prices_checked') }} where fault_reason is null
+    select * from {{ ref('stg_pricing__contract_prices_checked') }}
+    where
+        fault_reason is null
+        {%- if var('price_book_as_of') %}
+        and known_from <= {{ price_book_as_of() }}
+        {%- endif %}
 
 ),
 

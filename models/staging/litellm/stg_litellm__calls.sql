@@ -95,16 +95,13 @@ token_details as (
             nullif({{ litellm_usage_detail(['server_tool_use', 'web_search_requests']) }}, '0'),
             {{ litellm_usage_detail(['prompt_tokens_details', 'web_search_requests']) }}
         ) as web_search_requests,
-        -- Anthropic's fast mode is no tier of its own, but priced like one
-        case
-            when lower({{ litellm_usage_detail(['speed']) }}) = 'fast' then 'fast'
-            else {{ json_text('metadata', ['cost_breakdown', 'service_tier']) }}
-        end as service_tier,
+        {{ json_text('metadata', ['cost_breakdown', 'service_tier']) }} as service_tier,
+        {{ litellm_usage_detail(['speed']) }} as speed,
         -- one provider tells one of them: OpenAI's data residency, Vertex AI's location, Anthropic's geography
         coalesce(
-            nullif({{ json_text('metadata', ['cost_breakdown', 'data_residency']) }}, ''),
-            nullif({{ json_text('metadata', ['cost_breakdown', 'vertex_location']) }}, ''),
-            nullif(nullif(lower({{ litellm_usage_detail(['inference_geo']) }}), 'not_available'), '')
+            nullif(trim({{ json_text('metadata', ['cost_breakdown', 'data_residency']) }}), ''),
+            nullif(trim({{ json_text('metadata', ['cost_breakdown', 'vertex_location']) }}), ''),
+            nullif(nullif(lower(trim({{ litellm_usage_detail(['inference_geo']) }})), 'not_available'), '')
         ) as region,
         {{ json_text('metadata', ['user_api_key_team_alias']) }} as team_alias,
         {{ json_text('metadata', ['azure_spillover']) }} as azure_spillover,
@@ -256,8 +253,9 @@ select
     coalesce(lower(cache_hit) in ('true', 't'), false) as is_cache_hit,
     coalesce(lower(azure_spillover), 'false') not in ('false', '{}', '') as is_spillover,
     status,
-    service_tier,
-    case when call_type = 'aretrieve_batch' then 'batch' end as processing_mode,
+    -- Anthropic's fast mode is no tier of its own, but priced like one
+    case when lower(speed) = 'fast' then 'fast' else service_tier end as service_tier,
+    case when call_type = 'aretrieve_batch' or lower(service_tier) = 'batch' then 'batch' end as processing_mode,
     region,
     user_id,
     session_id,

@@ -27,10 +27,10 @@ select distinct
     currency,
     starts_at as valid_from,
     coalesce(ends_at, {{ end_of_time() }}) as valid_to,
-    coalesce(recorded_at_instant, {{ begin_of_time() }}) as known_from
+    known_from
 from checked
 where
     fault_reason is null
     {%- if var('price_book_as_of') %}
-    and coalesce(recorded_at_instant, {{ begin_of_time() }}) <= {{ price_book_as_of() }}
+    and known_from <= {{ price_book_as_of() }}
     {%- endif %}

@@ -19,7 +19,10 @@ typed as (
         provider_aliases.provider as known_provider,
         {{ to_utc_timestamp('contract_prices.valid_from') }} as starts_at,
         {{ to_utc_timestamp('contract_prices.valid_to') }} as ends_at,
-        {{ to_utc_timestamp('contract_prices.recorded_at') }} as recorded_at_instant,
+        case
+            when contract_prices.recorded_at is null then {{ begin_of_time() }}
+            else {{ to_utc_timestamp('contract_prices.recorded_at') }}
+        end as known_from,
         {{ try_decimal('contract_prices.discount_percentage', 9, 6) }} as discount,
         {{ try_price('contract_prices.unit_price') }} as price,
         {{ hash_of([
@@ -32,13 +35,25 @@ typed as (
 
 ),
 
+dated as (
+
+    select
+        *,
+        min(known_from) over (partition by contract_price_id) as first_known_from
+    from typed
+
+),
+
+-- what was recorded first stays, so that no closed period loses it by a later row
 compared as (
 
     select
         *,
-        min(content_hash) over (partition by contract_price_id) as first_content,
-        max(content_hash) over (partition by contract_price_id) as last_content
-    from typed
+        min(case when known_from = first_known_from then content_hash end) over (partition by contract_price_id)
+            as first_content,
+        max(case when known_from = first_known_from then content_hash end) over (partition by contract_price_id)
+            as last_content
+    from dated
 
 )
 
@@ -55,7 +70,7 @@ select
                  'is no date and time'],
         ['valid_to', 'valid_to', 'ends_at <= starts_at', 'does not lie after valid_from'],
         ['recorded_at', 'recorded_at',
-                 'recorded_at is not null and recorded_at_instant is null',
+                 'recorded_at is not null and known_from is null',
                  'is no date and time'],
         ['unit_price', 'unit_price',
                  'unit_price is not null and (coalesce(price, -1) < 0 or not ' ~ matches('unit_price', '[0-9]*([.][0-9]{0,12}0*)?') ~ ')',
@@ -71,7 +86,7 @@ select
                  'unit_price is not null and (model is null or meter is null)',
                  'and model are needed for an absolute unit_price'],
         ['provider', 'provider', 'known_provider is null', 'is no provider'],
-        ['contract_price_id', 'contract_price_id', 'first_content <> last_content',
+        ['contract_price_id', 'contract_price_id', 'first_content <> last_content or content_hash <> first_content',
          'is given twice with different values'],
     ]) }}
 from compared

@@ -1,5 +1,6 @@
 {#- A listed price of a region, of some hours or days, or of a long context holds until the next one of its key
-    begins: in a gap the price of all would take its place unseen. Without a price of all, usage is held back. -#}
+    begins, and so does a factor: in a gap the price of all would take its place unseen. Without a price of all,
+    usage is held back. -#}
 with list_prices as (
 
     select
@@ -19,10 +20,37 @@ with list_prices as (
         ) as next_valid_from
     from {{ ref('int_list_prices') }}
 
+),
+
+multipliers as (
+
+    select
+        multiplier_id,
+        valid_to,
+        lead(valid_from) over (
+            partition by
+                provider, model, price_rule, region_id, service_tier, processing_mode, base_service_tier
+            order by valid_from
+        ) as next_valid_from
+    from {{ ref('stg_pricing__price_multipliers') }}
+
 )
 
-select * from list_prices
+select
+    price_id,
+    valid_to,
+    next_valid_from
+from list_prices
 where
     valid_to < next_valid_from
     and price_rule = 'exact'
     and (context_tokens_gt > 0 or coalesce(region_id, daily_window, weekdays) is not null)
+
+union all
+
+select
+    multiplier_id as price_id,
+    valid_to,
+    next_valid_from
+from multipliers
+where valid_to < next_valid_from

@@ -133,7 +133,10 @@ def measure(calls: int, folder: Path) -> dict[str, object]:
     database = (home / "ai_focus.duckdb").resolve()
     if project_totals(database) != expected:
         raise SystemExit("The project and the hand-written script do not agree on the totals.")
+    # what was written before is on the disk, so that neither of the two waits for it
+    os.sync()
     copy = run_copy(database, folder / "copy.csv")
+    os.sync()
     export, export_memory = run_command(*command, "export", "--home", str(home), "--format", "csv")
     return {
         "calls": calls,

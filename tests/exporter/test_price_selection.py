@@ -29,7 +29,7 @@ from priced_calls import (
     moments_of,
     write_raw,
 )
-from reference import Call, Outcome, PriceBook, Row, Sku, charge_at, fit_of_region
+from reference import Call, Outcome, PriceBook, Row, Sku, charge_at, fit_of_region, read_seed
 
 ONE_AND_A_MILLION = (1, 1_000_000)
 FIRST_INSTANT, LAST_INSTANT = datetime(2025, 1, 1), datetime(2027, 6, 30)
@@ -262,3 +262,20 @@ def test_a_price_of_a_block_is_the_cost_of_a_block() -> None:
     blocks = {meter: row["pricing_block"] for meter, row in BOOK.meters.items()}
     assert {row["pricing_block"] == blocks[row["meter"]] for row in BOOK.rows} == {True}
     assert {Decimal(block) for block in blocks.values()} == {Decimal(1000), Decimal(1_000_000)}
+
+
+def test_a_regions_uplift_holds_for_every_tier_that_the_book_has() -> None:
+    """A tier without one would silently cost what it costs in no region."""
+    uplifts: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in read_seed("pricing/price_multipliers.csv"):
+        if row["price_rule"] == "uplift":
+            key = row["provider"], row["model"], row["region_id"]
+            uplifts.setdefault(key, {})[row["service_tier"]] = row["factor"]
+    for (provider, model, region), factors in uplifts.items():
+        tiers = {
+            row["service_tier"]
+            for row in read_seed("pricing/list_prices.csv")
+            if (row["provider"], row["model"], row["region_id"]) == (provider, model, "")
+        }
+        assert factors.keys() == tiers, (provider, model, region)
+        assert len(set(factors.values())) == 1, (provider, model, region)

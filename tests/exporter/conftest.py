@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 import pytest
+from shared import DemoRun, pytest_configure, pytest_unconfigure, run_demo
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+
+__all__ = ["DemoRun", "pytest_configure", "pytest_unconfigure"]
 
 
 def environment() -> dict[str, str]:
@@ -56,20 +58,13 @@ def assert_one_sentence(result: subprocess.CompletedProcess[str], code: int, *pa
         assert part in lines[0]
 
 
-class DemoRun(NamedTuple):
-    """What `focus-export run` said of the synthetic demo, and where it wrote."""
-
-    home: Path
-    result: subprocess.CompletedProcess[str]
-
-
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
-    """Run the main job once, in an empty folder and without arguments."""
-    home = tmp_path_factory.mktemp("demo_home")
-    result = focus_export("run", cwd=home)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return DemoRun(home, result)
+    """The main job, run in an empty folder; in a copy of its home, servers may leave files."""
+    run = run_demo()
+    home = tmp_path_factory.mktemp("demo") / "home"
+    shutil.copytree(run.home, home, symlinks=True)
+    return run._replace(home=home)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,9 @@ had compiled, in the order of its manifest and in this process: about a second, 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import pytest
 from conftest import ROOT
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
+from shared import made_once, run_demo
 
 from exporter.project import load_project
 from exporter.raw_files import plan_raw_files
@@ -42,8 +45,10 @@ class Pipeline:
         self.database = folder / "ai_focus.duckdb"
         self.variables = plan_raw_files(raw, load_project()).variables() | (variables or {})
         self.manifest = self._parse()
+        self._copy_seeds()
         built = self.dbt(
-            *("build", "--exclude-resource-type", "test", "unit_test", "--select", *select),
+            *("build", "--exclude-resource-type", "seed", "test", "unit_test"),
+            *("--select", *select),
             manifest=self.manifest,
         )
         assert built.success, built.exception or [it.message for it in built.result]
@@ -85,18 +90,32 @@ class Pipeline:
                 DuckDBConnectionManager.close_all_connections()
 
     def _parse(self) -> Any:
-        """Parse the project once; which raw files there are is asked for by compiling alone."""
+        """Parse the project once for all processes; raw files are asked for by compiling alone."""
         others = {
             name: value
             for name, value in self.variables.items()
             if name not in ("raw_files", "raw_root")
         }
-        key = json.dumps(others, sort_keys=True)
+        key = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
         if key not in _MANIFESTS:
-            parsed = self.dbt("parse", "--no-partial-parse")
-            assert parsed.success, parsed.exception
-            _MANIFESTS[key] = parsed.result
+            with made_once(f"parsed_{key}") as (folder, is_missing):
+                file = folder / "manifest.pickle"
+                if is_missing:
+                    parsed = self.dbt("parse", "--no-partial-parse")
+                    assert parsed.success, parsed.exception
+                    file.write_bytes(pickle.dumps(parsed.result))
+            _MANIFESTS[key] = pickle.loads(file.read_bytes())
         return _MANIFESTS[key]
+
+    def _copy_seeds(self) -> None:
+        """Take the seeds from the demo's build, where dbt has loaded them."""
+        seeds = [
+            node.alias for node in self.manifest.nodes.values() if node.resource_type == "seed"
+        ]
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute(f"attach '{run_demo().database}' as demo (read_only)")
+            for seed in seeds:
+                connection.execute(f"create table {seed} as from demo.main.{seed}")
 
     def run(
         self,

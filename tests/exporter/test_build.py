@@ -203,6 +203,13 @@ def wait_for(process: subprocess.Popen[str], text: str) -> None:
     raise AssertionError(f"{text!r} was never said")
 
 
+def wait_for_dbt(home: Path, text: str) -> None:
+    deadline = time.monotonic() + 60
+    while text not in (home / "logs" / "dbt.log").read_text(encoding="utf-8"):
+        assert time.monotonic() < deadline, f"{text!r} is not in dbt's log"
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize(
     ("number", "moment"),
     [
@@ -222,7 +229,7 @@ def test_a_killed_build_leaves_the_published_one(
     process = start(toy_project, published, "--vars", "{slow: 100000000}")
     wait_for(process, moment)
     if moment == "building and testing":
-        time.sleep(1)
+        wait_for_dbt(published, "START sql table model main.slow")
     process.send_signal(number)
     out, errors = process.communicate(timeout=30)
     expected = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[number]

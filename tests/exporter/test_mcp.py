@@ -13,9 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
-from api_client import bearer, free_port, serve, write_tokens
+from api_client import bearer, copy_home, free_port, serve, write_tokens
 from conftest import ROOT, assert_one_sentence, environment, focus_export
-from test_api_jobs import home  # noqa: F401
 
 httpx2 = pytest.importorskip("httpx2")
 mcp = pytest.importorskip("mcp")
@@ -51,8 +50,14 @@ TOKENS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture
+def home(demo_home: Path, tmp_path: Path) -> Path:
+    """A home of a test's own, with the demo's build."""
+    return copy_home(demo_home, tmp_path / "home").path
+
+
 @contextlib.asynccontextmanager
-async def over_stdio(home: Path) -> AsyncIterator[Client]:  # noqa: F811
+async def over_stdio(home: Path) -> AsyncIterator[Client]:
     """Start the server as a desktop client does."""
     parameters = StdioServerParameters(
         command=sys.executable,
@@ -136,14 +141,14 @@ async def call_every_tool(client: Client) -> dict[str, Any]:
     return await await_file(client, job["jobId"])
 
 
-def extract(home: Path, *options: str) -> bytes:  # noqa: F811
+def extract(home: Path, *options: str) -> bytes:
     expected = home / "expected"
     result = focus_export("export", "--home", home, *options, "--output", expected)
     assert result.returncode == 0, result.stderr
     return expected.read_bytes()
 
 
-def test_a_desktop_client_finds_every_tool(home: Path) -> None:  # noqa: F811
+def test_a_desktop_client_finds_every_tool(home: Path) -> None:
     files = []
 
     async def questions(client: Client) -> None:
@@ -155,7 +160,7 @@ def test_a_desktop_client_finds_every_tool(home: Path) -> None:  # noqa: F811
 
 
 @pytest.fixture
-def url(home: Path) -> Iterator[str]:  # noqa: F811
+def url(home: Path) -> Iterator[str]:
     """Run REST and MCP together, with tokens; gives the address of MCP."""
     port = free_port()
     tokens = write_tokens(home / "tokens.json", {**TOKENS, "all": {}})
@@ -164,7 +169,7 @@ def url(home: Path) -> Iterator[str]:  # noqa: F811
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_over_http_every_tool_answers(home: Path, url: str, mode: str) -> None:  # noqa: F811
+def test_over_http_every_tool_answers(home: Path, url: str, mode: str) -> None:
     jobs = []
 
     async def questions(client: Client) -> None:
@@ -177,7 +182,7 @@ def test_over_http_every_tool_answers(home: Path, url: str, mode: str) -> None: 
     assert httpx.get(link).content == extract(home, *options)
 
 
-def test_pages_put_together_are_the_extract(home: Path) -> None:  # noqa: F811
+def test_pages_put_together_are_the_extract(home: Path) -> None:
     lines: list[str] = []
 
     async def questions(client: Client) -> None:
@@ -205,7 +210,7 @@ def test_pages_put_together_are_the_extract(home: Path) -> None:  # noqa: F811
     assert ",".join(lines) == ",".join(expected)
 
 
-def test_a_page_is_small_unless_more_is_asked_for(home: Path) -> None:  # noqa: F811
+def test_a_page_is_small_unless_more_is_asked_for(home: Path) -> None:
     async def questions(client: Client) -> None:
         page = await call(client, "listcostandusage")
         assert len(page["records"]) == page["pageSize"] == 20
@@ -217,7 +222,7 @@ def test_a_page_is_small_unless_more_is_asked_for(home: Path) -> None:  # noqa: 
     ask(over_stdio(home), questions)
 
 
-def test_rest_and_mcp_tell_the_same(home: Path) -> None:  # noqa: F811
+def test_rest_and_mcp_tell_the_same(home: Path) -> None:
     port = free_port()
     pages: list[dict[str, Any]] = []
     with serve(home, "--mcp", "--mcp-port", str(port)) as server:
@@ -249,7 +254,7 @@ def test_rest_and_mcp_tell_the_same(home: Path) -> None:  # noqa: F811
         assert server.stop() == 143
 
 
-def test_a_tenant_sees_its_own_rows_and_jobs(home: Path, url: str) -> None:  # noqa: F811
+def test_a_tenant_sees_its_own_rows_and_jobs(home: Path, url: str) -> None:
     async def run() -> None:
         async with over_http(url, "acme") as acme, over_http(url, "globex") as globex:
             pages = {}
@@ -283,7 +288,7 @@ def test_a_tenant_sees_its_own_rows_and_jobs(home: Path, url: str) -> None:  # n
     asyncio.run(run())
 
 
-def test_a_refusal_names_the_parameter(home: Path) -> None:  # noqa: F811
+def test_a_refusal_names_the_parameter(home: Path) -> None:
     async def questions(client: Client) -> None:
         for tool, arguments, named in (
             ("listcostandusage", {"pageSize": 0}, "pageSize"),
@@ -321,7 +326,7 @@ def test_a_refusal_names_the_parameter(home: Path) -> None:  # noqa: F811
     ask(over_stdio(home), questions)
 
 
-def test_resources_tell_the_columns_and_prompts_the_questions(home: Path) -> None:  # noqa: F811
+def test_resources_tell_the_columns_and_prompts_the_questions(home: Path) -> None:
     async def questions(client: Client) -> None:
         resources = {resource.uri for resource in (await client.list_resources()).resources}
         assert {"focus://schema/1.3", "focus://columns/cost-and-usage/1.3"} <= resources
@@ -365,7 +370,7 @@ def test_over_http_nobody_is_let_in_without_a_token(url: str) -> None:
     assert big.status_code == 413
 
 
-def test_without_a_token_http_is_for_this_machine_only(home: Path) -> None:  # noqa: F811
+def test_without_a_token_http_is_for_this_machine_only(home: Path) -> None:
     result = focus_export("mcp", "--http", "--host", "0.0.0.0", "--home", home)
     assert_one_sentence(result, 2, "Without a token", "FINOPS_FOUNDATION_TOKEN")
     result = focus_export("mcp", "--home", home, variables={"AI_FOCUS_TARGET": "snowflake"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -12,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from compare import Row, differences, read_mart, relations
+from shared import made_once, run_demo
 from workloads import Rows
 from wrapper import ROOT, Emulated, make_schema
 
@@ -52,21 +52,30 @@ class Target:
         """What dbt knew in the last build."""
         return self.folder / "target" / "manifest.json"
 
+    def parse(self, variables: Mapping[str, object]) -> dict[str, dict[str, Any]]:
+        """Give the project's nodes and unit tests; a build with these variables parses no more."""
+        self._run("parse", variables=variables)
+        parsed = json.loads(self.manifest.read_text("utf-8"))
+        return {**parsed["nodes"], **parsed["unit_tests"]}
+
     def build(
         self, *arguments: str, variables: Mapping[str, object] | None = None
     ) -> Counter[tuple[str, str]]:
         """Run `dbt build`; give (kind of node, status) -> count. Anything that fails is raised."""
-        command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "build", "--target", self.name]
-        command += ["--project-dir", str(ROOT), *arguments]
-        command += ["--vars", json.dumps(dict(variables or {}))]
-        done = subprocess.run(
-            command, env=self._environment, cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"dbt build on {self.name}:\n{done.stdout}{done.stderr}"
+        self._run("build", *arguments, variables=variables or {})
         results = json.loads((self.folder / "target" / "run_results.json").read_text("utf-8"))
         return Counter(
             (result["unique_id"].split(".")[0], result["status"]) for result in results["results"]
         )
+
+    def _run(self, *arguments: str, variables: Mapping[str, object]) -> None:
+        command = [sys.executable, "-m", "dbt.cli.main", "--quiet", *arguments]
+        command += ["--target", self.name, "--project-dir", str(ROOT)]
+        command += ["--vars", json.dumps(dict(variables))]
+        done = subprocess.run(
+            command, env=self._environment, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"dbt on {self.name}:\n{done.stdout}{done.stderr}"
 
     def message(self, name: str) -> str:
         """What dbt said of a model in the last build."""
@@ -86,44 +95,32 @@ def rows_of(file: Path, relation: str) -> list[Row]:
         return read_mart(connection, relation)
 
 
-class Reference:
-    """Builds on DuckDB, each made once for all suites of a run, whatever process they are in.
+def reference(name: str, rows: Rows | None = None) -> tuple[Path, Path]:
+    """Give DuckDB's database and manifest of a build: of the demo, or of these raw rows.
 
-    Data tests run on those of given rows, here alone: equal rows pass them elsewhere as well, and
-    that their SQL works elsewhere is shown with the demo.
+    Each is made once for all suites of a run, whatever process they are in. Data tests run on those
+    of given rows, here alone: equal rows pass them elsewhere as well, and that their SQL works
+    elsewhere is shown with the demo.
     """
-
-    def __init__(self, factory: pytest.TempPathFactory) -> None:
-        base = factory.getbasetemp()
-        # every worker of pytest-xdist has a folder of its own in one that they share
-        self._folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-    def build(self, name: str, rows: Rows | None = None) -> tuple[Path, Path]:
-        """Give the database and the manifest of a build: of the demo, or of these raw rows."""
-        folder = self._folder / f"reference_{name}"
-        folder.mkdir(exist_ok=True)
+    if rows is None:
+        demo = run_demo()
+        return demo.database, demo.manifest
+    with made_once(f"reference_{name}") as (folder, is_missing):
         file = folder / "ai_focus.duckdb"
         target = Target("duckdb", folder, {"AI_FOCUS_DATABASE": str(file)})
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (folder / "done").exists():
-                if rows is None:
-                    target.build(*WITHOUT_TESTS)
-                else:
-                    with duckdb.connect(str(file)) as connection:
-                        _fill(connection, rows)
-                    target.build(*WITHOUT_UNIT_TESTS, variables=OF_SOURCES)
-                (folder / "done").touch()
-        return file, target.manifest
+        if is_missing:
+            with duckdb.connect(str(file)) as connection:
+                _fill(connection, rows)
+            target.build(*WITHOUT_UNIT_TESTS, variables=OF_SOURCES)
+    return file, target.manifest
 
 
 class Engines:
     """DuckDB's builds and an emulator with a place of its own for one workload."""
 
-    def __init__(self, emulated: Emulated, name: str, folder: Path, reference: Reference) -> None:
+    def __init__(self, emulated: Emulated, name: str, folder: Path) -> None:
         self.emulated = emulated.in_schema(name)
         self.warehouse = Target(emulated.target, folder, self.emulated.settings)
-        self._reference = reference
 
     def load(self, rows: Rows) -> None:
         """Put rows into the source tables of the emulator, by its bulk path, in place of others."""
@@ -139,16 +136,12 @@ class Engines:
                     pq.write_table(content, folder / f"{table}.parquet")
                     to.load_parquet(folder / f"{table}.parquet", f"{schema}.{table}", replace=False)
 
-    def reference(self, name: str, rows: Rows | None = None) -> Path:
-        """Give DuckDB's database of a build."""
-        return self._reference.build(name, rows)[0]
-
     def compare(
         self, name: str, rows: Rows | None = None, models: Sequence[str] = ()
     ) -> dict[str, int]:
         """Give the marts (or these models) with their count of rows, after all were DuckDB's."""
         counts, apart = {}, {}
-        file, manifest = self._reference.build(name, rows)
+        file, manifest = reference(name, rows)
         expected = relations(manifest, models)
         found = relations(self.warehouse.manifest, models)
         assert expected.keys() == found.keys()

@@ -13,7 +13,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from shared import made_once, run_demo
+from unit_cases import UnitCase
+
 ROOT = Path(__file__).resolve().parents[2]
+CASES = "unit_tests.json"
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ def scratch() -> Path:
 
 def run_dbt(*arguments: str, folder: Path, project: Path = ROOT, **variables: str) -> str:
     """Run dbt on a project in a process of its own, with everything that it writes in `folder`."""
+    command = ("-m", "dbt.cli.main", "--quiet", *arguments)
+    return _run_python(*command, folder=folder, project=project, **variables)
+
+
+def _run_python(*arguments: str, folder: Path, project: Path, **variables: str) -> str:
     own = ("AI_FOCUS_", "DBT_")
     environment = {name: text for name, text in os.environ.items() if not name.startswith(own)}
     environment |= {
@@ -53,7 +62,7 @@ def run_dbt(*arguments: str, folder: Path, project: Path = ROOT, **variables: st
     }
     folder.mkdir(parents=True, exist_ok=True)
     result = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "--quiet", *arguments],
+        [sys.executable, *arguments],
         cwd=project,
         env=environment,
         capture_output=True,
@@ -68,9 +77,26 @@ def run_dbt(*arguments: str, folder: Path, project: Path = ROOT, **variables: st
 @cache
 def compiled(target: str) -> tuple[Compiled, ...]:
     """Compile every model, data test and hook for a target, in the order of the names."""
-    folder = scratch() / target
-    run_dbt("compile", "--no-populate-cache", "--no-introspect", "--target", target, folder=folder)
-    return compiled_nodes(folder)
+    return compiled_nodes(compile_project(target))
+
+
+@cache
+def unit_cases(target: str) -> tuple[UnitCase, ...]:
+    """Compile every unit test for a target, in the order of the project's files."""
+    cases = json.loads((compile_project(target) / CASES).read_text(encoding="utf-8"))
+    return tuple(UnitCase(**case) for case in cases)
+
+
+def compile_project(target: str) -> Path:
+    """Compile for a target, once for all processes; gives the folder of dbt's `target`."""
+    with made_once(f"compiled_{target}") as (folder, is_missing):
+        if is_missing:
+            offline = ("--no-populate-cache", "--no-introspect")
+            run_dbt("compile", *offline, "--target", target, folder=folder)
+            # the second process parses what has changed, which is nothing
+            script = Path(__file__).with_name("unit_cases.py")
+            _run_python(str(script), target, str(folder / CASES), folder=folder, project=ROOT)
+    return folder
 
 
 def compiled_nodes(folder: Path) -> tuple[Compiled, ...]:
@@ -92,9 +118,6 @@ def compiled_nodes(folder: Path) -> tuple[Compiled, ...]:
     return tuple(sorted(found, key=lambda node: node.name))
 
 
-@cache
 def built() -> Path:
-    """Build the demo on DuckDB, without tests, and give the database."""
-    folder = scratch() / "built"
-    run_dbt("build", "--exclude-resource-type", "test", "unit_test", folder=folder)
-    return folder / "ai_focus.duckdb"
+    """Build the demo on DuckDB and give the database."""
+    return run_demo().database

@@ -5,8 +5,11 @@ Every model reads the tables that DuckDB built: a difference shows in the model 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from decimal import Decimal
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Context, Decimal
+from functools import cache
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -14,9 +17,18 @@ import sqlglot
 from compiled import Compiled
 from decimals import number_of
 from sqlglot import exp
+from unit_cases import UnitCase
+
+Rows = Sequence[Mapping[str, Any]]
 
 # Enough for a price times a rate: 12 and 12 decimals.
 WIDE = "DECIMAL(38, 24)"
+
+# How each warehouse names its catalogue of columns, without a schema, and how it spells them there.
+CATALOGS = {"columns": "upper(column_name)", "INFORMATION_SCHEMA.COLUMNS": "column_name"}
+
+# Two numbers of 38 digits give one of 76; Python's own context keeps 28.
+PRODUCTS = Context(prec=76)
 
 # Functions that the translation leaves as they are.
 MACROS = [
@@ -47,16 +59,75 @@ def differences(connection: duckdb.DuckDBPyConnection, model: Compiled, dialect:
     return f"{missing} rows missing, {added} added" if missing or added else None
 
 
+def unit_difference(
+    connection: duckdb.DuckDBPyConnection, case: UnitCase, dialect: str
+) -> str | None:
+    """Say how the rows that a unit test's statement gives differ from the expected, or None.
+
+    As with dbt, an input has the columns of the relation that it stands for, of which a row may
+    leave some out, and the columns of the first expected row are compared.
+    """
+    connection.execute("drop schema if exists given cascade")
+    connection.execute("create schema given")
+    try:
+        for name, rows in case.given.items():
+            _fill(connection, f"given.{name}", name, rows)
+        _fill(connection, "given._expected", case.model, case.expected)
+        connection.execute("use given")
+        query = translated(case.sql, dialect)
+        columns = case.expected[0] if case.expected else _types(connection, "from _expected")
+        types = _types(connection, "from _expected")
+        wanted = ", ".join(f'cast("{name}" as {types[name.lower()]})' for name in columns)
+        found = connection.execute(f"select {wanted} from ({query}) as replayed").fetchall()
+        expected = connection.execute(f"select {wanted} from _expected").fetchall()
+    except (duckdb.Error, sqlglot.errors.SqlglotError) as error:
+        return f"not run: {str(error).splitlines()[0]}"
+    finally:
+        connection.execute("use main")
+    missing, added = Counter(expected) - Counter(found), Counter(found) - Counter(expected)
+    return f"missing {list(missing)}, added {list(added)}" if missing or added else None
+
+
+def rows_found(connection: duckdb.DuckDBPyConnection, test: Compiled, dialect: str) -> int | str:
+    """Give how many rows a data test finds in the built tables, or say why it can't be run."""
+    try:
+        return _count(connection, translated(test.sql, dialect))
+    except (duckdb.Error, sqlglot.errors.SqlglotError) as error:
+        return f"not run: {str(error).splitlines()[0]}"
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, table: str, like: str, rows: Rows) -> None:
+    """Make a table with the columns of another and these rows, each value cast from its text."""
+    connection.execute(f"create table {table} as from main.{like} limit 0")
+    types = _types(connection, f"from {table}")
+    for row in rows:
+        values = ", ".join(f'cast(? as {types[name.lower()]}) as "{name}"' for name in row)
+        texts = [None if value is None else str(value) for value in row.values()]
+        connection.execute(f"insert into {table} by name select {values}", texts)
+
+
+def _types(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+    return {name.lower(): kind for name, kind in _columns(connection, query)}
+
+
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Give DuckDB what the translated SQL needs."""
     connection.execute("set TimeZone = 'UTC'")
     for macro in MACROS:
         connection.execute(f"create or replace temp macro {macro}")
+    for name, spelt in CATALOGS.items():
+        connection.execute(
+            f'create or replace temp view "{name}" as'
+            f" select 'ai_focus' as table_schema, {spelt} as column_name,"
+            " columns.* exclude (table_schema, column_name) from information_schema.columns"
+            " where columns.table_schema = 'main'"
+        )
     connection.create_function(
         "wide_product", _wide_product, ["VARCHAR", "VARCHAR"], "VARCHAR", type="arrow"
     )
 
 
+@cache
 def translated(sql: str, dialect: str) -> str:
     """A warehouse's query as DuckDB's, with names of tables alone."""
     tree = sqlglot.parse_one(sql, read=dialect)
@@ -84,6 +155,12 @@ def _translate_bigquery(tree: exp.Expr) -> None:
     for kind in list(tree.find_all(exp.DataType)):
         if kind.this == exp.DType.BIGDECIMAL:
             kind.replace(exp.DataType.build(WIDE, dialect="duckdb"))
+    for query in list(tree.find_all(exp.JSONExtract)):
+        # JSON_QUERY of a text is text, which DuckDB would take for JSON with all that it meets
+        if not isinstance(query, exp.JSONExtractScalar):
+            query.replace(exp.cast(query.copy(), "varchar"))
+    for kind in list(tree.find_all(exp.JSONType)):
+        kind.replace(exp.func("lower", kind.copy()))
     for part in list(tree.find_all(exp.Extract)):
         # Sunday is 1 in BigQuery and 0 in DuckDB
         if part.name.lower() == "dayofweek":
@@ -96,7 +173,33 @@ def _translate_bigquery(tree: exp.Expr) -> None:
         safe.replace(exp.func("try", exp.func("json", text.copy())))
 
 
+# The rows of FLATTEN: of an object by key, of an array by index, none of anything else.
+FLATTENED = """
+    select
+        case when json_type(text) = 'OBJECT' then key end as key,
+        case when json_type(text) = 'ARRAY' then cast(key as bigint) end as index,
+        value
+    from (select {text} as text) as given, json_each(text)
+    where key is not null
+"""
+
+
 def _translate_snowflake(tree: exp.Expr) -> None:
+    members = set()
+    for flatten in list(tree.find_all(exp.Lateral)):
+        text = flatten.this.this.expression.sql("duckdb")
+        members.add(flatten.alias)
+        rows = sqlglot.parse_one(FLATTENED.format(text=text), read="duckdb")
+        flatten.replace(exp.Lateral(this=rows.subquery(), alias=flatten.args["alias"].this))
+    for cast in list(tree.find_all(exp.Cast)):
+        value = cast.this
+        if not cast.is_type("varchar"):
+            continue
+        # a text in a VARIANT has no quotes
+        if isinstance(value, exp.JSONExtract):
+            cast.replace(exp.JSONExtractScalar(**value.args))
+        elif isinstance(value, exp.Column) and value.table in members and value.name == "value":
+            cast.replace(exp.func("json_extract_string", value, exp.Literal.string("$")))
     for parsed in list(tree.find_all(exp.StrToTime)):
         if parsed.args["format"].name == "AUTO":
             parsed.replace(
@@ -120,7 +223,9 @@ def _wide_product(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.Array:
     )
     return pa.array(
         [
-            None if one is None or other is None else f"{Decimal(one) * Decimal(other):f}"
+            None
+            if one is None or other is None
+            else f"{PRODUCTS.multiply(Decimal(one), Decimal(other)):f}"
             for one, other in pairs
         ],
         pa.string(),

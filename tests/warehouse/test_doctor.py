@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from wrapper import Emulated, emulate
+from wrapper import Emulated
 
 from exporter.project import load_project
 from exporter.warehouse import open_warehouse
@@ -19,12 +18,9 @@ CALLS = (
 )
 
 
-@pytest.fixture(scope="module", params=["snowflake", "bigquery"])
-def emulated(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Emulated]:
-    with emulate(request.param, tmp_path_factory.mktemp(request.param)) as server:
-        yield server.in_schema("checked")
+@pytest.fixture
+def checked(emulated: Emulated) -> Emulated:
+    return emulated.in_schema("checked")
 
 
 def checks(output: str) -> dict[str, bool]:
@@ -34,33 +30,33 @@ def checks(output: str) -> dict[str, bool]:
 
 
 def test_an_empty_target_lacks_raw_tables_and_datasets_alone(
-    emulated: Emulated, tmp_path: Path
+    checked: Emulated, tmp_path: Path
 ) -> None:
-    result = emulated.run("doctor", "--home", tmp_path, code=1)
+    result = checked.run("doctor", "--home", tmp_path, code=1)
     found = checks(result.stdout)
     assert [name for name, ok in found.items() if ok] == [*ALWAYS, "load", "read"]
     missing = [name for name, ok in found.items() if not ok]
     assert sorted(missing) == sorted([*TABLES, "datasets"])
     # a remedy once for all tables, and one for the datasets
     assert result.stdout.count("focus-export load") == 1
-    assert f"focus-export build --target {emulated.target}" in result.stdout
+    assert f"focus-export build --target {checked.target}" in result.stdout
 
     (tmp_path / "calls.csv").write_text(CALLS)
-    emulated.run("load", "gateway", tmp_path / "calls.csv", "--home", tmp_path)
-    result = emulated.run("doctor", "--home", tmp_path, code=1)
+    checked.run("load", "gateway", tmp_path / "calls.csv", "--home", tmp_path)
+    result = checked.run("doctor", "--home", tmp_path, code=1)
     assert [name for name, ok in checks(result.stdout).items() if not ok] == ["datasets"]
 
     place = {"snowflake": "information_schema", "bigquery": "checked.INFORMATION_SCHEMA"}
-    with emulated.in_process(), open_warehouse(emulated.target, load_project()) as warehouse:
+    with checked.in_process(), open_warehouse(checked.target, load_project()) as warehouse:
         left = warehouse.fetch(
-            f"select table_name from {place[emulated.target]}.TABLES"
+            f"select table_name from {place[checked.target]}.TABLES"
             " where lower(table_name) like 'ai_focus_doctor%'"
         )
     assert left == []
 
 
-def test_only_the_sources_that_are_built_need_tables(emulated: Emulated, tmp_path: Path) -> None:
-    result = emulated.run(
+def test_only_the_sources_that_are_built_need_tables(checked: Emulated, tmp_path: Path) -> None:
+    result = checked.run(
         *("doctor", "--home", tmp_path),
         *("--vars", "{usage_sources: [gateway], raw_schema: elsewhere}"),
         code=1,

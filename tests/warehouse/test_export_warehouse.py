@@ -1,15 +1,13 @@
 """`focus-export export --target` gives the same bytes from a warehouse as from DuckDB.
 
-The rows are those of the demo, copied from DuckDB into an emulator's tables, so that this proves
-the way back alone: queries, Arrow batches, types, names, order and files. That the models make the
-same rows there is proved elsewhere (test_snowflake.py, test_load.py).
+The rows are those of the demo, which dbt built on both: queries, Arrow batches, types, names, order
+and files.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -17,7 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from wrapper import Emulated, build_demo, copy_marts, emulate, write_record
+from builds import Engines
+from shared import run_demo
+from wrapper import Emulated, recorded, write_record
 
 from exporter import marts, summary, warehouse
 from exporter.database import open_database
@@ -31,23 +31,14 @@ from exporter.warehouse import BuildRecord, ChangedError, Warehouse, open_wareho
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    folder = tmp_path_factory.mktemp("home")
-    build_demo(folder)
-    return Home(folder)
+def home() -> Home:
+    return Home(run_demo().home)
 
 
-@pytest.fixture(scope="module", params=["snowflake", "bigquery"])
-def emulated(
-    request: pytest.FixtureRequest, home: Home, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Emulated]:
-    """An emulator with the demo's marts; the process has its settings."""
-    folder = tmp_path_factory.mktemp(request.param)
-    with (
-        emulate(request.param, folder) as server,
-        server.in_schema("demo").in_process() as emulated,
-    ):
-        assert copy_marts(home.path, folder) > 15
+@pytest.fixture(scope="module")
+def warehouse_demo(demo: Engines) -> Iterator[Emulated]:
+    """The demo on the emulator; the process has its settings."""
+    with demo.emulated.in_process() as emulated:
         yield emulated
 
 
@@ -116,33 +107,33 @@ def assert_same(home: Home, target: str, folder: Path, **options: Any) -> dict[s
 
 @pytest.mark.parametrize("structure", STRUCTURES, ids="-".join)
 def test_every_dataset_version_and_grain_is_the_same(
-    structure: tuple[str, str, str], emulated: Emulated, home: Home, tmp_path: Path
+    structure: tuple[str, str, str], warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
     dataset, version, grain = structure
     options = {"dataset": dataset, "focus_version": version, "grain": grain}
-    found = assert_same(home, emulated.target, tmp_path, **options)
+    found = assert_same(home, warehouse_demo.target, tmp_path, **options)
     assert found["rows"] > 10
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_every_format_is_the_same(
-    dataset: str, fmt: str, emulated: Emulated, home: Home, tmp_path: Path
+    dataset: str, fmt: str, warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
-    assert_same(home, emulated.target, tmp_path, dataset=dataset, fmt=fmt)
+    assert_same(home, warehouse_demo.target, tmp_path, dataset=dataset, fmt=fmt)
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)
 def test_every_selection_is_the_same(
-    selection: str, emulated: Emulated, home: Home, tmp_path: Path
+    selection: str, warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
-    found = assert_same(home, emulated.target, tmp_path, **SELECTIONS[selection])
+    found = assert_same(home, warehouse_demo.target, tmp_path, **SELECTIONS[selection])
     has_rows = selection not in ("a value that looks like SQL", "no row as Parquet")
     assert (found["rows"] > 0) == has_rows
 
 
 def test_the_warehouse_filters_and_sends_only_what_is_needed(
-    emulated: Emulated, home: Home, tmp_path: Path
+    warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
     dataset = DATASETS["cost-and-usage"]
     selection = Selection(
@@ -153,7 +144,7 @@ def test_the_warehouse_filters_and_sends_only_what_is_needed(
         columns=("ServiceName",),
     )
     with (
-        open_warehouse(emulated.target, load_project()) as opened,
+        open_warehouse(warehouse_demo.target, load_project()) as opened,
         open_database(tmp_path / "scratch.duckdb", read_only=False) as connection,
     ):
         rows = pull(connection, opened, selection, load_project())
@@ -172,10 +163,10 @@ def test_the_warehouse_filters_and_sends_only_what_is_needed(
     }
 
 
-def test_rows_come_in_batches(emulated: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_come_in_batches(warehouse_demo: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warehouse, "BATCH_ROWS", 500)
     schema = pa.schema([("call_key", pa.string()), ("total_tokens", pa.int64())])
-    with open_warehouse(emulated.target, load_project()) as opened:
+    with open_warehouse(warehouse_demo.target, load_project()) as opened:
         query = "select total_tokens, call_key from ai_calls"
         sizes = [batch.num_rows for batch in opened.batches(query, (), schema)]
     assert sum(sizes) > 3000
@@ -183,20 +174,20 @@ def test_rows_come_in_batches(emulated: Emulated, monkeypatch: pytest.MonkeyPatc
 
 
 def test_standard_output_holds_the_extract_alone(
-    emulated: Emulated, home: Home, tmp_path: Path
+    warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
     arguments = ("--dataset", "contract-commitment", "--home", home.path)
-    result = emulated.run("export", *arguments, "--output", "-")
-    emulated.run("export", *arguments, "--output", tmp_path / "file.csv")
+    result = warehouse_demo.run("export", *arguments, "--output", "-")
+    warehouse_demo.run("export", *arguments, "--output", tmp_path / "file.csv")
     assert result.stdout == (tmp_path / "file.csv").read_text(encoding="utf-8")
 
 
 def test_the_manifest_names_the_build_that_the_target_records(
-    emulated: Emulated, home: Home, tmp_path: Path
+    warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
     def build() -> tuple[dict[str, str | None], str]:
         arguments = ("--dataset", "contract-commitment", "--home", home.path)
-        result = emulated.run("export", *arguments, "--output", tmp_path / "file.csv")
+        result = warehouse_demo.run("export", *arguments, "--output", tmp_path / "file.csv")
         manifest = json.loads((tmp_path / "file.csv.manifest.json").read_text("utf-8"))
         return manifest["build"], result.stderr
 
@@ -204,11 +195,11 @@ def test_the_manifest_names_the_build_that_the_target_records(
     found, said = build()
     assert found == nothing
     assert "names no finished build" in said
-    with recorded(emulated, FINISHED):
+    with recorded(warehouse_demo, FINISHED):
         found, said = build()
         assert found == {"build_id": FINISHED.build_id, "finished_at": FINISHED.finished_at}
         assert "names no finished build" not in said
-    with recorded(emulated, BuildRecord(invocation_id="plain dbt")):
+    with recorded(warehouse_demo, BuildRecord(invocation_id="plain dbt")):
         assert build()[0] == nothing
 
 
@@ -222,24 +213,12 @@ FINISHED = BuildRecord(
 BEGUN = BuildRecord(started_at="2026-11-22T02:00:00Z", invocation_id="b")
 
 
-@contextmanager
-def recorded(emulated: Emulated, record: BuildRecord) -> Iterator[None]:
-    """Let the target have a record until the block ends."""
-    with open_warehouse(emulated.target, load_project()) as opened:
-        write_record(opened, record)
-    try:
-        yield
-    finally:
-        with open_warehouse(emulated.target, load_project()) as opened:
-            opened.fetch("drop table ai_focus_build")
-
-
 def test_while_dbt_writes_the_tables_there_is_no_extract(
-    emulated: Emulated, home: Home, tmp_path: Path
+    warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
-    with recorded(emulated, BEGUN):
+    with recorded(warehouse_demo, BEGUN):
         output = ("--home", home.path, "--output", tmp_path / "file.csv")
-        result = emulated.run("export", *output, code=2)
+        result = warehouse_demo.run("export", *output, code=2)
     assert "A build that began at 2026-11-22T02:00:00Z has not ended" in result.stderr
     assert not list(tmp_path.iterdir())
 
@@ -249,7 +228,7 @@ def test_while_dbt_writes_the_tables_there_is_no_extract(
 def test_an_extract_that_a_build_began_under_is_given_up(
     later: BuildRecord,
     is_lost: bool,
-    emulated: Emulated,
+    warehouse_demo: Emulated,
     home: Home,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -270,45 +249,48 @@ def test_an_extract_that_a_build_began_under_is_given_up(
                 opened.fetch(f"create table {table} as select * from kept_aside")
 
     monkeypatch.setattr("exporter.pull.pull", pull_while_dbt_starts)
-    with recorded(emulated, FINISHED), pytest.raises(ChangedError, match="A build began"):
-        options = {"dataset": "contract-commitment", "target": emulated.target}
+    with recorded(warehouse_demo, FINISHED), pytest.raises(ChangedError, match="A build began"):
+        options = {"dataset": "contract-commitment", "target": warehouse_demo.target}
         export_dataset(home, output=tmp_path / "file.csv", **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_the_summary_of_a_build_is_the_same(emulated: Emulated, home: Home) -> None:
+def test_the_summary_of_a_build_is_the_same(warehouse_demo: Emulated, home: Home) -> None:
     expected = marts.read_totals(home.published())
-    with open_warehouse(emulated.target, load_project()) as opened:
+    with open_warehouse(warehouse_demo.target, load_project()) as opened:
         found = marts.ask_totals(opened)
     assert summary.describe(found) == summary.describe(expected)
     assert summary.describe_incomplete(found) == summary.describe_incomplete(expected)
 
 
-def test_what_is_not_built_is_said(emulated: Emulated, tmp_path: Path) -> None:
-    elsewhere = emulated.in_schema("elsewhere")
+def test_what_is_not_built_is_said(warehouse_demo: Emulated, tmp_path: Path) -> None:
+    elsewhere = warehouse_demo.in_schema("elsewhere")
     result = elsewhere.run("export", "--home", tmp_path, code=2)
     assert "Traceback" not in result.stderr
-    assert f"focus-export build --target {emulated.target}" in result.stderr
+    assert f"focus-export build --target {warehouse_demo.target}" in result.stderr
     assert not list((tmp_path / "exports").iterdir())
 
 
 def test_a_cost_that_is_no_decimal_is_refused(
-    emulated: Emulated, home: Home, tmp_path: Path
+    warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
-    with open_warehouse(emulated.target, load_project()) as opened:
-        double, without = {"snowflake": ("double", "exclude"), "bigquery": ("float64", "except")}[
-            emulated.target
-        ]
+    double, without = {"snowflake": ("double", "exclude"), "bigquery": ("float64", "except")}[
+        warehouse_demo.target
+    ]
+    table = "focus_contract_commitment_v1_3"
+    with open_warehouse(warehouse_demo.target, load_project()) as opened:
+        opened.fetch(f"create or replace table kept_aside as select * from {table}")
         opened.fetch(
-            "create or replace table focus_contract_commitment_v1_3 as"
+            f"create or replace table {table} as"
             f" select * {without} (ContractCommitmentCost),"
-            f" cast(ContractCommitmentCost as {double}) as ContractCommitmentCost"
-            " from focus_contract_commitment_v1_4"
+            f" cast(ContractCommitmentCost as {double}) as ContractCommitmentCost from kept_aside"
         )
-    result = emulated.run(
-        *("export", "--dataset", "contract-commitment", "--focus-version", "1.3"),
-        *("--home", home.path, "--output", tmp_path / "file.csv"),
-        code=1,
-    )
+        result = warehouse_demo.run(
+            *("export", "--dataset", "contract-commitment", "--focus-version", "1.3"),
+            *("--home", home.path, "--output", tmp_path / "file.csv"),
+            code=None,
+        )
+        opened.fetch(f"create or replace table {table} as select * from kept_aside")
+    assert result.returncode == 1, result.stderr
     assert "ContractCommitmentCost came as double" in result.stderr
     assert not list(tmp_path.iterdir())

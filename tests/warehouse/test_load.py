@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from wrapper import ROOT, Emulated, emulate
+from wrapper import ROOT, Emulated
 
 from exporter.project import load_project
 from exporter.warehouse import open_warehouse
@@ -20,14 +20,6 @@ ALL_TABLES = [table.name for table in load_project().raw_tables()]
 HEADER = "call_id,provider,model,started_at,latency_ms,prompt_tokens,completion_tokens\n"
 CALL = "{},openai,gpt-5-mini,2026-11-02T09:30:00+01:00,840,2000,500\n"
 BROKEN = 'c-9,"openai,gpt-5-mini,2026-11-02T09:30:00+01:00,840,2000,500\n'
-
-
-@pytest.fixture(scope="module", params=["snowflake", "bigquery"])
-def emulated(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Emulated]:
-    with emulate(request.param, tmp_path_factory.mktemp(request.param)) as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """`serve` and `mcp` with `--target` answer from a warehouse as they do from DuckDB, byte for byte.
 
-The tables of the demo lie in an emulator, copied there from DuckDB, with a record of the build that
-names it as DuckDB's does. So whole answers can be compared: rows, totals, coverage and recency.
+The demo lies in an emulator as dbt built it there, with a record of the build that names it as
+DuckDB's does. So whole answers can be compared: rows, totals, coverage and recency.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from typing import Any
 
 import httpx
 import pytest
-from builds import Target
+from builds import Engines, Target
 from mcp import Client, StdioServerParameters
-from wrapper import ROOT, Emulated, build_demo, copy_marts, emulate, write_record
+from shared import run_demo
+from wrapper import ROOT, Emulated, emulate, make_schema, recorded, write_record
 
 from exporter.copy_build import copy_build, find_finished
-from exporter.copy_plan import plan_copy, served_models
 from exporter.database import open_database
 from exporter.home import Home
 from exporter.manifest import read_build
@@ -69,35 +69,21 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    folder = tmp_path_factory.mktemp("demo")
-    build_demo(folder)
-    return Home(folder)
-
-
-@pytest.fixture(scope="module", params=["snowflake", "bigquery"])
-def place(
-    request: pytest.FixtureRequest, demo: Home, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Place]:
-    folder = tmp_path_factory.mktemp(request.param)
-    with (
-        emulate(request.param, folder) as server,
-        server.in_schema("copied").in_process() as emulated,
-    ):
-        manifest = json.loads((demo.target / "manifest.json").read_text(encoding="utf-8"))
-        tables = plan_copy(manifest, "ai_focus").tables
-        assert copy_marts(demo.path, folder, tables) == len(tables)
-        build = read_build(demo.published())
-        record = BuildRecord(
-            build_id=build["build_id"],
-            finished_at=build["finished_at"],
-            tool_version=tool_version(),
-            variables="{}",
-            invocation_id="first",
-        )
-        with open_warehouse(emulated.target, load_project()) as opened:
-            write_record(opened, record)
-        yield Place(emulated, demo, record, folder / "home")
+def place(demo: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("serve")
+    # servers leave files in their home
+    shutil.copytree(run_demo().home, folder / "duckdb", symlinks=True)
+    home = Home(folder / "duckdb")
+    build = read_build(home.published())
+    record = BuildRecord(
+        build_id=build["build_id"],
+        finished_at=build["finished_at"],
+        tool_version=tool_version(),
+        variables="{}",
+        invocation_id="first",
+    )
+    with demo.emulated.in_process() as emulated, recorded(emulated, record):
+        yield Place(emulated, home, record, folder / "warehouse")
 
 
 @pytest.fixture(scope="module")
@@ -353,7 +339,7 @@ def test_without_a_finished_build_one_sentence_says_what_to_do(
         (replace(place.record, tool_version="0.0.1"), "was made by ai-focus 0.0.1"),
         (None, "names no finished build"),
     ):
-        with recorded(place, record):
+        with recorded(place.emulated, record):
             result = place.emulated.run(command, "--home", tmp_path, code=2)
         errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
         assert len(errors) == 1
@@ -361,21 +347,6 @@ def test_without_a_finished_build_one_sentence_says_what_to_do(
         assert f"focus-export build --target {place.emulated.target}" in errors[0]
         assert "Traceback" not in result.stderr
         assert result.stdout == ""
-
-
-@contextlib.contextmanager
-def recorded(place: Place, record: BuildRecord | None) -> Iterator[None]:
-    """Let the target have another record, or none, until the block ends."""
-    with open_warehouse(place.emulated.target, load_project()) as opened:
-        if record is None:
-            opened.fetch("drop table ai_focus_build")
-        else:
-            write_record(opened, record)
-    try:
-        yield
-    finally:
-        with open_warehouse(place.emulated.target, load_project()) as opened:
-            write_record(opened, place.record)
 
 
 def test_a_build_that_begins_while_it_is_copied_is_not_mixed_with_it(
@@ -387,7 +358,7 @@ def test_a_build_that_begins_while_it_is_copied_is_not_mixed_with_it(
     before = home.published()
     new = replace(place.record, build_id=NEXT)
     begun = BuildRecord(started_at="2026-11-22T10:00:00Z", invocation_id="other")
-    with recorded(place, new), open_warehouse(place.emulated.target, project) as opened:
+    with recorded(place.emulated, new), open_warehouse(place.emulated.target, project) as opened:
         record = find_finished(opened)
         assert record == new
         for change in (lambda: write_record(opened, begun), lambda: lose_table(opened, begun)):
@@ -436,11 +407,12 @@ def test_a_new_build_is_served_without_a_failed_request(
         reader = threading.Thread(target=read)
         reader.start()
         with open_warehouse(text.target, load_project()) as opened:
-            opened.fetch("create or replace table kept_aside as select * from int_charges")
+            marketing = "int_charges where sub_account_id = 'Marketing'"
+            opened.fetch(f"create or replace table kept_aside as select * from {marketing}")
             # a build begins …
             write_record(opened, BuildRecord(started_at="2026-11-22T10:00:00Z"))
             wait_until(lambda: metric(url, "focus_warehouse_failing") == 1, log)
-            opened.fetch("delete from int_charges where sub_account_id = 'Marketing'")
+            opened.fetch(f"delete from {marketing}")
             # … fails, which leaves no name …
             write_record(opened, BuildRecord(invocation_id="failed"))
             wait_until(lambda: "names no finished build" in log.read_text(), log)
@@ -449,7 +421,7 @@ def test_a_new_build_is_served_without_a_failed_request(
             variables = json.dumps({"resource_id": "none"})
             write_record(opened, replace(place.record, build_id=NEXT, variables=variables))
             wait_until(lambda: answers[-1][0] == NEXT or not reader.is_alive(), log)
-            opened.fetch("create or replace table int_charges as select * from kept_aside")
+            opened.fetch("insert into int_charges select * from kept_aside")
         ended.set()
         reader.join(60)
         assert answers[-1][0] == NEXT
@@ -465,9 +437,9 @@ def test_a_new_build_is_served_without_a_failed_request(
         second = httpx.get(url + LIST, params=following, timeout=120).json()
         assert second["build"]["id"] == place.record.build_id
         assert second["totals"] == first["totals"]
+        with open_warehouse(text.target, load_project()) as opened:
+            write_record(opened, place.record)
     assert "Traceback" not in log.read_text()
-    with recorded(place, place.record):
-        pass
 
 
 def test_a_warehouse_that_goes_away_leaves_the_last_copy(
@@ -480,11 +452,10 @@ def test_a_warehouse_that_goes_away_leaves_the_last_copy(
         other = server.in_schema("copied")
         key = {"snowflake": "SNOWFLAKE_PASSWORD", "bigquery": "BIGQUERY_TOKEN"}[other.target]
         other = Emulated(other.target, {**other.settings, key: SECRET})
-        with other.in_process():
+        with other.in_process(), open_warehouse(other.target, load_project()) as opened:
             # nothing but the record: a new build whose tables can't be copied
-            copy_marts(place.demo.path, tmp_path, ())
-            with open_warehouse(other.target, load_project()) as opened:
-                write_record(opened, replace(place.record, build_id=NEXT))
+            make_schema(opened)
+            write_record(opened, replace(place.record, build_id=NEXT))
         stack = contextlib.ExitStack()
         url, log = stack.enter_context(serve(other, home, "--refresh", "1"))
         wait_until(lambda: "lacks a table" in log.read_text(), log)
@@ -503,27 +474,12 @@ def test_a_warehouse_that_goes_away_leaves_the_last_copy(
     assert not [it for it in home.path.rglob(f"{NEXT}*") if "target" not in it.parts]
 
 
-def test_tables_that_dbt_made_there_are_copied_as_duckdbs_are(place: Place, tmp_path: Path) -> None:
-    emulated = place.emulated.in_schema("built")
-    own = {
-        "AI_FOCUS_BUILD_ID": NEXT,
-        "AI_FOCUS_BUILD_VERSION": tool_version(),
-        "AI_FOCUS_BUILD_VARIABLES": "{}",
-    }
-    with emulated.in_process():
-        # makes the schema
-        copy_marts(place.demo.path, tmp_path, ())
-        target = Target(emulated.target, tmp_path / "dbt", {**emulated.settings, **own})
-        served = [f"+{name}" for name in served_models()]
-        target.build("--resource-type", "model", "seed", "--select", *served)
-        project = load_project()
-        home = Home(tmp_path / "home")
-        with open_warehouse(emulated.target, project) as opened:
-            copied = copy_build(home, project, opened, find_finished(opened), lambda _text: None)
-    assert copied.rows > 15_000
+def test_every_table_is_copied_as_duckdbs_is(place: Place, urls: tuple[str, str]) -> None:
+    assert urls
+    (folder,) = (place.copied / "warehouses").iterdir()
     with (
         open_database(place.demo.published()) as expected,
-        open_database(home.published()) as found,
+        open_database(Home(folder).published()) as found,
     ):
         names = [row[0] for row in found.execute("show tables").fetchall()]
         assert len(names) > 60
@@ -547,8 +503,8 @@ def test_dbt_records_which_build_the_tables_are_of(place: Place, tmp_path: Path)
         "AI_FOCUS_BUILD_VARIABLES": json.dumps(variables),
     }
     with emulated.in_process():
-        # makes the schema
-        copy_marts(place.demo.path, tmp_path, ())
+        with open_warehouse(emulated.target, load_project()) as opened:
+            make_schema(opened)
         plain = Target(emulated.target, tmp_path / "plain", emulated.settings)
         named = Target(emulated.target, tmp_path / "named", {**emulated.settings, **own})
 

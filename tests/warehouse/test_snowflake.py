@@ -3,41 +3,27 @@
     pip install -r tests/warehouse/requirements-snowflake.txt
     pytest tests/warehouse/test_snowflake.py
 
-A server on loopback (fakesnow_server.py) stands for Snowflake. The demo is built there with all of
-its tests; then the demo, LiteLLM's sample and five generated months from source tables: first,
-again, and with what came late, int_charges anew and the incremental way. After every build each
-mart has DuckDB's rows.
+A server on loopback (fakesnow_server.py) stands for Snowflake. The demo is built there
+with the tests that replay can't prove; then the demo, LiteLLM's sample and five generated months
+from source tables: first, again, and with what came late, the incremental way. After every build
+each mart has DuckDB's rows.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
 pytest.importorskip("fakesnow", reason="fakesnow is not installed: requirements-snowflake.txt")
 
-from builds import Engines, Reference
-from three_builds import build_demo_whole, build_three_times, keep_charges_three_times
-from wrapper import Emulated, emulate
+from builds import Engines
+from emulator_builds import build_sources
+from wrapper import Emulated
 
-
-@pytest.fixture(scope="module")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
-    with emulate("snowflake", tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def demo(emulated: Emulated, tmp_path_factory: pytest.TempPathFactory) -> Engines:
-    """The demo, built with everything there is to run."""
-    folder = tmp_path_factory.mktemp("demo")
-    engines = Engines(emulated, "demo", folder, Reference(tmp_path_factory))
-    build_demo_whole(engines)
-    return engines
+pytestmark = pytest.mark.parametrize("emulated", ["snowflake"], indirect=True)
 
 
 def test_the_demo_has_the_same_rows(demo: Engines) -> None:
@@ -49,10 +35,7 @@ def test_the_demo_has_the_same_rows(demo: Engines) -> None:
 def test_source_tables_give_the_same_rows_first_again_and_late(
     emulated: Emulated, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    reference = Reference(tmp_path_factory)
-    engines = Engines(emulated, "sources", tmp_path_factory.mktemp("sources"), reference)
-    build_three_times(engines)
-    keep_charges_three_times(engines)
+    build_sources(Engines(emulated, "sources", tmp_path_factory.mktemp("sources")))
 
 
 def test_focus_columns_need_no_quotes(demo: Engines) -> None:

@@ -10,17 +10,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
+from exporter.project import load_project
+from exporter.warehouse import BuildRecord, Warehouse, open_warehouse, read_record
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 HERE = Path(__file__).parent
 # a Python with the packages of requirements-bigquery.txt, which can't live beside dbt's
 EMULATOR_PYTHON = "AI_FOCUS_BIGQUERY_PYTHON"
@@ -191,70 +192,30 @@ def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the server does not answer")
 
 
-def build_demo(home: Path) -> None:
-    """Build the demo on DuckDB."""
-    subprocess.run(
-        [sys.executable, "-m", "exporter.cli", "build", "--quiet", "--home", str(home)],
-        env=Emulated("duckdb", {}).environment(),
-        capture_output=True,
-        timeout=900,
-        check=True,
-    )
+@contextmanager
+def recorded(emulated: Emulated, record: BuildRecord | None) -> Iterator[None]:
+    """Let the target say of which build its tables are, or nothing, until the block ends."""
+    with open_warehouse(emulated.target, load_project()) as warehouse:
+        before = read_record(warehouse)
+        write_record(warehouse, record)
+    try:
+        yield
+    finally:
+        with open_warehouse(emulated.target, load_project()) as warehouse:
+            write_record(warehouse, before)
 
 
-def copy_marts(home: Path, scratch: Path, names: Collection[str] | None = None) -> int:
-    """Put the marts of a DuckDB build into the schema of the caller's settings, as tables.
-
-    `names` are those of other relations, to be put there in place of the marts.
-    Runs in the process of the caller, whose environment must have the settings. Gives how many.
-    """
-    from exporter.project import load_project
-    from exporter.warehouse import open_warehouse
-
-    target = os.environ["AI_FOCUS_TARGET"]
-    with (
-        duckdb.connect(str((home / "ai_focus.duckdb").resolve()), read_only=True) as source,
-        open_warehouse(target, load_project()) as warehouse,
-    ):
-        schema = make_schema(warehouse)
-        relations = [
-            name
-            for (name,) in source.execute(
-                "select table_name from information_schema.tables order by 1"
-            ).fetchall()
-            if (name.startswith("focus_co") or name in FINOPS if names is None else name in names)
-        ]
-        for name in relations:
-            kinds = [row[:2] for row in source.execute(f"describe {name}").fetchall()]
-            columns = ", ".join(
-                f"{warehouse.column(column)} {warehouse.type_of(kind)}" for column, kind in kinds
-            )
-            warehouse.fetch(f"create or replace table {schema}.{name} ({columns})")
-            values = ", ".join(
-                # BigQuery's timestamps are instants
-                f'cast("{column}" as timestamptz) as "{column}"'
-                if kind == "TIMESTAMP" and target == "bigquery"
-                else f'"{column}"'
-                for column, kind in kinds
-            )
-            file = scratch / f"{name}.parquet"
-            source.execute("set timezone = 'UTC'")
-            source.execute(f"copy (select {values} from {name}) to '{file}' (format parquet)")
-            warehouse.load_parquet(file, f"{schema}.{name}", replace=False)
-    return len(relations)
-
-
-def write_record(warehouse: Any, record: object) -> None:
-    """Write which build the tables are of (a BuildRecord), as macros/build_record.sql does."""
+def write_record(warehouse: Warehouse, record: BuildRecord | None) -> None:
+    """Write which build the tables are of, as macros/build_record.sql does; an empty one goes."""
+    if record in (None, BuildRecord()):
+        warehouse.fetch("drop table if exists ai_focus_build")
+        return
     null = f"cast(null as {warehouse.type_of('VARCHAR')})"
     columns = ", ".join(
         (null if value is None else f"'{value}'") + f" as {name}"
         for name, value in vars(record).items()
     )
     warehouse.fetch(f"create or replace table ai_focus_build as select {columns}")
-
-
-FINOPS = ("ai_calls", "coverage", "missing_prices", "price_coverage", "rejected_rows")
 
 
 def make_schema(warehouse: Any, name: str | None = None) -> str:

@@ -1,0 +1,98 @@
+"""What the suites make once and read many times: the demo's build, the SQL of a target.
+
+It lies in one folder for all workers of pytest-xdist. `AI_FOCUS_TEST_SHARED` names a folder that
+several runs of pytest share; without it each run has its own, which goes when the run ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = "AI_FOCUS_TEST_SHARED"
+_made: list[Path] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder before any worker starts; both conftest.py have this hook."""
+    if SHARED not in os.environ:
+        _made.append(Path(tempfile.mkdtemp(prefix="ai-focus-shared.")))
+        os.environ[SHARED] = str(_made[0])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the folder where this process made it."""
+    while _made:
+        shutil.rmtree(_made.pop(), ignore_errors=True)
+        del os.environ[SHARED]
+
+
+@contextmanager
+def made_once(name: str) -> Iterator[tuple[Path, bool]]:
+    """Give a shared folder and whether to fill it; others wait until that is done.
+
+    Where filling fails, the next one who comes begins with an empty folder.
+    """
+    folder = Path(os.environ[SHARED]) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        is_missing = not lock.read()
+        if is_missing:
+            shutil.rmtree(folder)
+            folder.mkdir()
+        yield folder, is_missing
+        if is_missing:
+            lock.write("done")
+
+
+class DemoRun(NamedTuple):
+    """What `focus-export run` said of the demo, and the home that it wrote."""
+
+    home: Path
+    result: subprocess.CompletedProcess[str]
+
+    @property
+    def database(self) -> Path:
+        """The published build."""
+        return (self.home / "ai_focus.duckdb").resolve()
+
+    @property
+    def manifest(self) -> Path:
+        """What dbt knew of the project."""
+        return self.home / "target" / "manifest.json"
+
+
+def run_demo() -> DemoRun:
+    """Run the main job in an empty folder and without arguments; nobody may change what it made."""
+    with made_once("demo") as (folder, is_missing):
+        home, said = folder / "home", folder / "said.json"
+        if is_missing:
+            home.mkdir()
+            own = ("AI_FOCUS_", "DBT_")
+            kept = {name: text for name, text in os.environ.items() if not name.startswith(own)}
+            result = subprocess.run(
+                [sys.executable, "-m", "exporter.cli", "run"],
+                capture_output=True,
+                text=True,
+                env={**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"},
+                cwd=home,
+                check=False,
+            )
+            assert result.returncode == 0, result.stdout + result.stderr
+            said.write_text(json.dumps([result.stdout, result.stderr]), encoding="utf-8")
+    stdout, stderr = json.loads(said.read_text(encoding="utf-8"))
+    return DemoRun(home, subprocess.CompletedProcess([], 0, stdout, stderr))

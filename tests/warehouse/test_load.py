@@ -125,7 +125,7 @@ def test_files_that_are_loaded_and_built_give_the_same_extracts(
         own.run("load", source, from_files / "raw" / source / name, *home)
     build_id = "20991231T000000000000Z"
     target = Target(own.target, tmp_path, {**own.settings, "AI_FOCUS_BUILD_ID": build_id})
-    target.build(*WITHOUT_TESTS, variables={"raw_has_lines": True})
+    target.build(*WITHOUT_TESTS, variables={"raw_origin": "source", "raw_has_lines": True})
 
     for dataset in ("cost-and-usage", "contract-commitment"):
         own.run("export", "--dataset", dataset, *home)

@@ -58,26 +58,21 @@
             file as _file,
             line_number as _line,
             case
-                when kind is null then 'The line is not valid JSON: ' || substr(line, 1, 80)
-                when kind <> 'OBJECT' then 'The line is no JSON object: ' || substr(line, 1, 80)
+                when not json_valid(line) then 'The line is not valid JSON: ' || substr(line, 1, 80)
+                when json_type(line) <> 'OBJECT' then 'The line is no JSON object: ' || substr(line, 1, 80)
             end as _fault
         from (
             select
                 file,
                 line_number,
                 line,
-                kind,
-                case when kind = 'OBJECT' then from_json(line, {{ duckdb__raw_json_structure(columns) }}) end as fields
-            from (
-                select
-                    file,
-                    line_number,
-                    line,
-                    case when json_valid(line) then json_type(line) end as kind
-                from ({{ duckdb__raw_lines(group) }}
-                )
-                where trim(line) <> ''
+                case
+                    when json_valid(line) and json_type(line) = 'OBJECT'
+                        then from_json(line, {{ duckdb__raw_json_structure(columns) }})
+                end as fields
+            from ({{ duckdb__raw_lines(group) }}
             )
+            where trim(line) <> ''
         )
 {%- endmacro %}
 

@@ -144,9 +144,9 @@ where ranked.delivery_rank = 1
 {%- endmacro %}
 
 {#- What a provider says of usage: LiteLLM keeps it in usage_object, older rows in additional_usage_values. -#}
-{% macro litellm_usage_detail(paths, path) -%}
+{% macro litellm_usage_detail(path) -%}
 coalesce(
-            {{ text_in('metadata', paths, ['usage_object'] + path) }},
-            {{ text_in('metadata', paths, ['additional_usage_values'] + path) }}
+            {{ json_text('metadata', ['usage_object'] + path) }},
+            {{ json_text('metadata', ['additional_usage_values'] + path) }}
         )
 {%- endmacro %}

@@ -6,44 +6,6 @@
     'web_search_requests',
 ] -%}
 
-{#- Where a deployment has a name of its own, the model that serves it stands in metadata. -#}
-{%- set providers_of_deployments = "('azure', 'azure_ai', 'bedrock')" -%}
-{%- set routes = ['converse/', 'gpt5_series/', 'invoke/', 'o_series/', 'responses/'] -%}
-
-{#- What is read of metadata, in one list: DuckDB then parses a row's 12 KB once. -#}
-{%- set usage_paths = [
-    ['cache_creation_input_tokens'],
-    ['cache_read_input_tokens'],
-    ['completion_tokens_details', 'audio_tokens'],
-    ['completion_tokens_details', 'reasoning_tokens'],
-    ['inference_geo'],
-    ['prompt_tokens_details', 'audio_tokens'],
-    ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens'],
-    ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens'],
-    ['prompt_tokens_details', 'cache_creation_tokens'],
-    ['prompt_tokens_details', 'cached_tokens'],
-    ['prompt_tokens_details', 'image_tokens'],
-    ['prompt_tokens_details', 'web_search_requests'],
-    ['server_tool_use', 'web_search_requests'],
-    ['speed'],
-] -%}
-{%- set paths = [
-    ['additional_usage_values'],
-    ['azure_spillover'],
-    ['batch_models'],
-    ['cost_breakdown', 'data_residency'],
-    ['cost_breakdown', 'service_tier'],
-    ['cost_breakdown', 'vertex_location'],
-    ['model_map_information', 'model_map_key'],
-    ['spend_logs_metadata'],
-    ['usage_object'],
-    ['user_api_key_team_alias'],
-] -%}
-{%- for path in usage_paths -%}
-    {%- do paths.append(['usage_object'] + path) -%}
-    {%- do paths.append(['additional_usage_values'] + path) -%}
-{%- endfor %}
-
 with raw_spend_logs as (
 
     select * from {{ raw('litellm_spend_logs') }} as raw_rows
@@ -76,6 +38,7 @@ details as (
         case
             when _fault is not null then _fault
             when metadata is not null and not {{ is_json('metadata') }} then 'metadata is not valid JSON'
+            when request_tags is not null and not {{ is_json('request_tags') }} then 'request_tags is not valid JSON'
         end as _fault,
         request_id,
         call_type,
@@ -92,10 +55,7 @@ details as (
         model_group,
         custom_llm_provider,
         user_id,
-        case
-            when metadata is not null and {{ is_json('metadata') }} then {{ json_texts('metadata', paths) }}
-        end as metadata,
-        -- a tag that can't be read costs no call
+        case when metadata is not null and {{ is_json('metadata') }} then metadata end as metadata,
         case when request_tags is not null and {{ is_json('request_tags') }} then request_tags end as request_tags,
         cache_hit,
         team_id,
@@ -114,44 +74,41 @@ token_details as (
         *,
         -- a provider fills one field or both: a zero in one says nothing about the other
         coalesce(
-            nullif({{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cached_tokens']) }}, '0'),
-            {{ litellm_usage_detail(paths, ['cache_read_input_tokens']) }}
+            nullif({{ litellm_usage_detail(['prompt_tokens_details', 'cached_tokens']) }}, '0'),
+            {{ litellm_usage_detail(['cache_read_input_tokens']) }}
         ) as cache_read_tokens,
         coalesce(
-            nullif({{ litellm_usage_detail(paths, ['cache_creation_input_tokens']) }}, '0'),
-            {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cache_creation_tokens']) }}
+            nullif({{ litellm_usage_detail(['cache_creation_input_tokens']) }}, '0'),
+            {{ litellm_usage_detail(['prompt_tokens_details', 'cache_creation_tokens']) }}
         ) as all_cache_write_tokens,
         {{ litellm_usage_detail(
-            paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens']
+            ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens']
         ) }} as cache_write_5m_tokens,
         {{ litellm_usage_detail(
-            paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens']
+            ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens']
         ) }} as cache_write_1h_tokens,
-        {{ litellm_usage_detail(paths, ['completion_tokens_details', 'reasoning_tokens']) }} as reasoning_tokens,
-        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'audio_tokens']) }} as input_audio_tokens,
-        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'image_tokens']) }} as input_image_tokens,
-        {{ litellm_usage_detail(paths, ['completion_tokens_details', 'audio_tokens']) }} as output_audio_tokens,
+        {{ litellm_usage_detail(['completion_tokens_details', 'reasoning_tokens']) }} as reasoning_tokens,
+        {{ litellm_usage_detail(['prompt_tokens_details', 'audio_tokens']) }} as input_audio_tokens,
+        {{ litellm_usage_detail(['prompt_tokens_details', 'image_tokens']) }} as input_image_tokens,
+        {{ litellm_usage_detail(['completion_tokens_details', 'audio_tokens']) }} as output_audio_tokens,
         coalesce(
-            nullif({{ litellm_usage_detail(paths, ['server_tool_use', 'web_search_requests']) }}, '0'),
-            {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'web_search_requests']) }}
+            nullif({{ litellm_usage_detail(['server_tool_use', 'web_search_requests']) }}, '0'),
+            {{ litellm_usage_detail(['prompt_tokens_details', 'web_search_requests']) }}
         ) as web_search_requests,
-        {{ text_in('metadata', paths, ['cost_breakdown', 'service_tier']) }} as service_tier,
-        {{ litellm_usage_detail(paths, ['speed']) }} as speed,
+        {{ json_text('metadata', ['cost_breakdown', 'service_tier']) }} as service_tier,
+        {{ litellm_usage_detail(['speed']) }} as speed,
         -- one provider tells one of them: OpenAI's data residency, Vertex AI's location, Anthropic's geography
         coalesce(
-            nullif(trim({{ text_in('metadata', paths, ['cost_breakdown', 'data_residency']) }}), ''),
-            nullif(trim({{ text_in('metadata', paths, ['cost_breakdown', 'vertex_location']) }}), ''),
-            nullif(nullif(lower(trim({{ litellm_usage_detail(paths, ['inference_geo']) }})), 'not_available'), '')
+            nullif(trim({{ json_text('metadata', ['cost_breakdown', 'data_residency']) }}), ''),
+            nullif(trim({{ json_text('metadata', ['cost_breakdown', 'vertex_location']) }}), ''),
+            nullif(nullif(lower(trim({{ litellm_usage_detail(['inference_geo']) }})), 'not_available'), '')
         ) as region,
-        {{ text_in('metadata', paths, ['user_api_key_team_alias']) }} as team_alias,
-        {{ text_in('metadata', paths, ['azure_spillover']) }} as azure_spillover,
+        {{ json_text('metadata', ['user_api_key_team_alias']) }} as team_alias,
+        {{ json_text('metadata', ['azure_spillover']) }} as azure_spillover,
         nullif(
-            replace(replace(replace({{ text_in('metadata', paths, ['batch_models']) }}, '[', ''), ']', ''), '"', ''), ''
+            replace(replace(replace({{ json_text('metadata', ['batch_models']) }}, '[', ''), ']', ''), '"', ''), ''
         ) as batch_models,
-        {{ text_in('metadata', paths, ['spend_logs_metadata']) }} as spend_logs_metadata,
-        nullif(trim({{ text_in('metadata', paths, ['model_map_information', 'model_map_key']) }}), '') as base_model,
-        {{ text_in('metadata', paths, ['usage_object']) }} as usage_object,
-        {{ text_in('metadata', paths, ['additional_usage_values']) }} as additional_usage_values
+        {{ json_text('metadata', ['spend_logs_metadata']) }} as spend_logs_metadata
     from details
 
 ),
@@ -165,21 +122,8 @@ typed as (
         {%- endfor %}
         {{ try_cost('spend_text') }} as spend,
         -- a finished batch names the snapshots that served it; several of them can't be told apart,
-        -- and their joined names have no price; what has no name is no model of the book
-        coalesce(
-            case when call_type = 'aretrieve_batch' then batch_models end,
-            case when lower(custom_llm_provider) in {{ providers_of_deployments }} then base_model end,
-            model,
-            ''
-        ) as served_model,
-        -- LiteLLM writes an estimate of the prompt's tokens on calls that failed before anybody answered
-        coalesce(
-            lower(status) = 'failure'
-            and {{ try_cost('spend_text') }} = 0
-            -- older rows have additional_usage_values alone, newer ones fill it with nulls
-            and coalesce(usage_object, additional_usage_values, '{}') = '{}',
-            false
-        ) as is_unanswered
+        -- and their joined names have no price
+        case when call_type = 'aretrieve_batch' then coalesce(batch_models, model) else model end as served_model
     from token_details
 
 ),
@@ -189,17 +133,7 @@ normalised as (
 
     select
         typed.*,
-        case
-            when
-                typed.custom_llm_provider is not null
-                and substr(typed.served_model, 1, length(typed.custom_llm_provider) + 1)
-                = typed.custom_llm_provider || '/'
-                then substr(typed.served_model, length(typed.custom_llm_provider) + 2)
-            -- logged with the provider azure
-            when substr(typed.served_model, 1, 9) = 'azure_ai/' then substr(typed.served_model, 10)
-            else typed.served_model
-        end as model_of_provider,
-        case when typed.is_unanswered then 0 else typed.prompt_tokens_number end
+        typed.prompt_tokens_number
         + case
             when coalesce(of_provider.input_includes_cache_read, of_all.input_includes_cache_read) = 'true' then 0
             else coalesce(typed.cache_read_tokens_number, 0)
@@ -208,7 +142,7 @@ normalised as (
             when coalesce(of_provider.input_includes_cache_write, of_all.input_includes_cache_write) = 'true' then 0
             else coalesce(typed.all_cache_write_tokens_number, 0)
         end as prompt_tokens_total,
-        case when typed.is_unanswered then 0 else typed.completion_tokens_number end
+        typed.completion_tokens_number
         + case
             when coalesce(of_provider.output_includes_reasoning, of_all.output_includes_reasoning) = 'true' then 0
             else coalesce(typed.reasoning_tokens_number, 0)
@@ -227,14 +161,13 @@ checked as (
         {{ first_fault(
             [
                 ['request_id', 'request_id', 'request_id is null', 'is empty'],
+                ['model', 'model', 'model is null', 'is empty'],
                 ['startTime', 'start_time_text', 'start_time_text is null', 'is empty'],
                 ['startTime', 'start_time_text', 'started_at is null', 'is no date and time'],
                 ['endTime', 'end_time_text',
                  'end_time_text is not null and ended_at is null',
                  'is no date and time'],
-                ['endTime', 'end_time_text',
-                 'ended_at < ' ~ later_by('second', -60, 'started_at'),
-                 'lies more than a minute before startTime'],
+                ['endTime', 'end_time_text', 'ended_at < started_at', 'lies before startTime'],
                 ['request_duration_ms', 'request_duration_ms_text',
                  'request_duration_ms_text is not null and coalesce(latency_ms, -1) < 0',
                  'is not a number of zero or more'],
@@ -281,21 +214,20 @@ select
             then {{ sql_text(var('billing_account_name')) if var('billing_account_name') else null_text() }}
     end as billing_account_name,
     team_id as sub_account_id,
-    -- a name without its id would be a sub account that nothing identifies (FOCUS SubAccountName)
-    case when team_id is not null then coalesce(team_alias, team_id) end as sub_account_name,
+    coalesce(team_alias, team_id) as sub_account_name,
     coalesce(custom_llm_provider, '') as provider,
     case
-        {%- for route in routes %}
-        when substr(model_of_provider, 1, {{ route | length }}) = '{{ route }}' then substr(model_of_provider, {{ route | length + 1 }})
-        {%- endfor %}
-        else model_of_provider
+        when
+            custom_llm_provider is not null
+            and substr(served_model, 1, length(custom_llm_provider) + 1) = custom_llm_provider || '/'
+            then substr(served_model, length(custom_llm_provider) + 2)
+        else served_model
     end as model,
     model_group,
     started_at,
     cast(
         coalesce(
-            -- two clocks, or a start that was noted late: no price needs the end
-            case when ended_at >= started_at then ended_at end,
+            ended_at,
             {{ later_by('microsecond', 'cast(latency_ms * 1000 as ' ~ whole_type() ~ ')', 'started_at') }},
             started_at
         ) as {{ timestamp_type() }}

@@ -17,6 +17,8 @@ from exporter.progress import Progress
 from exporter.project import Project
 from exporter.targets import DUCKDB, profiles_folder
 
+# a DuckDB that is always the same to dbt, which reads the project anew where its file is another
+IN_MEMORY = ":memory:"
 # seconds that a stopped dbt has to end by itself
 PATIENCE = 5
 
@@ -138,7 +140,7 @@ def run_operations(
     target: str,
     operations: Sequence[Operation],
     variables: Mapping[str, Any],
-    database: Path | None = None,
+    database: Path | str | None = None,
 ) -> Iterator[Outcome]:
     """Run macros one after the other in one process of dbt; gives each outcome when it is there.
 

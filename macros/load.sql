@@ -5,6 +5,7 @@
     _line, _fault. -#}
 {% macro stage_raw_table(table, groups, path) %}
     {%- set columns = raw_columns(table) -%}
+    {%- do run_query('set temp_directory = ' ~ sql_text(path ~ '.spill')) -%}
     {%- call statement('stage') %}
 copy (
     select

@@ -38,12 +38,12 @@ def connect_without_time_zone(*args: Any, config: dict[str, str] | None = None, 
 
 duckdb.connect = connect_without_time_zone
 
-from local_bigquery.catalog import tables  # noqa: E402
+from local_bigquery.catalog import metadata, tables  # noqa: E402
 from local_bigquery.engine import database  # noqa: E402 - after the connection is mended
 from local_bigquery.jobs import runner  # noqa: E402
 from local_bigquery.sql import rules, script  # noqa: E402
 from local_bigquery.sql.dialect import macro  # noqa: E402
-from local_bigquery.sql.rules import json, typing  # noqa: E402
+from local_bigquery.sql.rules import information_schema, json, typing  # noqa: E402
 from sqlglot import exp  # noqa: E402
 
 run_query = runner._query
@@ -128,6 +128,28 @@ def connect_with_macros() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+asked = threading.local()
+
+
+def views_of_catalog(tree: exp.Expression, context: Any) -> exp.Expression:
+    """Notes the one table that is asked for, so that not all of them are described each time."""
+    names = [
+        equation.expression.this
+        for equation in tree.find_all(exp.EQ)
+        if equation.this.name == "table_name" and equation.expression.is_string
+    ]
+    views = [table for table in tree.find_all(exp.Table) if information_schema._view(table)]
+    asked.name = names[0] if len(names) == len(views) == 1 else None
+    return catalog_views(tree, context)
+
+
+def described_tables(project: str, dataset: str | None) -> list[Any]:
+    """Gives the table that a statement asks for, or all."""
+    if dataset is None or asked.name is None:
+        return list_tables(project, dataset)
+    return metadata.existing(tables.load, [(project, dataset, asked.name)])
+
+
 def member_of_json(node: exp.Expression, context: Any) -> exp.Expression:
     """Takes `object[name]` for a column `name` of any text; DuckDB reads some as paths."""
     if not (isinstance(node, exp.Bracket) and isinstance(node.expressions[0], exp.Column)):
@@ -202,6 +224,10 @@ database.EMULATOR_SCHEMA = (
 database._attach = attach_in_memory
 database.projects = lambda: sorted(database._attached)
 database._connect = functools.cache(connect_with_macros)
+list_tables = information_schema._tables
+information_schema._tables = described_tables
+catalog_views = information_schema.information_schema
+rules.STATEMENT_RULES[rules.STATEMENT_RULES.index(catalog_views)] = views_of_catalog
 json_subscript = typing.json_subscript
 rules.NODE_RULES[rules.NODE_RULES.index(json_subscript)] = member_of_json
 rules.NODE_RULES[rules.NODE_RULES.index(json.string_input)] = query_of_text

@@ -13,7 +13,7 @@ import not_replayed
 from builds import OF_SOURCES, WITHOUT_TESTS, Engines, Target, reference
 from workloads import LOGS, Rows, Workload, demo, litellm_sample, months, together
 
-# set by `.ci/run --whole`: every unit test runs on the emulators too
+# set by `.ci/run --whole`: every unit test runs on the emulators too, and a build of loaded files
 WHOLE = "AI_FOCUS_TEST_WHOLE"
 INCREMENTAL = {**OF_SOURCES, "charges_materialization": "incremental"}
 # tables, so that whoever reads them one after the other need not wait for the views each time

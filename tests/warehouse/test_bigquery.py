@@ -5,9 +5,8 @@
     AI_FOCUS_BIGQUERY_PYTHON=bigquery/bin/python pytest tests/warehouse/test_bigquery.py
 
 A server on loopback (bigquery_server.py) stands for BigQuery. The demo is built there
-with the tests that replay can't prove; then the demo, LiteLLM's sample and five generated months
-from source tables: first, again, and with what came late, the incremental way. After every build
-each mart has DuckDB's rows.
+with the tests that replay can't prove, and each mart has DuckDB's rows. test_sources.py goes on:
+the demo, LiteLLM's sample and five generated months from source tables.
 """
 
 from __future__ import annotations
@@ -20,8 +19,6 @@ import pytest
 pytest.importorskip("google.cloud.bigquery", reason="pip install '.[bigquery]'")
 
 from builds import Engines
-from emulator_builds import build_sources
-from wrapper import Emulated
 
 pytestmark = pytest.mark.parametrize("emulated", ["bigquery"], indirect=True)
 
@@ -30,12 +27,6 @@ def test_the_demo_has_the_same_rows(demo: Engines) -> None:
     counts = demo.compare("demo")
     assert counts["focus_cost_and_usage"] > 5000
     assert all(counts[name] for name in ("ai_calls", "coverage", "rejected_rows"))
-
-
-def test_source_tables_give_the_same_rows_first_again_and_late(
-    emulated: Emulated, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    build_sources(Engines(emulated, "sources", tmp_path_factory.mktemp("sources")))
 
 
 def test_no_column_is_a_float_or_too_narrow_for_money(demo: Engines) -> None:

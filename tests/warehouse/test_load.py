@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from builds import WITHOUT_TESTS, Target
+from emulator_builds import WHOLE
 from wrapper import ROOT, Emulated
 
 from exporter.project import load_project
@@ -21,6 +23,12 @@ ALL_TABLES = [table.name for table in load_project().raw_tables()]
 HEADER = "call_id,provider,model,started_at,latency_ms,prompt_tokens,completion_tokens\n"
 CALL = "{},openai,gpt-5-mini,2026-11-02T09:30:00+01:00,840,2000,500\n"
 BROKEN = 'c-9,"openai,gpt-5-mini,2026-11-02T09:30:00+01:00,840,2000,500\n'
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all, in which dbt finds what it has read of the project."""
+    return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture
@@ -35,11 +43,13 @@ def ask(emulated: Emulated, query: str) -> list[tuple]:
         return warehouse.fetch(query)
 
 
-def test_rows_are_added_and_replaced_and_know_their_line(loaded: Emulated, tmp_path: Path) -> None:
+def test_rows_are_added_and_replaced_and_know_their_line(
+    loaded: Emulated, home: Path, tmp_path: Path
+) -> None:
     (tmp_path / "a.csv").write_text(HEADER + CALL.format("c-1") + CALL.format("c-2"))
-    home = ("--home", tmp_path / "home")
+    load = ("load", "gateway", tmp_path / "a.csv", "--home", home)
 
-    result = loaded.run("load", "gateway", tmp_path / "a.csv", *home)
+    result = loaded.run(*load)
     assert "gateway_calls: loaded 2 rows." in result.stdout.replace("`", "")
     assert f"Made {len(ALL_TABLES)} empty raw tables" in result.stderr
     assert "raw_has_lines: true" in result.stderr
@@ -52,7 +62,7 @@ def test_rows_are_added_and_replaced_and_know_their_line(loaded: Emulated, tmp_p
 
     # again, with what no reader could use: added, the fault beside it
     (tmp_path / "a.csv").write_text(HEADER + CALL.format("c-3") + BROKEN)
-    result = loaded.run("load", "gateway", tmp_path / "a.csv", *home)
+    result = loaded.run(*load)
     assert "loaded 2 rows." in result.stdout
     assert "empty raw tables" not in result.stderr
     assert "raw_has_lines: [gateway_calls]" in result.stderr
@@ -61,25 +71,26 @@ def test_rows_are_added_and_replaced_and_know_their_line(loaded: Emulated, tmp_p
     assert found[0][5].startswith("A quote is opened and never closed in lines 3 to")
     assert ask(loaded, "select count(*) as n from gateway_calls") == [(4,)]
 
-    result = loaded.run("load", "gateway", tmp_path / "a.csv", "--replace", *home)
+    result = loaded.run(*load, "--replace")
     assert "loaded 2 rows in place of 4." in result.stdout
     assert ask(loaded, "select count(*) as n from gateway_calls") == [(2,)]
 
 
-def test_tables_of_another_shape_are_refused(loaded: Emulated, tmp_path: Path) -> None:
+def test_tables_of_another_shape_are_refused(loaded: Emulated, home: Path, tmp_path: Path) -> None:
     own = loaded.in_schema("shapes")
     (tmp_path / "a.csv").write_text(HEADER + CALL.format("c-1"))
-    own.run("load", "gateway", tmp_path / "a.csv", "--home", tmp_path / "home")
+    load = ("load", "gateway", tmp_path / "a.csv", "--home", home)
+    own.run(*load)
     schema = {"snowflake": "shapes.ai_focus", "bigquery": "shapes"}[own.target]
     ask(own, f"drop table {schema}.gateway_calls")
     text = {"snowflake": "varchar", "bigquery": "string"}[own.target]
     ask(own, f"create table {schema}.gateway_calls (call_id {text}, provider {text})")
-    result = own.run("load", "gateway", tmp_path / "a.csv", "--home", tmp_path / "home", code=2)
+    result = own.run(*load, code=2)
     assert "gateway_calls lacks customer_id" in result.stderr.replace("`", "")
     assert "raw_schema" in result.stderr
     ask(own, f"drop table {schema}.gateway_calls")
     ask(own, f"create view {schema}.gateway_calls as select 1 as call_id")
-    result = own.run("load", "gateway", tmp_path / "a.csv", "--home", tmp_path / "home", code=2)
+    result = own.run(*load, code=2)
     assert "gateway_calls is a view" in result.stderr.replace("`", "")
 
 
@@ -114,21 +125,21 @@ def from_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.mark.skipif(WHOLE not in os.environ, reason=f"a build of its own: {WHOLE} is not set")
 def test_files_that_are_loaded_and_built_give_the_same_extracts(
-    emulated: Emulated, from_files: Path, tmp_path: Path
+    emulated: Emulated, from_files: Path, home: Path, tmp_path: Path
 ) -> None:
     own = emulated.in_schema("whole")
-    home = ("--home", tmp_path)
-    own.run("load", "--raw-dir", from_files / "raw", *home)
+    own.run("load", "--raw-dir", from_files / "raw", "--home", home)
     # delivered twice, counted once; under the same name, as in the folder
     for source, name in (("gateway", "demo.csv"), ("contracts", "demo.csv")):
-        own.run("load", source, from_files / "raw" / source / name, *home)
+        own.run("load", source, from_files / "raw" / source / name, "--home", home)
     build_id = "20991231T000000000000Z"
     target = Target(own.target, tmp_path, {**own.settings, "AI_FOCUS_BUILD_ID": build_id})
     target.build(*WITHOUT_TESTS, variables={"raw_origin": "source", "raw_has_lines": True})
 
     for dataset in ("cost-and-usage", "contract-commitment"):
-        own.run("export", "--dataset", dataset, *home)
+        own.run("export", "--dataset", dataset, "--home", tmp_path)
         name = f"focus_{dataset.replace('-', '_')}.csv.manifest.json"
         manifest = json.loads((tmp_path / "exports" / name).read_text("utf-8"))
         expected = json.loads((from_files / "exports" / name).read_text("utf-8"))

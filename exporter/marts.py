@@ -29,7 +29,9 @@ _COVERAGE = """
         cast(coalesce(sum(calls), 0) as bigint) as calls,
         cast(coalesce(sum(priced_calls), 0) as bigint) as priced_calls,
         cast(coalesce(sum(tokens), 0) as bigint) as tokens,
-        cast(coalesce(sum(priced_tokens), 0) as bigint) as priced_tokens
+        cast(coalesce(sum(priced_tokens), 0) as bigint) as priced_tokens,
+        cast(coalesce(sum(compared_calls), 0) as bigint) as compared_calls,
+        cast(coalesce(sum(differing_calls), 0) as bigint) as differing_calls
     from coverage
 """
 
@@ -122,6 +124,9 @@ class Totals:
     priced_calls: int
     tokens: int
     priced_tokens: int
+    # calls of which the source tells the cost, and those of them with another
+    compared_calls: int
+    differing_calls: int
     quarantined: list[tuple[str, int]]
     rejected: list[tuple[str, int]]
     # file (or raw table), line and reason of the first
@@ -145,13 +150,15 @@ def read_totals(database: Path) -> Totals:
 
 def ask_totals(engine: Engine) -> Totals:
     """Ask for the totals of what a build or a warehouse holds."""
-    calls, priced_calls, tokens, priced_tokens = engine.fetch(_COVERAGE)[0]
+    calls, priced_calls, tokens, priced_tokens, compared, differing = engine.fetch(_COVERAGE)[0]
     return Totals(
         rows=_count(engine, "focus_cost_and_usage"),
         calls=calls,
         priced_calls=priced_calls,
         tokens=tokens,
         priced_tokens=priced_tokens,
+        compared_calls=compared,
+        differing_calls=differing,
         quarantined=engine.fetch(_QUARANTINED),
         rejected=engine.fetch(_REJECTED),
         rejected_examples=engine.fetch(_REJECTED_EXAMPLES),

@@ -28,8 +28,13 @@ BASES = (EFFECTIVE, VERIFIED_ON, UNKNOWN)
 # decimal(20, 12), the type of a price
 DECIMALS = 12
 WHOLE_DIGITS = 8
-# a list's cache write of unnamed lifetime is the default one
-_SAME_METERS = {"cache_write": "cache_write_5m", "cache_write_5m": "cache_write"}
+# a list's cache write of unnamed lifetime is the default one; lists have one word for searches,
+# also where the prompt costs that they are for
+_SAME_METERS = {
+    "cache_write": "cache_write_5m",
+    "cache_write_5m": "cache_write",
+    "web_search": "grounded_prompt",
+}
 PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 
 
@@ -202,15 +207,19 @@ class Book:
             found = self.model_aliases[provider, max(prefixes, key=len)]
         return found
 
+    def _goes_on(self, key: Key) -> bool:
+        return self.timelines[key][-1].price is not None
+
     def find(self, key: Key) -> Key | None:
         """Give the book's key for a source's key, which names no region and mostly no weekdays.
 
         None where the book has no such price, has it for several regions, or for other weekdays
-        than the source says.
+        than the source says. A price that ended or was withdrawn gives way to one that did not.
         """
-        found = self.keys.get(key.without_place, [])
-        if not found and key.meter in _SAME_METERS:
-            found = self.keys.get(replace(key.without_place, meter=_SAME_METERS[key.meter]), [])
+        found = [*self.keys.get(key.without_place, [])]
+        if key.meter in _SAME_METERS and not any(map(self._goes_on, found)):
+            found += self.keys.get(replace(key.without_place, meter=_SAME_METERS[key.meter]), [])
+        found = [one for one in found if self._goes_on(one)] or found
         for attribute in ("region_id", "weekdays"):
             values = {getattr(one, attribute) for one in found}
             wanted = getattr(key, attribute)

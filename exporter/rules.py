@@ -385,21 +385,27 @@ def _load_csv(
     compression: str,
     focus_names: list[str],
 ) -> list[tuple[str, str]]:
-    """Parse the file once, as text, into a table that is dropped with its folder.
+    r"""Parse the file once, as text, into a table that is dropped with its folder.
 
     Its columns are named by their place, so that no name of the file can clash; nothing is guessed,
-    so that no line is skipped.
+    so that no line is skipped. A null is an empty field, or NULL or \N outside quotes, as databases
+    and FOCUS's own sample write it.
     """
     names, delimiter = _header(path, compression)
     columns = ", ".join(f"'c{place}': 'varchar'" for place in range(len(names)))
     source = (
         f"read_csv({_one_file(path)}, auto_detect = false, header = true, skip = 0, "
         f"columns = {{{columns}}}, delim = '{delimiter}', quote = '\"', escape = '\"', "
+        f"nullstr = ['', 'NULL', '\\N'], allow_quoted_nulls = false, "
         f"compression = '{compression}', strict_mode = true, max_line_size = {_LONGEST_LINE})"
     )
     connection.execute(f"create table _raw as select * from {source}")  # noqa: S608
     items = ["rowid + 1 as _row"]
-    items += [f'c{place} as "{name}"' for place, name in enumerate(names) if name in focus_names]
+    items += [
+        f"nullif(c{place}, '') as \"{name}\""
+        for place, name in enumerate(names)
+        if name in focus_names
+    ]
     connection.execute(f"create temp view _file as select {', '.join(items)} from _raw")  # noqa: S608
     return [(name, "VARCHAR") for name in names]
 

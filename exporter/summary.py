@@ -20,6 +20,9 @@ def describe(totals: Totals) -> list[str]:
         ("Rejected", f"{_total(totals.rejected):,}", "records"),
         ("Quarantined", f"{_total(totals.quarantined):,}", "calls"),
     ]
+    if totals.compared_calls:
+        agreeing = _share(totals.compared_calls - totals.differing_calls, totals.compared_calls)
+        rows.append(("Source costs", agreeing, "equal the list cost; the others: price_findings"))
     for currency, effective, verified_on, unknown in totals.price_dates:
         dates = f"{_tenths(verified_on)} verified_on, {_tenths(unknown)} unknown"
         rows.append(("Price dates", _tenths(effective), f"of {currency} cost effective, {dates}"))

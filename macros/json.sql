@@ -19,6 +19,30 @@ coalesce(
 )
 {%- endmacro %}
 
+{#- JSON text made ready for several paths, of which text_in() gives one as json_text() does; null where it is no
+    JSON. DuckDB parses a text once for a list of paths, and keeps the buffers of every other expression: with
+    one for each of forty paths, 1,200 rows of 12 KB did not fit into 2 GB. -#}
+{% macro json_texts(expression, paths) %}
+{{- return(adapter.dispatch('json_texts', 'ai_focus')(expression, paths)) -}}
+{% endmacro %}
+
+{% macro default__json_texts(expression, paths) %}case when {{ is_json(expression) }} then {{ expression }} end{% endmacro %}
+
+{% macro duckdb__json_texts(expression, paths) -%}
+try(json_extract_string({{ expression }}, [
+            {%- for path in paths %}
+                '$.{{ path | join(".") }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+            ]))
+{%- endmacro %}
+
+{% macro text_in(column, paths, path) %}
+{{- return(adapter.dispatch('text_in', 'ai_focus')(column, paths, path)) -}}
+{% endmacro %}
+
+{% macro default__text_in(column, paths, path) %}{{ json_text(column, path) }}{% endmacro %}
+{% macro duckdb__text_in(column, paths, path) %}{{ column }}[{{ paths.index(path) + 1 }}]{% endmacro %}
+
 {#- Of a key that comes twice Snowflake takes the last, in place of no value at all. -#}
 {% macro snowflake__json(expression) %}try_parse_json({{ expression }}, 'd'){% endmacro %}
 

@@ -58,21 +58,26 @@
             file as _file,
             line_number as _line,
             case
-                when not json_valid(line) then 'The line is not valid JSON: ' || substr(line, 1, 80)
-                when json_type(line) <> 'OBJECT' then 'The line is no JSON object: ' || substr(line, 1, 80)
+                when kind is null then 'The line is not valid JSON: ' || substr(line, 1, 80)
+                when kind <> 'OBJECT' then 'The line is no JSON object: ' || substr(line, 1, 80)
             end as _fault
         from (
             select
                 file,
                 line_number,
                 line,
-                case
-                    when json_valid(line) and json_type(line) = 'OBJECT'
-                        then from_json(line, {{ duckdb__raw_json_structure(columns) }})
-                end as fields
-            from ({{ duckdb__raw_lines(group) }}
+                kind,
+                case when kind = 'OBJECT' then from_json(line, {{ duckdb__raw_json_structure(columns) }}) end as fields
+            from (
+                select
+                    file,
+                    line_number,
+                    line,
+                    try(json_type(line)) as kind
+                from ({{ duckdb__raw_lines(group) }}
+                )
+                where trim(line) <> ''
             )
-            where trim(line) <> ''
         )
 {%- endmacro %}
 
@@ -83,23 +88,20 @@
             {%- endfor %}
             file as _file,
             line_number as _line,
-            case
-                when json_type(element) <> 'OBJECT'
-                    then 'The element is no JSON object: ' || substr(element, 1, 80)
-            end as _fault
+            case when not is_object then 'The element is no JSON object: ' || substr(element, 1, 80) end as _fault
         from (
             select
                 file,
                 line_number,
                 element,
-                case
-                    when json_type(element) = 'OBJECT'
-                        then from_json(element, {{ duckdb__raw_json_structure(columns) }})
-                end as fields
+                is_object,
+                case when is_object then from_json(element, {{ duckdb__raw_json_structure(columns) }}) end as fields
             from (
                 {%- for path in group.paths %}
                 {{ 'union all' if not loop.first }}
-                select {{ raw_file_label(path, group.get('root')) }} as file, row_number() over () as line_number, json as element
+                select {{ raw_file_label(path, group.get('root')) }} as file, row_number() over () as line_number, json as element,
+                    -- valid JSON: its first character tells what it is
+                    starts_with(ltrim(json, chr(32) || chr(9) || chr(10) || chr(13)), '{') as is_object
                 from read_json_objects(
                     {{ duckdb__one_file(path) }}, {{ duckdb__compression(path) }},
                     format = 'array', maximum_object_size = 67108864
@@ -134,6 +136,9 @@
                             )
                         )
 {%- endmacro %}
+
+{#- What PostgreSQL's and Snowflake's exports write for null, outside quotes: no name and no count is written so. -#}
+{% macro duckdb__is_null_marker(field) %}{{ field }} in ('NULL', '\N'){% endmacro %}
 
 {#- RFC 4180. A record is the lines between two points where all quotes are closed; a field is text
     without quotes or delimiters, or anything between quotes, doubled quotes inside. -#}
@@ -178,7 +183,8 @@
                     is_open,
                     case
                         when is_open then null
-                        when not contains(record, '"') then string_split(record, {{ sql_text(delimiter) }})
+                        when not contains(record, '"') and not contains(record, 'NULL') and not contains(record, '\N')
+                            then string_split(record, {{ sql_text(delimiter) }})
                         when regexp_full_match(record, '{{ field }}(?:{{ delimiter | replace("|", "[|]") }}{{ field }})*', 's')
                             then list_transform(
                                 regexp_extract_all(
@@ -188,6 +194,7 @@
                                 lambda text: case
                                     when starts_with(text, '"')
                                         then replace(substr(text, 2, length(text) - 2), '""', '"')
+                                    when {{ duckdb__is_null_marker('trim(text)') }} then ''
                                     else text
                                 end
                             )
@@ -232,6 +239,9 @@
             nullif(trim("{{ column.name }}"), '') as {{ column.alias }},
             {%- elif types[column.name].startswith(('STRUCT', 'MAP')) or types[column.name].endswith(']') %}
             cast(to_json("{{ column.name }}") as varchar) as {{ column.alias }},
+            {%- elif types[column.name].startswith('DECIMAL') %}
+            -- the zeros of the type say nothing of the value
+            regexp_replace(cast("{{ column.name }}" as varchar), '[.]0+$', '') as {{ column.alias }},
             {%- else %}
             cast("{{ column.name }}" as varchar) as {{ column.alias }},
             {%- endif %}

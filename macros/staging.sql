@@ -41,6 +41,12 @@
         {%- do faults.append([
             column,
             column,
+            column ~ '_number is null and ' ~ is_ambiguous_count(column),
+            'is ambiguous: write a thousand without a separator, and one without decimals',
+        ]) -%}
+        {%- do faults.append([
+            column,
+            column,
             column ~ ' is not null and (' ~ column ~ '_number is null or ' ~ column ~ '_number < 0)',
             'is not a whole number of zero or more',
         ]) -%}
@@ -144,9 +150,9 @@ where ranked.delivery_rank = 1
 {%- endmacro %}
 
 {#- What a provider says of usage: LiteLLM keeps it in usage_object, older rows in additional_usage_values. -#}
-{% macro litellm_usage_detail(path) -%}
+{% macro litellm_usage_detail(paths, path) -%}
 coalesce(
-            {{ json_text('metadata', ['usage_object'] + path) }},
-            {{ json_text('metadata', ['additional_usage_values'] + path) }}
+            {{ text_in('metadata', paths, ['usage_object'] + path) }},
+            {{ text_in('metadata', paths, ['additional_usage_values'] + path) }}
         )
 {%- endmacro %}

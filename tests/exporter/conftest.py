@@ -79,7 +79,10 @@ _TOY_MODELS = {
             cast({{ var('cost', '1.25') }} as decimal(38, 18)) as BilledCost
     """,
     "focus_contract_commitment": "select 1 as ContractCommitmentId",
-    "coverage": "select 1 as calls, 1 as priced_calls, 10 as tokens, 10 as priced_tokens",
+    "coverage": """
+        select 1 as calls, 1 as priced_calls, 10 as tokens, 10 as priced_tokens,
+            0 as compared_calls, 0 as differing_calls
+    """,
     "ai_calls": "select cast(null as varchar) as hold_reason",
     "price_coverage": """
         select 'USD' as billing_currency, 'effective' as price_date_basis,

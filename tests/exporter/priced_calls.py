@@ -84,8 +84,6 @@ FIRST_DAY, LAST_DAY = datetime(2025, 5, 1), datetime(2027, 3, 1)
 
 # meters of the price book that no source can tell of a call yet
 UNREACHED_METERS = {
-    "cache_read_audio",
-    "cache_read_image",
     "file_search",
     "input_annotated_page",
     "input_page",
@@ -428,9 +426,9 @@ def random_contracts(chance: random.Random, size: int) -> list[Row]:
         if chance.random() < 0.3 and meter in BOOK.prices[provider, model, tier, mode]:
             row["model"], row["meter"] = model, meter
             row["discount_percentage"] = ""
-            row["unit_price"] = str(
-                Decimal(chance.randrange(10**8)) / 10 ** chance.randrange(6, 12)
-            )
+            # without an exponent, which no price is written with
+            price = Decimal(chance.randrange(10**8)) / 10 ** chance.randrange(6, 12)
+            row["unit_price"] = f"{price:f}"
             row["currency"] = chance.choice(["USD", ""])
         rows.append(row)
         if not row.get("unit_price") and chance.random() < 0.2:
@@ -448,9 +446,21 @@ def completed(rows: list[Row]) -> list[Row]:
 
 # ---------------------------------------------------------------- logs of LiteLLM
 
-# how LiteLLM tells of a meter, below usage_object
+# how LiteLLM tells of a meter, below usage_object: each adds to the counts that hold it
+CACHED = ("prompt_tokens_details", "cached_tokens")
+CACHED_KINDS = ("prompt_tokens_details", "cached_tokens_details")
 DETAILS = {
-    "cache_read": [("prompt_tokens_details", "cached_tokens")],
+    "cache_read": [CACHED, (*CACHED_KINDS, "text_tokens")],
+    "cache_read_audio": [
+        CACHED,
+        (*CACHED_KINDS, "audio_tokens"),
+        ("prompt_tokens_details", "audio_tokens"),
+    ],
+    "cache_read_image": [
+        CACHED,
+        (*CACHED_KINDS, "image_tokens"),
+        ("prompt_tokens_details", "image_tokens"),
+    ],
     "cache_write": [("cache_creation_input_tokens",)],
     "cache_write_5m": [
         ("cache_creation_input_tokens",),
@@ -469,6 +479,8 @@ DETAILS = {
 INPUT_METERS = (
     "input",
     "cache_read",
+    "cache_read_audio",
+    "cache_read_image",
     "cache_write",
     "cache_write_5m",
     "cache_write_1h",
@@ -488,7 +500,7 @@ def litellm_rows(calls: list[Call]) -> list[Row]:
                     place = usage
                     for key in path[:-1]:
                         place = place.setdefault(key, {})
-                    place[path[-1]] = quantity
+                    place[path[-1]] = place.get(path[-1], 0) + quantity
         breakdown: dict[str, str | None] = {"service_tier": call.service_tier}
         if call.processing_mode == "batch":
             breakdown["service_tier"] = "batch"
@@ -531,9 +543,7 @@ def moments_of(prices: list[Price]) -> set[datetime]:
             moments |= {price.valid_to, price.valid_to - second}
             days.add(price.valid_to - timedelta(days=1))
         if price.weekdays != ALL_DAYS:
-            week = [
-                SOME_DAY.replace(hour=0, minute=0) + timedelta(days=number) for number in range(7)
-            ]
+            week = [day + timedelta(days=number) for day in days for number in range(7)]
             moments |= {day + shift for day in week for shift in (0 * second, -second)}
             days |= set(week)
         for edge in price.window or ():
@@ -553,7 +563,7 @@ def call_of_every_price() -> list[Call]:
         if tier != "standard" and mode == "batch":
             # LiteLLM has one word for both
             continue
-        for meter in (*INPUT_METERS, *OUTPUT_METERS, "web_search"):
+        for meter in (*INPUT_METERS, *OUTPUT_METERS, "web_search", "grounded_prompt"):
             prices = BOOK.of_meter(sku, meter)
             if not prices:
                 continue
@@ -587,7 +597,7 @@ def call_of_every_price() -> list[Call]:
                     call.prompt_parts[meter] = quantity
                 elif meter in OUTPUT_METERS[1:]:
                     call.completion_parts[meter] = quantity
-                elif meter == "web_search":
-                    call.requests[meter] = quantity
+                elif meter in ("web_search", "grounded_prompt"):
+                    call.requests["web_search"] = quantity
                 calls.append(call)
     return calls

@@ -169,6 +169,8 @@ class PriceBook:
         self.models: dict[str, dict[str, str]] = defaultdict(dict)
         by_key: dict[tuple, list[Row]] = defaultdict(list)
         for row in known_rows(self.rows, moment):
+            if _is_withdrawn(row):
+                continue
             by_key[tuple(row[name] for name in PRICE_KEY)].append(row)
             self.models[row["provider"]][row["model"].lower()] = row["model"]
         for same in by_key.values():
@@ -356,6 +358,12 @@ class PriceBook:
                 parts.append((quantity - price.above, price))
                 quantity = price.above
         return [(quantity, band), *reversed(parts)]
+
+
+def _is_withdrawn(row: Row) -> bool:
+    """Tell whether a row ends where it begins, which corrects a price that there never was."""
+    end = read_time(row["valid_to"])
+    return end is not None and end == (read_time(row["valid_from"]) or BEGIN_OF_TIME)
 
 
 def fit_of_region(price: Price, region: str) -> int:
@@ -549,6 +557,10 @@ def price_call(
     quantities["output"] = call.completion_tokens - sum(completion.values())
     quantities.update(completion)
     quantities.update(call.requests)
+    if quantities.get("web_search") and book.prices_apart(sku, "grounded_prompt", call.started_at):
+        # the prompt costs, however often it was searched for
+        quantities["grounded_prompt"] = 1
+        del quantities["web_search"]
 
     charges, reasons = [], []
     for meter, quantity in quantities.items():

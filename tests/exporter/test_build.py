@@ -314,7 +314,7 @@ def test_raw_dir_needs_duckdb(toy_project: Path, tmp_path: Path) -> None:
 
 
 def test_a_build_without_a_call_is_not_complete() -> None:
-    totals = Totals(0, 0, 0, 0, 0, [], [], [], 0, [], [])
+    totals = Totals(0, 0, 0, 0, 0, 0, 0, [], [], [], 0, [], [])
     assert describe_incomplete(totals) == [
         "Incomplete: there is no call that a provider can charge for."
     ]

@@ -209,7 +209,8 @@ def test_what_is_held_back_or_rejected_is_the_same_for_other_files(
 ) -> None:
     for query in (
         "select * from quarantined_usage order by all",
-        "select * from coverage order by all",
+        # a record that lies in two files is unreadable in both
+        "select * from coverage where unreadable_records = 0 order by all",
         "select distinct source_name, record_key, field, reason from rejected_rows order by all",
     ):
         ours = rows_of(delivered_otherwise / "ai_focus.duckdb", query)

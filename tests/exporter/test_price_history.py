@@ -386,7 +386,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 
 @pytest.fixture(scope="module")
 def book_of_demo(demo: Pipeline) -> list[Row]:
-    return demo.seed("list_prices")
+    """The book of its first day: what came later would be known after a month was closed."""
+    rows = demo.seed("list_prices")
+    first_day = min(row["recorded_at"] for row in rows)
+    return [row for row in rows if row["recorded_at"] == first_day]
 
 
 @pytest.fixture(scope="module")

@@ -200,13 +200,13 @@ def test_an_announced_price_holds_from_the_date_that_its_list_names(seeds: Path)
         return None if row["valid_from"] == "2026-12-01" else {**row, "valid_to": ""}
 
     edit(book_of(seeds), forget)
-    result = prices("update", seeds, "--as-of", "2026-11-22", "--write")
+    result = prices("update", seeds, "--as-of", "2026-11-28", "--write")
     assert (
         "+ google gemini-4-argon input: 2 -> 4 USD from 2026-12-01 (effective)"
         in result.stdout.splitlines()
     )
     (new,) = [row for row in read(book_of(seeds)) if is_row(row, **argon, unit_price="4")]
-    assert (new["valid_from"], new["recorded_at"]) == ("2026-12-01", "2026-11-22")
+    assert (new["valid_from"], new["recorded_at"]) == ("2026-12-01", "2026-11-28")
 
 
 def test_a_wrong_dated_price_is_corrected_by_a_later_row_of_the_same_date(seeds: Path) -> None:

@@ -5,6 +5,7 @@ Every model reads the tables that DuckDB built: a difference shows in the model 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
@@ -23,6 +24,9 @@ Rows = Sequence[Mapping[str, Any]]
 
 # Enough for a price times a rate: 12 and 12 decimals.
 WIDE = "DECIMAL(38, 24)"
+# What bounds a number beyond that bounds it at its own greatest, above which it is null anyway.
+BOUND = re.compile(r"9{15,}([.]9+)?")
+GREATEST = "9" * 14 + "." + "9" * 24
 
 # How each warehouse names its catalogue of columns, without a schema, and how it spells them there.
 CATALOGS = {"columns": "upper(column_name)", "INFORMATION_SCHEMA.COLUMNS": "column_name"}
@@ -154,6 +158,9 @@ def _multiply(tree: exp.Expr, dialect: str) -> None:
 def _translate_bigquery(tree: exp.Expr) -> None:
     for kind in list(tree.find_all(exp.DataType)):
         if kind.this == exp.DType.BIGDECIMAL:
+            value = kind.parent.this if isinstance(kind.parent, exp.Cast) else None
+            if isinstance(value, exp.Literal) and BOUND.fullmatch(value.name):
+                value.replace(exp.Literal.string(GREATEST))
             kind.replace(exp.DataType.build(WIDE, dialect="duckdb"))
     for query in list(tree.find_all(exp.JSONExtract)):
         # JSON_QUERY of a text is text, which DuckDB would take for JSON with all that it meets

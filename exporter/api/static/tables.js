@@ -9,6 +9,8 @@ import { COSTS, FILTERS, nameOf } from "./view.js";
 const FEW = 8;
 const REASONS = {
   unknown_model: "unknown model",
+  usage_missing: "no usage in the log",
+  cost_not_metered: "a cost that no count explains",
   no_price_for_meter: "no price for a meter",
   no_price_at_time: "no price at that time",
   other_meter_unpriced: "another meter without a price",

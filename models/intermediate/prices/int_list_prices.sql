@@ -50,7 +50,10 @@ dated as (
         lead(valid_from) over (partition by book_version, {{ key }} order by valid_from nulls first)
             as next_valid_from
     from known
-    where correction_rank = 1
+    where
+        correction_rank = 1
+        -- a correction that ends where it begins withdraws the price
+        and coalesce(valid_to <> coalesce(valid_from, {{ begin_of_time() }}), true)
 
 ),
 

@@ -25,16 +25,20 @@ select
         case unpriced_usage.hold_reason
             when 'capacity_paid' then 1
             when 'unknown_model' then 2
-            when 'no_price_for_meter' then 3
-            when 'no_price_at_time' then 4
-            when 'no_exchange_rate' then 5
+            when 'usage_missing' then 3
+            when 'cost_not_metered' then 4
+            when 'no_price_for_meter' then 5
+            when 'no_price_at_time' then 6
+            when 'no_exchange_rate' then 7
         end
     )
         when 1 then 'capacity_paid'
         when 2 then 'unknown_model'
-        when 3 then 'no_price_for_meter'
-        when 4 then 'no_price_at_time'
-        when 5 then 'no_exchange_rate'
+        when 3 then 'usage_missing'
+        when 4 then 'cost_not_metered'
+        when 5 then 'no_price_for_meter'
+        when 6 then 'no_price_at_time'
+        when 7 then 'no_exchange_rate'
     end as hold_reason
 from unpriced_usage
 left join priced_again

@@ -28,6 +28,8 @@ suspected as (
         usage_priced.processing_mode,
         usage_priced.region_id,
         usage_priced.is_capacity_paid,
+        -- what the source itself says of the call is said of what stands for the whole of it
+        case when usage_priced.meter = 'request' then usage_priced.source_hold_reason end as source_hold_reason,
         usage_priced.list_unit_price,
         usage_priced.pricing_currency_list_unit_price,
         min(usage_priced.currency) over (
@@ -44,6 +46,7 @@ suspected as (
     where
         usage_priced.list_unit_price is null
         or models_of_several_currencies.model is not null
+        or (usage_priced.meter = 'request' and usage_priced.source_hold_reason is not null)
 
 ),
 
@@ -52,6 +55,7 @@ unpriced as (
     select * from suspected
     where
         list_unit_price is null
+        or source_hold_reason is not null
         -- the costs of a call are in one currency, so that they can be added
         or first_currency <> last_currency
 
@@ -79,6 +83,7 @@ select distinct
     case
         when unpriced.is_capacity_paid then 'capacity_paid'
         when unpriced.model is null then 'unknown_model'
+        when unpriced.source_hold_reason is not null then unpriced.source_hold_reason
         when unpriced.pricing_currency_list_unit_price is not null then 'no_exchange_rate'
         when priced_skus.meter is null then 'no_price_for_meter'
         else 'no_price_at_time'

@@ -64,6 +64,8 @@ named as (
         usage_of_sources.completion_tokens,
         usage_of_sources.reasoning_tokens,
         usage_of_sources.cache_read_tokens,
+        usage_of_sources.cache_read_audio_tokens,
+        usage_of_sources.cache_read_image_tokens,
         usage_of_sources.cache_write_tokens,
         usage_of_sources.cache_write_5m_tokens,
         usage_of_sources.cache_write_1h_tokens,
@@ -84,6 +86,17 @@ named as (
         usage_of_sources.tags_json,
         usage_of_sources.shared_tags_json,
         usage_of_sources.source_cost,
+        -- an amount that the source took back, of which nothing tells what for
+        case
+            when
+                usage_of_sources.source_cost < 0
+                and usage_of_sources.prompt_tokens
+                + usage_of_sources.completion_tokens
+                + usage_of_sources.web_search_requests
+                = 0
+                then 'cost_not_metered'
+            else usage_of_sources.source_hold_reason
+        end as source_hold_reason,
         usage_of_sources.ingested_at,
         usage_of_sources.superseded_at,
         usage_of_sources.left_at,
@@ -104,11 +117,13 @@ named as (
 
 select
     named.*,
-    -- what a provider can charge for: it has tokens or searches, or the source says that it cost
+    -- what a provider can charge for: it has tokens or searches, or the source says that it cost, or was
+    -- answered
     not named.is_cache_hit
     and (
         named.prompt_tokens + named.completion_tokens + named.web_search_requests > 0
         or coalesce(named.source_cost, 0) > 0
+        or named.source_hold_reason is not null
     ) as is_billable,
     -- capacity bought in advance pays for the call, unless it spilled over to pay-as-you-go
     provisioned_deployments.deployment is not null and not named.is_spillover as is_capacity_paid

@@ -1,3 +1,5 @@
+{%- set sources = "'" ~ usage_sources() | join("', '") ~ "'" -%}
+
 with usage_of_calls as (
 
     select * from {{ ref('int_usage') }}
@@ -7,6 +9,18 @@ with usage_of_calls as (
 held_calls as (
 
     select * from {{ ref('int_held_calls') }}
+
+),
+
+source_costs as (
+
+    select * from {{ ref('int_source_costs') }}
+
+),
+
+rejected_rows as (
+
+    select * from {{ ref('rejected_rows') }}
 
 ),
 
@@ -22,13 +36,34 @@ billable as (
         {{ billing_period_start('usage_of_calls.charge_period_start') }} as billing_period_start,
         coalesce(providers.service_provider_name, usage_of_calls.provider_as_sent) as provider,
         held_calls.call_key is null as is_priced,
-        usage_of_calls.prompt_tokens + usage_of_calls.completion_tokens as tokens
+        usage_of_calls.prompt_tokens + usage_of_calls.completion_tokens as tokens,
+        source_costs.is_different
     from usage_of_calls
     left join held_calls
         on usage_of_calls.call_key = held_calls.call_key
+    left join source_costs
+        on usage_of_calls.call_key = source_costs.call_key
     left join providers
         on usage_of_calls.provider = providers.provider
     where usage_of_calls.is_billable
+
+),
+
+-- a record of which nobody can say what it is has neither a period nor a provider; with several faults it is one
+unreadable as (
+
+    select distinct source_name, raw_table, file, line, record_key from rejected_rows
+    where
+        source_name in ({{ sources }})
+        and (line is not null or record_key is not null)
+
+    union all
+
+    select source_name, raw_table, file, line, record_key from rejected_rows
+    where
+        source_name in ({{ sources }})
+        and line is null
+        and record_key is null
 
 )
 
@@ -38,6 +73,24 @@ select
     count(*) as calls,
     cast(sum(case when is_priced then 1 else 0 end) as {{ whole_type() }}) as priced_calls,
     cast(sum(tokens) as {{ whole_type() }}) as tokens,
-    cast(sum(case when is_priced then tokens else 0 end) as {{ whole_type() }}) as priced_tokens
+    cast(sum(case when is_priced then tokens else 0 end) as {{ whole_type() }}) as priced_tokens,
+    count(is_different) as compared_calls,
+    cast(sum(case when is_different then 1 else 0 end) as {{ whole_type() }}) as differing_calls,
+    cast(0 as {{ whole_type() }}) as unreadable_records
 from billable
 group by 1, 2
+
+union all
+
+select
+    cast(null as {{ timestamp_type() }}) as billing_period_start,
+    {{ null_text() }} as provider,
+    cast(0 as {{ whole_type() }}) as calls,
+    cast(0 as {{ whole_type() }}) as priced_calls,
+    cast(0 as {{ whole_type() }}) as tokens,
+    cast(0 as {{ whole_type() }}) as priced_tokens,
+    cast(0 as {{ whole_type() }}) as compared_calls,
+    cast(0 as {{ whole_type() }}) as differing_calls,
+    count(*) as unreadable_records
+from unreadable
+having count(*) > 0

@@ -39,6 +39,8 @@ select
     completion_tokens,
     reasoning_tokens,
     cache_read_tokens,
+    cast(0 as {{ whole_type() }}) as cache_read_audio_tokens,
+    cast(0 as {{ whole_type() }}) as cache_read_image_tokens,
     cache_write_tokens,
     cast(0 as {{ whole_type() }}) as cache_write_5m_tokens,
     cast(0 as {{ whole_type() }}) as cache_write_1h_tokens,
@@ -71,6 +73,7 @@ select
         'further_cost_tags',
     ]) }} as shared_tags_json,
     cast(null as {{ cost_type() }}) as source_cost,
+    {{ null_text() }} as source_hold_reason,
     ingested_at,
     superseded_at,
     left_at

@@ -1,10 +1,10 @@
 {%- set columns = [
     'call_key', 'call_id', 'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name',
     'provider', 'model', 'model_group', 'started_at', 'ended_at', 'latency_ms', 'prompt_tokens', 'context_tokens', 'completion_tokens',
-    'cache_read_tokens', 'cache_write_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens', 'reasoning_tokens',
+    'cache_read_tokens', 'cache_read_audio_tokens', 'cache_read_image_tokens', 'cache_write_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens', 'reasoning_tokens',
     'input_audio_tokens', 'input_image_tokens', 'output_audio_tokens', 'web_search_requests', 'is_cache_hit',
     'is_spillover', 'status', 'service_tier', 'processing_mode', 'region', 'user_id', 'session_id', 'tags_json',
-    'spend', 'ingested_at',
+    'spend', 'source_hold_reason', 'ingested_at',
 ] -%}
 
 with calls as (
@@ -39,6 +39,8 @@ select
     completion_tokens,
     reasoning_tokens,
     cache_read_tokens,
+    cache_read_audio_tokens,
+    cache_read_image_tokens,
     cache_write_tokens,
     cache_write_5m_tokens,
     cache_write_1h_tokens,
@@ -58,6 +60,7 @@ select
     tags_json,
     tags_json as shared_tags_json,
     spend as source_cost,
+    source_hold_reason,
     ingested_at,
     superseded_at,
     left_at

@@ -44,6 +44,8 @@ left join dated
     on list_prices.price_id = dated.price_id
 where
     list_prices.replacements = 1
+    -- what ends where it begins is withdrawn
+    and coalesce(list_prices.valid_to <> coalesce(list_prices.valid_from, {{ begin_of_time() }}), true)
     and (
         dated.price_id is null
         or list_prices.unit_price is null
@@ -63,4 +65,6 @@ select list_prices.price_id
 from list_prices
 inner join dated
     on list_prices.price_id = dated.price_id
-where list_prices.replacements > 1
+where
+    list_prices.replacements > 1
+    or list_prices.valid_to = coalesce(list_prices.valid_from, {{ begin_of_time() }})

@@ -22,7 +22,8 @@ charged as (
             as cache_read_tokens,
         sum(case when meters.token_cache_action = 'Write' then charges.consumed_quantity else 0 end)
             as cache_write_tokens,
-        sum(case when meters.consumed_unit = 'Requests' then charges.consumed_quantity else 0 end) as requests
+        sum(case when meters.consumed_unit = 'Requests' then charges.consumed_quantity else 0 end) as requests,
+        sum(case when charges.meter = 'grounded_prompt' then charges.consumed_quantity else 0 end) as grounded_prompts
     from {{ ref('int_charges') }} as charges
     left join meters
         on charges.meter = meters.meter
@@ -38,7 +39,8 @@ compared as (
         case
             when
                 (calls.call_key is null or calls.is_cache_hit or held_calls.call_key is not null)
-                and (charged.input_tokens <> 0 or charged.output_tokens <> 0 or charged.requests <> 0)
+                and (charged.input_tokens <> 0 or charged.output_tokens <> 0 or charged.requests <> 0
+                    or charged.grounded_prompts <> 0)
                 then 'charged, but no call, answered from the cache or held back'
             when calls.call_key is null or calls.is_cache_hit or held_calls.call_key is not null then null
             when coalesce(charged.input_tokens, 0) <> calls.prompt_tokens then 'input tokens differ'
@@ -48,7 +50,15 @@ compared as (
                 coalesce(charged.cache_write_tokens, 0)
                 <> calls.cache_write_tokens + calls.cache_write_5m_tokens + calls.cache_write_1h_tokens
                 then 'cache write tokens differ'
-            when coalesce(charged.requests, 0) <> calls.web_search_requests then 'web searches differ'
+            -- each search, or the prompt that they were for
+            when
+                coalesce(charged.grounded_prompts, 0) = 0
+                and coalesce(charged.requests, 0) <> calls.web_search_requests
+                then 'web searches differ'
+            when
+                charged.grounded_prompts <> 0
+                and (charged.grounded_prompts <> 1 or charged.requests <> 0 or calls.web_search_requests = 0)
+                then 'grounded prompts differ'
         end as broken_promise
     from {{ ref('int_usage') }} as calls
     full outer join charged

@@ -92,6 +92,15 @@ FILES: dict[str, str | bytes] = {
         call("tokens-exponent", prompt_tokens="1e3"),
         call("tokens-empty", prompt_tokens=""),
         call("tokens-remainder", prompt_tokens="5", latency_ms="12.5"),
+        call("tokens-thousand", prompt_tokens="1.000"),
+        call("tokens-decimal", prompt_tokens="1000.0"),
+    ),
+    "nulls.csv": csv_text(
+        call("nulls-1", customer_id="NULL"),
+        call("nulls-2", customer_id="\\N"),
+        call("nulls-3", customer_id='"NULL"'),
+        call("nulls-4", customer_id="NULLS"),
+        call("nulls-bad", model="NULL"),
     ),
     "dates.csv": csv_text(
         call("dates-1", started_at="2026-03-05T12:00:00+02:00"),
@@ -158,7 +167,9 @@ REJECTED: dict[str, list[tuple[int, str | None, tuple[str, ...]]]] = {
         (4, "completion_tokens", ("7.5", "whole number")),
         (5, "prompt_tokens", ("1e3", "whole number")),
         (6, "prompt_tokens", ("missing",)),
+        (8, "prompt_tokens", ("1.000", "ambiguous", "without a separator")),
     ],
+    "nulls.csv": [(6, "model", ("missing",))],
     "dates.csv": [
         (3, "started_at", ("2026-02-30T10:00:00Z", "no date")),
         (4, "started_at", ("yesterday", "no date")),
@@ -178,9 +189,19 @@ REJECTED: dict[str, list[tuple[int, str | None, tuple[str, ...]]]] = {
 GOOD = {
     *("json-1", "json-2", "array-1", "array-2", "fields-1", "fields-2", "quote-1", "quote-2"),
     *("long-1", "long-2", "part-1-1", "part-1-2", "part-1-3", "part-2-1", "part-2-2"),
-    *("tokens-1", "tokens-remainder", "dates-1", "bom-1", "bomjson-1", "crlf-1", "order-1"),
+    *(
+        "tokens-1",
+        "tokens-remainder",
+        "tokens-decimal",
+        "dates-1",
+        "bom-1",
+        "bomjson-1",
+        "crlf-1",
+        "order-1",
+    ),
     *("optional-1", "packed-1", "semicolon-1", "semicolon-2", "name-1", "typed-1", "bytes-1"),
     *("pattern-1", "pattern-2", "pattern-3", "pattern-4", "pattern-5", "pattern-6"),
+    *("nulls-1", "nulls-2", "nulls-3", "nulls-4", "scaled-1"),
     *("hours-1", "zones-1", "zones-2", "ending-1", "folder-1", "folder-2"),
 }
 
@@ -217,6 +238,18 @@ def write_bytes_parquet(file: Path) -> None:
     ).write_parquet(str(file))
 
 
+def write_decimal_parquet(file: Path) -> None:
+    """A count in a column with decimals: the type's zeros are no thousands."""
+    duckdb.sql(
+        """
+        select
+            'scaled-1' as call_id, 'openai' as provider, 'gpt-5' as model,
+            '2026-03-05 10:00:00' as started_at, 900 as latency_ms,
+            cast(1 as decimal(18, 3)) as prompt_tokens, 20 as completion_tokens
+        """
+    ).write_parquet(str(file))
+
+
 class Built:
     """One build of all the files above."""
 
@@ -224,6 +257,7 @@ class Built:
         self.raw, self.home = folder / "raw", folder / "home"
         write_files(self.raw / "gateway", FILES)
         write_parquet(self.raw / "gateway" / "typed.parquet")
+        write_decimal_parquet(self.raw / "gateway" / "scaled.parquet")
         write_bytes_parquet(self.raw / "gateway" / "model=gpt-5-mini" / "bytes.parquet")
         self.result = focus_export("build", "--home", self.home, "--raw-dir", self.raw, "--strict")
         self.database = self.home / "ai_focus.duckdb"
@@ -269,6 +303,20 @@ def test_no_other_rows_are_rejected(built: Built) -> None:
 def test_quoted_fields_keep_their_text(built: Built) -> None:
     query = "select billing_account_id from ai_calls where call_id = 'quote-2'"
     assert rows_of(built.database, query) == [('Acme, "the" firm\nof two lines',)]
+
+
+def test_null_is_a_word_without_quotes(built: Built) -> None:
+    query = "select billing_account_id from ai_calls where call_id like 'nulls-%' order by call_id"
+    expected = [("default",), ("default",), ("NULL",), ("NULLS",)]
+    assert rows_of(built.database, query) == expected
+
+
+def test_a_count_with_decimals_is_that_count(built: Built) -> None:
+    query = (
+        "select call_id, input_tokens from ai_calls"
+        " where call_id in ('scaled-1', 'tokens-decimal') order by 1"
+    )
+    assert rows_of(built.database, query) == [("scaled-1", 1), ("tokens-decimal", 1000)]
 
 
 def test_bytes_of_parquet_are_text_and_folders_are_no_columns(built: Built) -> None:

@@ -70,6 +70,23 @@ def test_gzip_bom_and_semicolons_are_read(tmp_path: Path) -> None:
     assert failing(tmp_path / "semi.csv") == {}
 
 
+def test_null_without_quotes_is_a_null_as_in_the_official_sample(tmp_path: Path) -> None:
+    def written(name: str, null: str) -> Path:
+        lines = [",".join(VALID)]
+        for row in (VALID, VALID | {"BilledCost": "NaN"}):
+            texts = ('"' + text.replace('"', '""') + '"' if text else null for text in row.values())
+            lines.append(",".join(texts))
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return tmp_path / name
+
+    empty = failing(written("empty.csv", ""))
+    assert empty
+    assert failing(written("null.csv", "NULL")) == empty
+    assert failing(written("postgres.csv", "\\N")) == empty
+    # in quotes it is a text, which ChargeClass does not allow
+    assert "CostAndUsage.ChargeClass.allowed" in failing(written("quoted.csv", '"NULL"'))
+
+
 def test_a_name_that_is_a_pattern_is_one_file(tmp_path: Path) -> None:
     folder = tmp_path / "BilledCost=7"
     folder.mkdir()

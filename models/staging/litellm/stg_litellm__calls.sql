@@ -18,7 +18,10 @@
     'list_mcp_tools', 'moderation', 'retrieve_batch', 'retrieve_fine_tuning_job', 'video_content', 'video_delete',
     'video_list', 'video_retrieve', 'video_status',
 ] -%}
-{%- set routes = ['converse/', 'gpt5_series/', 'invoke/', 'o_series/', 'responses/'] -%}
+{#- Azure's global deployments cost what its base model does; those of a zone (eu/, us/) are models of their own. -#}
+{%- set routes = [
+    'converse/', 'global/', 'global-standard/', 'gpt5_series/', 'invoke/', 'o_series/', 'responses/',
+] -%}
 
 {#- What is read of metadata, in one list: DuckDB then parses a row's 12 KB once. -#}
 {%- set usage_paths = [
@@ -200,9 +203,11 @@ typed as (
         -- apart, and their joined names have no price; what has no name is no model of the book
         coalesce(
             case
-                when call_type <> 'aretrieve_batch' then null
-                when replace(batch_models || ',', {{ first_batch_model }} || ',', '') = '' then {{ first_batch_model }}
-                else batch_models
+                when
+                    call_type = 'aretrieve_batch'
+                    and replace(batch_models || ',', {{ first_batch_model }} || ',', '') = ''
+                    then {{ first_batch_model }}
+                when call_type = 'aretrieve_batch' then batch_models
             end,
             case when lower(custom_llm_provider) in {{ providers_of_deployments }} then base_model end,
             model,

@@ -46,13 +46,13 @@ def made_once(name: str) -> Iterator[tuple[Path, bool]]:
     Where filling fails, the next one who comes begins with an empty folder.
     """
     folder = Path(os.environ[SHARED]) / name
-    folder.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.seek(0)
         is_missing = not lock.read()
         if is_missing:
-            shutil.rmtree(folder)
+            # under the lock, or one who waits for it would make the folder anew in between
+            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
         yield folder, is_missing
         if is_missing:

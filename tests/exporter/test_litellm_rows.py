@@ -246,3 +246,15 @@ def test_a_cost_that_differs_from_the_logs_stands_with_both(database: Path) -> N
     query = "select count(*) from price_findings where finding_type = 'differs_from_source'"
     assert rows_of(database, query) == [(differing,)]
     assert compared > differing > 0
+
+
+def test_every_meter_is_repriced_at_the_models_own_list_cost(database: Path) -> None:
+    own = "from repriced_usage where other_provider = provider and other_model = model"
+    query = f"select * {own} and repriced_list_cost is distinct from list_cost"
+    assert rows_of(database, query) == []
+    used = {
+        meter
+        for (meters,) in rows_of(database, f"select meters {own}")
+        for meter in meters.split(", ")
+    }
+    assert used >= {"cache_read_audio", "cache_read_image", "grounded_prompt", "input_image"}

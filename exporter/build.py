@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -20,6 +19,7 @@ from typing import Any
 
 import click
 
+from exporter.children import Child
 from exporter.dbt_parent import project_arguments, start, watch
 from exporter.errors import DataError, UserError
 from exporter.home import DATABASE, DESCRIPTION, Home
@@ -146,11 +146,13 @@ def _build(
 
     started_at = datetime.now(timezone.utc)
     build_id = make_build_id(started_at)
-    folder = home.builds / build_id
+    folder = home.building
     database = folder / DATABASE
     folder.mkdir()
     published = False
     try:
+        if plan is not None:
+            plan.write(folder)
         dbt_version, results = _run_dbt(home, project, request, variables, database, build_id)
         marts.seal(database)
         wal = database.with_name(DATABASE + ".wal")
@@ -171,12 +173,13 @@ def _build(
             "counts": _count_kinds(results),
         }
         write_durably(folder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
+        folder = folder.rename(home.builds / build_id)
         publish(home, folder)
         published = True
     finally:
         if not published and not is_published(home, folder):
             shutil.rmtree(folder, ignore_errors=True)
-    return build_id, database
+    return build_id, folder / DATABASE
 
 
 def _count_kinds(results: list[dict[str, Any]]) -> dict[str, int]:
@@ -208,13 +211,13 @@ def _run_dbt(
     build_id: str,
 ) -> tuple[str, list[dict[str, Any]]]:
     """Run `dbt build`; gives dbt's version and its results, raises DataError when one failed."""
-    process = _start_dbt(home, project, request, variables, database, build_id)
+    child = _start_dbt(home, project, request, variables, database, build_id)
     progress = Progress(quiet=request.quiet, verbose=request.verbose)
-    version, end = watch(process, progress)
+    version, end = watch(child, progress)
     log = home.logs / "dbt.log"
     if end is None:
         raise DataError(
-            f"dbt ended before it was done (exit code {process.returncode}): its log is {log}, "
+            f"dbt ended before it was done (exit code {child.code}): its log is {log}, "
             f"its last words are in {home.logs / 'dbt.stderr.log'}. Nothing was published."
         )
     if not end["success"]:
@@ -232,7 +235,7 @@ def _start_dbt(
     variables: dict[str, Any],
     database: Path | None,
     build_id: str,
-) -> subprocess.Popen[str]:
+) -> Child:
     arguments = ["--log-level", "none", "--log-level-file", "debug", "build"]
     arguments += project_arguments(project, request.target)
     # unit tests prove the models on rows of their own, whatever the user's data are
@@ -246,9 +249,8 @@ def _start_dbt(
         # What macros/build_record.sql writes down in a warehouse. Where files are read, their names
         # alone may be longer than the environment can be.
         environment["AI_FOCUS_BUILD_VARIABLES"] = json.dumps(variables, default=str)
-    else:
-        environment["AI_FOCUS_DATABASE"] = str(database)
-    return start(home, project, {"arguments": arguments, "variables": variables}, environment)
+    order = {"arguments": arguments, "variables": variables}
+    return start(home, order, environment, database)
 
 
 def _describe_failure(end: dict[str, Any], database: Path | None, log: Path) -> str:

@@ -31,6 +31,7 @@ from exporter.progress import Progress
 from exporter.project import Project, tool_version
 from exporter.publish import lock, moment_text, publish, remove_leftovers, write_durably
 from exporter.pull import pull_tables
+from exporter.raw_files import RawPlan
 from exporter.targets import DUCKDB
 from exporter.warehouse import (
     BuildRecord,
@@ -50,7 +51,6 @@ _BUILD_ID = re.compile(r"[0-9]{8}T[0-9]{6,12}Z")
 # of a build in a warehouse, but not of a copy: where its raw tables are, how it stores its own
 _OTHER_VARIABLES = {
     "raw_origin": "file",
-    "raw_files": {},
     "raw_tables": {},
     "raw_has_lines": [],
     "charges_materialization": "table",
@@ -154,7 +154,8 @@ def _fill(
     with scratch_folder(home) as scratch:
         say("preparing the tables")
         # every table with its types and no row
-        empty = scratch / "empty.duckdb"
+        empty = scratch / DATABASE
+        RawPlan(scratch).write(scratch)
         served = [f"+{name}" for name in served_models()]
         resources = ["--resource-type", "model", "seed"]
         _run_dbt(home, project, ["build", "--empty", *resources], served, variables, empty)
@@ -198,8 +199,8 @@ def _run_dbt(
     arguments = ["--log-level", "none", "--log-level-file", "debug", *command]
     arguments += [*project_arguments(project, DUCKDB), "--select", *selected]
     request = {"arguments": arguments, "variables": variables}
-    process = start(home, project, request, {"AI_FOCUS_DATABASE": str(database)})
-    _, end = watch(process, Progress(quiet=True))
+    child = start(home, request, {}, database)
+    _, end = watch(child, Progress(quiet=True))
     if end is not None and end["success"]:
         return
     results = end["results"] if end else []

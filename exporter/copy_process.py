@@ -1,24 +1,19 @@
 """The process that follows a warehouse for a server: it looks for a new build and copies it.
 
-Standard input gives one line of JSON, `{"home": …, "target": …, "refresh": seconds, "folder": …}`,
-and then stays open: when it closes, the server is gone and this process ends. Standard output
-carries one JSON event per line: `home` (where the copies lie), `phase`, `copied`, and after each
-look `current`, or `failed` with a sentence.
+The request is `{"home": …, "target": …, "refresh": seconds, "folder": …}`. Events are `home` (where
+the copies lie), `phase`, `copied`, and after each look `current`, or `failed` with a sentence.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from exporter.children import Send, serve
 from exporter.copy_build import copy_build, find_copy_home, find_finished, is_copied
 from exporter.errors import DataError, UserError
 from exporter.home import Home
@@ -31,28 +26,27 @@ from exporter.warehouse import ChangedError, NoBuildError, Warehouse, open_wareh
 _NICENESS = 5
 # seconds between two looks while another server of the home copies
 _SOON = 5.0
-Report = Callable[..., None]
 
 
 class _Follower:
-    def __init__(self, home: Home, target: str, refresh: float, report: Report) -> None:
+    def __init__(self, home: Home, target: str, refresh: float, send: Send) -> None:
         self._project = load_project()
         self._target = target
         self._refresh = refresh
-        self._report = report
+        self._send = send
         self._home = find_copy_home(home, target, self._project)
 
     def follow(self) -> None:
         """Look, copy and wait, for ever; after a failure the warehouse is opened anew."""
-        self._report("home", path=str(self._home.path))
+        self._send("home", path=str(self._home.path))
         while True:
             try:
-                self._report("phase", text=f"opening the target {self._target}")
+                self._send("phase", text=f"opening the target {self._target}")
                 with open_warehouse(self._target, self._project) as warehouse:
                     while True:
                         time.sleep(self._look(warehouse))
             except Exception as error:
-                _report_failure(self._report, error)
+                _report_failure(self._send, error)
             time.sleep(self._refresh)
 
     def _look(self, warehouse: Warehouse) -> float:
@@ -60,12 +54,12 @@ class _Follower:
         try:
             record = find_finished(warehouse)
         except NoBuildError as error:
-            _report_failure(self._report, error)
+            _report_failure(self._send, error)
             return self._refresh
         if not is_copied(self._home, record):
 
             def say(text: str) -> None:
-                self._report("phase", text=text)
+                self._send("phase", text=text)
 
             try:
                 copied = copy_build(self._home, self._project, warehouse, record, say)
@@ -73,55 +67,38 @@ class _Follower:
                 say("another server copies the build")
                 return min(_SOON, self._refresh)
             except ChangedError as error:
-                _report_failure(self._report, error)
+                _report_failure(self._send, error)
                 return self._refresh
-            self._report(
+            self._send(
                 "copied",
                 build_id=copied.build_id,
                 text=f"copied build {copied.build_id} of the target {self._target}: "
                 f"{copied.rows:,} rows in {copied.seconds:.0f} s",
             )
-        self._report("current", build_id=record.build_id)
+        self._send("current", build_id=record.build_id)
         return self._refresh
 
 
-def _report_failure(report: Report, error: Exception) -> None:
+def _report_failure(send: Send, error: Exception) -> None:
     if isinstance(error, UserError | DataError):
         text, is_users = str(error), isinstance(error, UserError)
     else:
         traceback.print_exc()
         text, is_users = f"{type(error).__name__}: {error}", False
-    report("failed", text=hide_secrets(" ".join(text.split())), is_users=is_users)
+    send("failed", text=hide_secrets(" ".join(text.split())), is_users=is_users)
 
 
-def main() -> None:
-    """Read the request and follow until standard input closes."""
-    # a driver may print: standard output belongs to the events alone
-    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    request = json.loads(sys.stdin.buffer.readline())
+def _run(request: dict[str, Any], send: Send) -> None:
     os.chdir(request["folder"])
     with suppress(OSError):
         os.nice(_NICENESS)
-
-    def end_with_parent() -> None:
-        # nothing more is ever sent
-        sys.stdin.buffer.read()
-        os._exit(1)
-
-    def report(event: str, **values: Any) -> None:
-        stream.write(json.dumps({"event": event, **values}) + "\n")
-        stream.flush()
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
     home = Home(Path(request["home"]))
     try:
-        _Follower(home, request["target"], request["refresh"], report).follow()
+        _Follower(home, request["target"], request["refresh"], send).follow()
     except (UserError, DataError) as error:
         # the target's name or profile is no good: there is nothing to wait for
-        _report_failure(report, error)
-    os._exit(1)
+        _report_failure(send, error)
 
 
 if __name__ == "__main__":
-    main()
+    serve(_run)

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exporter.children import Child
 from exporter.errors import DataError
-from exporter.home import Home
+from exporter.home import DATABASE, Home
 from exporter.progress import Progress
 from exporter.project import Project
 from exporter.targets import DUCKDB, profiles_folder
-
-# a DuckDB that is always the same to dbt, which reads the project anew where its file is another
-IN_MEMORY = ":memory:"
-# seconds that a stopped dbt has to end by itself
-PATIENCE = 5
 
 
 @dataclass(frozen=True)
@@ -51,11 +45,18 @@ def project_arguments(project: Project, target: str) -> list[str]:
 
 def start(
     home: Home,
-    project: Project,
     request: Mapping[str, Any],
     environment: Mapping[str, str],
-) -> subprocess.Popen[str]:
-    """Start the process and hand it the request; raises DataError when it dies at once."""
+    database: Path | None = None,
+) -> Child:
+    """Start the process and hand it the request.
+
+    dbt works in the folder of `database`, its DuckDB file, and knows it by its name alone: for
+    another path it would parse the project anew.
+    """
+    if database is not None:
+        request = {**request, "folder": str(database.parent)}
+        environment = {**environment, "AI_FOCUS_DATABASE": database.name}
     settings = {
         # an empty setting counts as none
         **{name: value for name, value in os.environ.items() if value or name[:9] != "AI_FOCUS_"},
@@ -66,58 +67,17 @@ def start(
         **environment,
     }
     with (home.logs / "dbt.stderr.log").open("w", encoding="utf-8") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "exporter.dbt_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=settings,
-            # a folder whose modules can't stand in the way of dbt's
-            cwd=project.path,
-            # Ctrl-C reaches the wrapper alone, which then stops dbt
-            start_new_session=True,
-            text=True,
-            encoding="utf-8",
-        )
-    assert process.stdin is not None  # noqa: S101
-    try:
-        # YAML makes dates of values such as price_book_as_of
-        process.stdin.write(json.dumps(request, default=str) + "\n")
-        process.stdin.flush()
-    except BaseException as error:
-        stop(process)
-        if isinstance(error, BrokenPipeError):
-            raise DataError(
-                f"dbt could not be started: its last words are in {errors.name}."
-            ) from None
-        raise
-    return process
+        return Child("exporter.dbt_process", request, settings, errors)
 
 
-def stop(process: subprocess.Popen[str]) -> None:
-    """End the process, which may have ended already."""
-    if process.poll() is not None:
-        return
-    assert process.stdin is not None  # noqa: S101
-    try:
-        # the child ends itself when its standard input closes
-        process.stdin.close()
-        process.wait(PATIENCE)
-    except (subprocess.TimeoutExpired, OSError):
-        process.kill()
-        process.wait()
-
-
-def watch(process: subprocess.Popen[str], progress: Progress) -> tuple[str, dict[str, Any] | None]:
-    """Show how far a process is until it has ended; gives dbt's version and the event `end`.
+def watch(child: Child, progress: Progress) -> tuple[str, dict[str, Any] | None]:
+    """Show how far dbt is until it has ended; gives its version and the event `end`.
 
     That event is None when the process died before it was done.
     """
     version, end = "", None
     try:
-        assert process.stdout is not None  # noqa: S101
-        for line in process.stdout:
-            event = json.loads(line)
+        for event in child.events():
             if event["event"] == "end":
                 end = event
             elif event["event"] == "phase":
@@ -127,10 +87,9 @@ def watch(process: subprocess.Popen[str], progress: Progress) -> tuple[str, dict
                 progress.plan(event["nodes"])
             else:
                 progress.node(event["name"], event["kind"], event["status"])
-        process.wait()
     finally:
         progress.close()
-        stop(process)
+        child.stop()
     return version, end
 
 
@@ -140,17 +99,15 @@ def run_operations(
     target: str,
     operations: Sequence[Operation],
     variables: Mapping[str, Any],
-    database: Path | str | None = None,
+    folder: Path | None = None,
 ) -> Iterator[Outcome]:
     """Run macros one after the other in one process of dbt; gives each outcome when it is there.
 
-    `database` is the DuckDB file of the target duckdb. Raises DataError when dbt can't run at all.
+    The target duckdb is a new file in `folder`. Raises DataError when dbt can't run at all.
     """
-    environment = {
-        # what dbt keeps of a parse is good for one target and its variables
-        "DBT_TARGET_PATH": str(home.target / f"operations-{target}"),
-        **({"AI_FOCUS_DATABASE": str(database)} if database is not None else {}),
-    }
+    # what dbt keeps of a parse is good for one target and its variables
+    environment = {"DBT_TARGET_PATH": str(home.target / f"operations-{target}")}
+    database = folder / DATABASE if folder is not None else None
     request = {
         "arguments": [
             *("--log-level", "none", "--log-level-file", "debug"),
@@ -169,19 +126,16 @@ def run_operations(
             for operation in operations
         ],
     }
-    process = start(home, project, request, environment)
+    child = start(home, request, environment, database)
     end: dict[str, Any] | None = None
     try:
-        assert process.stdout is not None  # noqa: S101
-        for line in process.stdout:
-            event = json.loads(line)
+        for event in child.events():
             if event["event"] == "operation":
                 yield Outcome(event["macro"], event["error"], event["values"])
             elif event["event"] == "end":
                 end = event
-        process.wait()
     finally:
-        stop(process)
+        child.stop()
     if end is None or not end["success"]:
         reason = " ".join(((end or {}).get("error") or "it ended early").split())
         raise DataError(f"dbt could not read the project ({reason}); its log is in {home.logs}.")

@@ -116,9 +116,7 @@ def _check_with_dbt(
         operations.append(Operation("doctor_load_table", {}))
         variables = {"raw_origin": "source", **variables}
     load_table: Outcome | None = None
-    for outcome in run_operations(
-        home, project, target, operations, variables, scratch / "doctor.duckdb"
-    ):
+    for outcome in run_operations(home, project, target, operations, variables, scratch):
         if outcome.macro == "doctor_load_table":
             load_table = outcome
             continue

@@ -37,6 +37,11 @@ class Home:
         return self.path / "builds"
 
     @property
+    def building(self) -> Path:
+        """The folder of the build that runs: its name is always the same, as dbt's parse asks."""
+        return self.builds / ".building"
+
+    @property
     def exports(self) -> Path:
         """Where `run` writes its extracts."""
         return self.path / "exports"

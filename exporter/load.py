@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.dbt_parent import IN_MEMORY, Operation, run_operations
+from exporter.dbt_parent import Operation, run_operations
 from exporter.errors import UserError
 from exporter.home import Home
 from exporter.project import Project, load_project
@@ -97,13 +97,13 @@ def _stage(home: Home, project: Project, plan: RawPlan, scratch: Path) -> dict[s
             "stage_raw_table",
             {
                 "table": table,
-                "groups": [{**group, "root": str(plan.root)} for group in plan.raw_files[table]],
+                "groups": plan.raw_files[table],
                 "path": str(file),
             },
         )
         for table, file in staged.items()
     ]
-    for outcome in run_operations(home, project, DUCKDB, operations, {}, IN_MEMORY):
+    for outcome in run_operations(home, project, DUCKDB, operations, {}, scratch):
         if outcome.error is not None:
             raise UserError(f"The files could not be read ({outcome.error[:300]}).")
     return staged

@@ -110,7 +110,7 @@ def remove_leftovers(home: Home) -> None:
         link.unlink(missing_ok=True)
     published, complete = None, []
     for folder in sorted(home.builds.iterdir()):
-        if not folder.is_dir():
+        if not folder.is_dir() or folder == home.building:
             continue
         if is_published(home, folder):
             published = folder

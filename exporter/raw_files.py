@@ -31,6 +31,8 @@ SAMPLE_RECORDS = 1000
 BLOCK = 1 << 20
 # what macros/raw_duckdb.sql lets DuckDB read as one line
 LONGEST_LINE = 64 << 20
+# the lists of files, beside the build's database: dbt would parse anew for each other variable
+RAW_FILES = "raw_files.json"
 
 # what is said of a file in a raw folder, where single files are named
 _LEAVE_OUT = re.compile(r"take (it|the file) out of the raw folder")
@@ -53,7 +55,7 @@ class Shape:
 
 @dataclass
 class RawPlan:
-    """What a build reads from a raw folder, in the form of the dbt variables."""
+    """What a build reads from a raw folder; `raw_files` is what macros/raw_duckdb.sql reads."""
 
     root: Path
     raw_files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -64,13 +66,16 @@ class RawPlan:
     bytes: int = 0
 
     def variables(self) -> dict[str, Any]:
-        """Give the variables that dbt reads."""
+        """Give the variables that dbt reads, the same ones whatever the files are named."""
         return {
             "raw_origin": "file",
-            "raw_root": str(self.root),
-            "raw_files": self.raw_files,
+            "raw_files": RAW_FILES,
             "usage_sources": self.usage_sources,
         }
+
+    def write(self, folder: Path) -> None:
+        """Write down the files for dbt, which works in this folder."""
+        (folder / RAW_FILES).write_text(json.dumps(self.raw_files), encoding="utf-8")
 
 
 def plan_raw_files(root: Path, project: Project, sources: tuple[str, ...] = ()) -> RawPlan:
@@ -116,7 +121,7 @@ def plan_raw_files(root: Path, project: Project, sources: tuple[str, ...] = ()) 
         )
     plan.usage_sources.sort(key=project.usage_sources.index)
     by_name = {table.name: table for table in project.raw_tables()}
-    plan.raw_files = {name: _group(by_name[name], files) for name, files in found.items()}
+    plan.raw_files = {name: _group(by_name[name], root, files) for name, files in found.items()}
     return plan
 
 
@@ -150,7 +155,9 @@ def plan_files(source: str, paths: Sequence[Path], project: Project) -> RawPlan:
             by_table.setdefault(table, []).append((file, shape))
             plan.files += 1
             plan.bytes += file.stat().st_size
-    plan.raw_files = {table.name: _group(table, found) for table, found in by_table.items()}
+    plan.raw_files = {
+        table.name: _group(table, plan.root, found) for table, found in by_table.items()
+    }
     if source in project.usage_sources:
         plan.usage_sources.append(source)
     return plan
@@ -269,7 +276,7 @@ def _match_table(shape: Shape, label: str, tables: list[RawTable]) -> RawTable:
     return best
 
 
-def _group(table: RawTable, files: list[tuple[Path, Shape]]) -> list[dict[str, Any]]:
+def _group(table: RawTable, root: Path, files: list[tuple[Path, Shape]]) -> list[dict[str, Any]]:
     groups: dict[Shape, list[str]] = {}
     for file, shape in files:
         if shape.format in ("json", "jsonl"):
@@ -279,6 +286,7 @@ def _group(table: RawTable, files: list[tuple[Path, Shape]]) -> list[dict[str, A
     return [
         {
             "format": shape.format,
+            "root": str(root),
             "paths": paths,
             "columns": list(shape.columns),
             **({"types": list(shape.types)} if shape.format == "parquet" else {}),

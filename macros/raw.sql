@@ -110,9 +110,8 @@
 {% endmacro %}
 
 {#- What a reader of rejected rows sees: the path below the raw folder. -#}
-{% macro raw_file_label(path, root=none) -%}
-    {%- set root = root or var('raw_root') -%}
-    {{ return(sql_text(path[root | length + 1:] if root and path.startswith(root ~ '/') else path)) }}
+{% macro raw_file_label(path, root) -%}
+    {{ return(sql_text(path[root | length + 1:] if path.startswith(root ~ '/') else path)) }}
 {%- endmacro %}
 
 {#- A text as a literal. -#}

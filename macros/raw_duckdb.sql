@@ -2,10 +2,17 @@
     each fault is said of its own line. DuckDB's own CSV and JSON readers drop such lines or stop. -#}
 
 {% macro duckdb__raw_from_files(table, columns) -%}
-{{ duckdb__raw_from_groups(var('raw_files').get(table, []), columns) }}
+{{ duckdb__raw_from_groups(duckdb__raw_files().get(table, []), columns) }}
 {%- endmacro %}
 
-{#- A group is files of one shape; `root`, var raw_root by default, is the folder that their names leave out. -#}
+{#- raw table name -> groups of files, out of the file that var raw_files names: dbt would parse the project
+    anew for each change of a variable. -#}
+{% macro duckdb__raw_files() %}
+    {%- if not execute -%}{{ return({}) }}{%- endif -%}
+    {{ return(fromjson(run_query('select content from read_text(' ~ sql_text(var('raw_files')) ~ ')').rows[0][0])) }}
+{%- endmacro %}
+
+{#- A group is files of one shape; `root` is the folder that their names leave out. -#}
 {% macro duckdb__raw_from_groups(groups, columns) -%}
     {%- if not groups -%}
         {{ raw_from_nothing(columns) }}
@@ -40,7 +47,7 @@
 {% macro duckdb__raw_lines(group) -%}
     {%- for path in group.paths %}
                 {{ 'union all' if not loop.first }}
-                select {{ raw_file_label(path, group.get('root')) }} as file, row_number() over () as line_number, coalesce(line, '') as line
+                select {{ raw_file_label(path, group.root) }} as file, row_number() over () as line_number, coalesce(line, '') as line
                 from read_csv(
                     {{ duckdb__one_file(path) }}, {{ duckdb__compression(path) }},
                     columns = {'line': 'varchar'},
@@ -100,7 +107,7 @@
             from (
                 {%- for path in group.paths %}
                 {{ 'union all' if not loop.first }}
-                select {{ raw_file_label(path, group.get('root')) }} as file, row_number() over () as line_number, json as element,
+                select {{ raw_file_label(path, group.root) }} as file, row_number() over () as line_number, json as element,
                     {{ duckdb__begins_an_object('json') }} as is_object
                 from read_json_objects(
                     {{ duckdb__one_file(path) }}, {{ duckdb__compression(path) }},
@@ -246,7 +253,7 @@
             cast("{{ column.name }}" as varchar) as {{ column.alias }},
             {%- endif %}
             {%- endfor %}
-            {{ raw_file_label(path, group.get('root')) }} as _file,
+            {{ raw_file_label(path, group.root) }} as _file,
             file_row_number + 1 as _line,
             {{ null_text() }} as _fault
         from read_parquet(

@@ -7,13 +7,14 @@ several runs of pytest share; without it each run has its own, which goes when t
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -59,6 +60,33 @@ def made_once(name: str) -> Iterator[tuple[Path, bool]]:
             lock.write("done")
 
 
+@contextmanager
+def parsed_once(key: str, target: Path) -> Iterator[dict[str, str]]:
+    """Give the environment in which dbt finds what it parsed for others of the same key.
+
+    `target` is its folder of artifacts. dbt itself looks whether project, profile and variables are
+    the same and parses anew where they are not, so a key need not tell all apart.
+    """
+    kept = Path(os.environ[SHARED]) / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.msgpack"
+    yield {"DBT_PARTIAL_PARSE_FILE_PATH": str(kept)} if kept.exists() else {}
+    parsed = target / "partial_parse.msgpack"
+    if parsed.exists() and not kept.exists():
+        copy = kept.with_suffix(f".{os.getpid()}")
+        shutil.copy(parsed, copy)
+        copy.replace(kept)
+
+
+def key_of_build(arguments: Sequence[str]) -> str:
+    """Name what the variables of a build by the command line depend on: not where files lie."""
+    key = []
+    for option, value in zip(arguments, (*arguments[1:], ""), strict=True):
+        if option == "--raw-dir":
+            key += sorted(path.name for path in Path(value).glob("*"))
+        elif option in ("--vars", "--source", "--target"):
+            key += [option, value]
+    return "\n".join(key)
+
+
 class DemoRun(NamedTuple):
     """What `focus-export run` said of the demo, and the home that it wrote."""
 
@@ -84,14 +112,15 @@ def run_demo() -> DemoRun:
             home.mkdir()
             own = ("AI_FOCUS_", "DBT_")
             kept = {name: text for name, text in os.environ.items() if not name.startswith(own)}
-            result = subprocess.run(
-                [sys.executable, "-m", "exporter.cli", "run"],
-                capture_output=True,
-                text=True,
-                env={**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"},
-                cwd=home,
-                check=False,
-            )
+            with parsed_once(key_of_build(["run"]), home / "target"):
+                result = subprocess.run(
+                    [sys.executable, "-m", "exporter.cli", "run"],
+                    capture_output=True,
+                    text=True,
+                    env={**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"},
+                    cwd=home,
+                    check=False,
+                )
             assert result.returncode == 0, result.stdout + result.stderr
             said.write_text(json.dumps([result.stdout, result.stderr]), encoding="utf-8")
     stdout, stderr = json.loads(said.read_text(encoding="utf-8"))

@@ -1,19 +1,17 @@
 """The process that writes the file of one export job: its own memory limit, and easy to stop.
 
-It reads a Task as one line of JSON and writes lines of JSON: `progress` as it goes, at last
-`result` or `error`. When whoever started it is gone, it ends.
+The request is a Task. Events are `progress` (a share from 0 to 1) as it goes, and at last `done`
+with what the file holds, or `failed` with a sentence.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from exporter import metadata
 from exporter.api.callers import Caller
 from exporter.api.problems import RequestError
 from exporter.api.service import Service, describe_page_coverage, describe_totals
+from exporter.children import Send, serve
 from exporter.database import count_progress
 from exporter.errors import UserError
 from exporter.extract_pages import PagedExtract, read_usage_coverage
@@ -45,10 +44,6 @@ class Task:
     parameters: dict[str, str]
     grain: str
     format: str
-
-    def to_line(self) -> bytes:
-        """Write the task as a line of JSON."""
-        return json.dumps(asdict(self)).encode() + b"\n"
 
 
 def describe_caller(caller: Caller) -> dict[str, Any]:
@@ -125,36 +120,22 @@ def _reporting(count: Callable[[], float], report: Callable[[float], None]) -> I
         reporter.join()
 
 
-def main() -> None:
-    """Do the task on standard input."""
+def _run(request: dict[str, Any], send: Send) -> None:
     with suppress(OSError):
         os.nice(_NICENESS)
-    task = Task(**json.loads(sys.stdin.buffer.readline()))
-
-    def end_with_parent() -> None:
-        # nothing more is ever sent: the read ends when the other side is gone
-        sys.stdin.buffer.read()
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
     try:
-        _send({"result": write_file(task, lambda share: _send({"progress": share}))})
+        described = write_file(Task(**request), lambda share: send("progress", share=share))
     except RequestError as error:
-        _send({"error": error.detail})
+        send("failed", error=error.detail)
     except UserError as error:
-        _send({"error": str(error)})
+        send("failed", error=str(error))
     except Exception as error:
         traceback.print_exc()
-        _send({"error": f"The job failed ({type(error).__name__}); the server's log says more."})
-    sys.stdout.flush()
-    # the thread that waits for standard input never ends by itself
-    os._exit(0)
-
-
-def _send(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+        reason = f"The job failed ({type(error).__name__}); the server's log says more."
+        send("failed", error=reason)
+    else:
+        send("done", result=described)
 
 
 if __name__ == "__main__":
-    main()
+    serve(_run)

@@ -220,22 +220,26 @@ class JobStore:
             ).fetchall()
         return {str(row[0]) for row in found}
 
-    def release(self, worker: str, now: float, *, is_orderly: bool) -> None:
-        """Queue the running jobs of a worker that has ended again, at their old place.
+    def release(
+        self, worker: str, now: float, *, is_orderly: bool, job_id: str | None = None
+    ) -> None:
+        """Queue a worker's running jobs, or one of them, again at their old place.
 
         Those that were interrupted too often fail; an orderly end does not count.
         """
         with self._change() as connection:
             connection.execute(
                 "update jobs set state = 'failed', ended_at = ?, worker = null,"
-                " error = 'The server stopped ' || attempts || ' times while the job was running.'"
-                " where state = 'running' and worker = ? and attempts >= ? and not ?",
-                (now, worker, MOST_ATTEMPTS, is_orderly),
+                " error = 'The job was interrupted ' || attempts || ' times while it was running.'"
+                " where state = 'running' and worker = ? and id = coalesce(?, id)"
+                " and attempts >= ? and not ?",
+                (now, worker, job_id, MOST_ATTEMPTS, is_orderly),
             )
             connection.execute(
                 "update jobs set state = 'queued', worker = null, started_at = null, progress = 0,"
-                " attempts = attempts - ? where state = 'running' and worker = ?",
-                (int(is_orderly), worker),
+                " attempts = attempts - ?"
+                " where state = 'running' and worker = ? and id = coalesce(?, id)",
+                (int(is_orderly), worker, job_id),
             )
 
     def expire(self, now: float) -> None:

@@ -8,50 +8,50 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import secrets
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from exporter.api.job_process import Task
 from exporter.api.job_store import Job, JobStore
+from exporter.children import Child
 from exporter.errors import UserError
 
 _FILES = "files"
+_LOCK = ".lock"
 # seconds between two looks for what a worker of another process left, and for files past their time
 _TIDY_EVERY = 5
+# seconds between two looks whether a running job is still wanted
 _LOOK_EVERY = 0.25
 # an ended job is told of for a week
 _REMEMBER = 7 * 86_400
 _MEMORY_LIMIT = "1GB"
-_ROOT = Path(__file__).resolve().parents[2]
 _log = logging.getLogger("focus_export.api")
 
 
 @dataclass(frozen=True)
 class JobSettings:
-    """How many jobs run and wait, and for how many seconds files and links are good."""
+    """How many jobs run and wait, and for how many seconds files, links and running jobs last."""
 
     workers: int = 2
     queue: int = 50
     keep: float = 86_400
     link: float = 3_600
+    limit: float = 14_400
 
     @classmethod
     def from_environment(cls) -> JobSettings:
-        """Read AI_FOCUS_JOB_WORKERS, _QUEUE, _KEEP_SECONDS and _LINK_SECONDS."""
+        """Read AI_FOCUS_JOB_WORKERS, _QUEUE, _KEEP_SECONDS, _LINK_SECONDS and _LIMIT_SECONDS."""
         read = {}
-        for name in ("workers", "queue", "keep", "link"):
+        for name in ("workers", "queue", "keep", "link", "limit"):
             variable = f"AI_FOCUS_JOB_{name.upper()}"
-            if name in ("keep", "link"):
+            if name in ("keep", "link", "limit"):
                 variable += "_SECONDS"
             text = os.environ.get(variable)
             if not text:
@@ -67,6 +67,17 @@ def path_of(folder: Path, job: Job) -> Path:
     return folder / _FILES / f"{job.id}.{job.request['format']}"
 
 
+@dataclass
+class _Run:
+    """A job that runs, and how far it is: a share from 0 to 1."""
+
+    job: Job
+    child: Child
+    progress: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+    is_too_long: bool = False
+
+
 class JobWorkers:
     """The workers of one process, and the one who tidies up."""
 
@@ -80,13 +91,14 @@ class JobWorkers:
         self._is_waiting = threading.Condition()
         self._stops = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._runs: dict[str, _Run] = {}
         (folder / _FILES).mkdir(exist_ok=True)
         self._lock_file = _hold_lock(self._lock_of(self._worker))
 
     def start(self) -> None:
         """Start the threads."""
         work = [self._work] * self._settings.workers
-        for target in (*work, self._keep_tidy):
+        for target in (*work, self._watch, self._keep_tidy):
             thread = threading.Thread(target=target, name="focus-export job", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -101,6 +113,7 @@ class JobWorkers:
         self._stops.set()
         with self._is_waiting:
             self._is_waiting.notify_all()
+        self._stop_unwanted()
         for thread in self._threads:
             thread.join()
         self._store.release(self._worker, time.time(), is_orderly=True)
@@ -108,7 +121,7 @@ class JobWorkers:
         self._lock_file.close()
 
     def _lock_of(self, worker: str) -> Path:
-        return self._folder / f".{worker}.lock"
+        return self._folder / f".{worker}{_LOCK}"
 
     def _work(self) -> None:
         store = self._store
@@ -143,12 +156,15 @@ class JobWorkers:
             format=request["format"],
         )
         try:
-            message = self._wait_for(store, job, task)
-            if message is None:
-                return
+            last = self._wait_for(job, task)
             now = time.time()
-            if "result" not in message:
-                store.finish(job.id, self._worker, "failed", now, error=message["error"])
+            if last is None:
+                # stopped with the server, cancelled, or killed from outside, as by a system without
+                # memory; what was cancelled meanwhile is no longer the worker's
+                store.release(self._worker, now, is_orderly=self._stops.is_set(), job_id=job.id)
+                return
+            if last["event"] == "failed":
+                store.finish(job.id, self._worker, "failed", now, error=last["error"])
                 return
             temporary.replace(path)
             is_own = store.finish(
@@ -156,7 +172,7 @@ class JobWorkers:
                 self._worker,
                 "succeeded",
                 now,
-                result=message["result"],
+                result=last["result"],
                 expires_at=now + self._settings.keep,
             )
             if not is_own:
@@ -164,38 +180,45 @@ class JobWorkers:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _wait_for(self, store: JobStore, job: Job, task: Task) -> dict[str, Any] | None:
-        """Let a process do the task; gives its last message, None when it was stopped."""
+    def _wait_for(self, job: Job, task: Task) -> dict[str, Any] | None:
+        """Let a process do the task; gives its last event, None when it ended before its last."""
         limit = os.environ.get("AI_FOCUS_MEMORY_LIMIT") or _MEMORY_LIMIT
-        process = subprocess.Popen(
-            [sys.executable, "-m", "exporter.api.job_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            # where the package lies: what lies in the server's own folder is not imported
-            cwd=_ROOT,
-            env={**os.environ, "AI_FOCUS_MEMORY_LIMIT": limit},
-        )
-        # the input stays open: the process ends when it is closed
-        with process, _Messages(process) as messages:
-            assert process.stdin is not None  # noqa: S101
+        environment = {**os.environ, "AI_FOCUS_MEMORY_LIMIT": limit}
+        child = Child("exporter.api.job_process", asdict(task), environment)
+        run = self._runs[job.id] = _Run(job, child)
+        if self._stops.is_set():
+            # close() may have looked before the run was there
+            child.stop(0)
+        last = None
+        try:
+            for event in child.events():
+                if event["event"] == "progress":
+                    run.progress = event["share"]
+                else:
+                    last = event
+        finally:
+            del self._runs[job.id]
+            child.stop(0)
+        if last is None and run.is_too_long:
+            seconds = int(self._settings.limit)
+            error = f"The job took longer than {seconds} s, the most that one may take here."
+            return {"event": "failed", "error": error}
+        return last
+
+    def _watch(self) -> None:
+        """Note how far the jobs are, and stop those that nobody wants any more."""
+        while not self._stops.wait(_LOOK_EVERY):
             try:
-                with contextlib.suppress(BrokenPipeError):
-                    process.stdin.write(task.to_line())
-                    process.stdin.flush()
-                while messages.is_reading():
-                    is_own = store.report(job.id, self._worker, messages.progress)
-                    if not is_own or self._stops.is_set():
-                        return None
-                if messages.last is None:
-                    # killed from outside, as by a system without memory
-                    code = process.wait()
-                    return {"error": f"The process that wrote the file ended with {code}."}
-                return messages.last
-            finally:
-                process.kill()
-                # what a killed process did not read is written once more here
-                with contextlib.suppress(BrokenPipeError):
-                    process.stdin.close()
+                self._stop_unwanted()
+            except Exception:
+                _log.exception("the running jobs could not be looked at")
+
+    def _stop_unwanted(self) -> None:
+        for run in list(self._runs.values()):
+            run.is_too_long = time.monotonic() - run.started > self._settings.limit
+            is_own = self._store.report(run.job.id, self._worker, run.progress)
+            if run.is_too_long or not is_own or self._stops.is_set():
+                run.child.stop(0)
 
     def _keep_tidy(self) -> None:
         store = self._store
@@ -209,7 +232,8 @@ class JobWorkers:
 
     def _tidy(self, store: JobStore) -> None:
         now = time.time()
-        for worker in store.list_workers() - {self._worker}:
+        locks = {file.name[1 : -len(_LOCK)] for file in self._folder.glob(f".*{_LOCK}")}
+        for worker in (locks | store.list_workers()) - {self._worker}:
             if _is_free(self._lock_of(worker)):
                 store.release(worker, now, is_orderly=False)
                 self._lock_of(worker).unlink(missing_ok=True)
@@ -221,40 +245,6 @@ class JobWorkers:
             wanted = ("running",) if file.name.startswith(".") else ("running", "succeeded")
             if job is None or job.state not in wanted:
                 file.unlink(missing_ok=True)
-
-
-class _Messages:
-    """Reads what the process of a job says, in a thread."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.progress = 0.0
-        self.last: dict[str, Any] | None = None
-        self._process = process
-        self._reader = threading.Thread(target=self._read, daemon=True)
-
-    def __enter__(self) -> _Messages:
-        self._reader.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._reader.join()
-
-    def is_reading(self) -> bool:
-        """Wait a moment; false when the process has said its last."""
-        self._reader.join(_LOOK_EVERY)
-        return self._reader.is_alive()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101
-        for line in self._process.stdout:
-            if not line.endswith(b"\n"):
-                # killed while it spoke
-                return
-            message = json.loads(line)
-            if "progress" in message:
-                self.progress = message["progress"]
-            else:
-                self.last = message
 
 
 def _hold_lock(file: Path) -> IO[str]:

@@ -6,10 +6,7 @@ next one is made, and when the warehouse is away.
 
 from __future__ import annotations
 
-import json
 import logging
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,13 +15,11 @@ from typing import Any
 
 import click
 
+from exporter.children import Child
 from exporter.errors import DataError, UserError
 from exporter.home import Home
 from exporter.targets import check_warehouse
 
-# seconds that the process has to end by itself
-_PATIENCE = 5
-_ROOT = Path(__file__).resolve().parents[2]
 _log = logging.getLogger("focus_export.api")
 
 
@@ -42,7 +37,7 @@ class WarehouseFollower:
             "folder": str(Path.cwd()),
         }
         self._refresh = refresh
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._current_at: float | None = None
         self._failure: str | None = None
         self._stops = threading.Event()
@@ -82,16 +77,9 @@ class WarehouseFollower:
         """Stop the process; a copy that is being made is left and swept up by the next one."""
         self._stops.set()
         with self._lock:
-            process = self._process
-        if process is None or process.poll() is not None:
-            return
-        assert process.stdin is not None  # noqa: S101
-        try:
-            process.stdin.close()
-            process.wait(_PATIENCE)
-        except (subprocess.TimeoutExpired, OSError):
-            process.kill()
-            process.wait()
+            child = self._child
+        if child is not None:
+            child.stop()
 
     def _watch(self, events: Iterator[dict[str, Any]]) -> None:
         name = "focus-export follower"
@@ -128,23 +116,5 @@ class WarehouseFollower:
         with self._lock:
             if self._stops.is_set():
                 return
-            process = self._process = subprocess.Popen(
-                # it ends at once, and Python would complain of a semaphore that dbt made
-                [sys.executable, "-W", "ignore:resource_tracker", "-m", "exporter.copy_process"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                # where the package lies: what lies in the server's own folder is not imported
-                cwd=_ROOT,
-                # Ctrl-C reaches the server alone, which then stops the process
-                start_new_session=True,
-            )
-        assert process.stdin is not None  # noqa: S101
-        assert process.stdout is not None  # noqa: S101
-        try:
-            process.stdin.write(json.dumps(self._request).encode() + b"\n")
-            process.stdin.flush()
-        except BrokenPipeError:
-            return
-        for line in process.stdout:
-            yield json.loads(line)
-        process.wait()
+            child = self._child = Child("exporter.copy_process", self._request)
+        yield from child.events()

@@ -126,6 +126,8 @@ class Server:
                 stdout=subprocess.DEVNULL,
                 env={**environment(), **variables},
                 cwd=ROOT,
+                # a group of its own, as a terminal makes one
+                start_new_session=True,
             )
 
     def wait(self) -> None:

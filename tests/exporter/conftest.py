@@ -11,7 +11,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from shared import DemoRun, pytest_configure, pytest_unconfigure, run_demo
+from shared import (
+    DemoRun,
+    key_of_build,
+    parsed_once,
+    pytest_configure,
+    pytest_unconfigure,
+    run_demo,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,15 +38,18 @@ def focus_export(
     variables: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own and hold back its output."""
-    return subprocess.run(
-        [sys.executable, "-m", "exporter.cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**environment(), **(variables or {})},
-        cwd=cwd,
-        timeout=timeout,
-        check=False,
-    )
+    texts = [str(argument) for argument in arguments]
+    home = texts[texts.index("--home") + 1] if "--home" in texts else cwd or "nowhere"
+    with parsed_once(key_of_build(texts), Path(home) / "target") as parsed:
+        return subprocess.run(
+            [sys.executable, "-m", "exporter.cli", *texts],
+            capture_output=True,
+            text=True,
+            env={**environment(), **parsed, **(variables or {})},
+            cwd=cwd,
+            timeout=timeout,
+            check=False,
+        )
 
 
 def rows_of(database: Path, query: str, parameters: Iterable[object] = ()) -> list[tuple]:

@@ -43,7 +43,9 @@ class Pipeline:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.database = folder / "ai_focus.duckdb"
-        self.variables = plan_raw_files(raw, load_project()).variables() | (variables or {})
+        plan = plan_raw_files(raw, load_project())
+        plan.write(folder)
+        self.variables = plan.variables() | (variables or {})
         self.manifest = self._parse()
         self._copy_seeds()
         built = self.dbt(
@@ -78,6 +80,7 @@ class Pipeline:
     def dbt(self, *arguments: str, manifest: Any = None, **variables: object) -> dbtRunnerResult:
         """Run dbt on the database, which must be closed; some variables may have other values."""
         with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
             patch.setenv("AI_FOCUS_DATABASE", str(self.database))
             patch.setenv("DBT_TARGET_PATH", str(self.folder / "target"))
             patch.setenv("DBT_LOG_PATH", str(self.folder / "logs"))
@@ -91,12 +94,8 @@ class Pipeline:
 
     def _parse(self) -> Any:
         """Parse the project once for all processes; raw files are asked for by compiling alone."""
-        others = {
-            name: value
-            for name, value in self.variables.items()
-            if name not in ("raw_files", "raw_root")
-        }
-        key = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+        variables = json.dumps(self.variables, sort_keys=True)
+        key = hashlib.sha256(variables.encode()).hexdigest()
         if key not in _MANIFESTS:
             with made_once(f"parsed_{key}") as (folder, is_missing):
                 file = folder / "manifest.pickle"

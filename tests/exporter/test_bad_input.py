@@ -370,16 +370,24 @@ def test_a_call_that_leaves_a_closed_period_is_taken_back_in_a_later_one(tmp_pat
     }
 
 
-def test_more_files_than_an_environment_holds_names_of(tmp_path: Path) -> None:
+def test_more_files_than_an_environment_holds_names_of_and_then_one_more(tmp_path: Path) -> None:
     folder = "a folder with a long name " * 8
     write_files(
         tmp_path / "raw" / "gateway" / folder,
         {f"{number}.csv": csv_text(call(f"files-{number}")) for number in range(500)},
     )
-    result = focus_export("build", "--home", tmp_path / "home", "--raw-dir", tmp_path / "raw")
-    assert result.returncode == 0, result.stderr
-    calls = rows_of(tmp_path / "home" / "ai_focus.duckdb", "select count(*) from ai_calls")
-    assert calls == [(500,)]
+    for number in (500, 501):
+        # its own parse, not that of other tests
+        home, alone = tmp_path / "home", {"DBT_PARTIAL_PARSE_FILE_PATH": ""}
+        arguments = ("build", "--home", home, "--raw-dir", tmp_path / "raw")
+        result = focus_export(*arguments, variables=alone)
+        assert result.returncode == 0, result.stderr
+        assert rows_of(home / "ai_focus.duckdb", "select count(*) from ai_calls") == [(number,)]
+        # a file more on the next day
+        write_files(tmp_path / "raw" / "gateway", {"more.csv": csv_text(call("files-more"))})
+    log = (home / "logs" / "dbt.log").read_text(encoding="utf-8")
+    assert log.count("Unable to do partial parsing") == 1
+    assert log.count("no changes found, skipping parsing") == 1
 
 
 def test_a_long_line_is_read_whole(built: Built) -> None:

@@ -244,7 +244,7 @@ def test_every_variable_that_charges_are_made_of_is_compared(kept: KeptCharges) 
     read = set(re.findall(r"var\('(\w+)'", "\n".join(texts)))
     compared = re.findall(r"'(\w+)'", manifest.macros["macro.ai_focus.charge_vars"].macro_sql)
     # where rows come from: the rows themselves are compared
-    places = {"usage_sources", "raw_origin", "raw_files", "raw_root", "raw_tables", "raw_has_lines"}
+    places = {"usage_sources", "raw_origin", "raw_files", "raw_tables", "raw_has_lines"}
     places |= {"charges_materialization"}
     assert read - places == set(compared)
 

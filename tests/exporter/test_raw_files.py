@@ -62,12 +62,14 @@ def test_files_of_equal_format_and_header_are_one_group(
     assert groups(plan) == [
         {
             "format": "csv",
+            "root": str(tmp_path),
             "paths": [str(first), str(second)],
             "columns": HEADER.split(","),
             "delimiter": ",",
         },
         {
             "format": "csv",
+            "root": str(tmp_path),
             "paths": [str(other)],
             "columns": HEADER.split(","),
             "delimiter": ";",
@@ -75,7 +77,6 @@ def test_files_of_equal_format_and_header_are_one_group(
     ]
     assert plan.usage_sources == ["gateway"]
     assert plan.files == 3
-    assert plan.variables()["raw_root"] == str(tmp_path)
 
 
 @pytest.mark.parametrize("sign", [",", ";", "\t", "|"])

@@ -185,6 +185,6 @@ def test_every_raw_column_and_variable_is_in_the_pages() -> None:
             assert [name for name in needed if f"`{name}`" not in sources] == []
     readme = README.read_text(encoding="utf-8")
     # set by --raw-dir alone
-    internal = {"raw_files", "raw_root"}
+    internal = {"raw_files"}
     for name in project.settings["vars"].keys() - internal:
         assert f"`{name}`" in readme, name

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from conftest import ROOT, environment, rows_of
 
+from exporter.project import load_project
+from exporter.raw_files import RAW_FILES, plan_files
+
 COLUMNS = [
     "call_id",
     "provider",
@@ -53,12 +56,9 @@ def test_a_session_in_another_zone_gives_the_same_timestamps(tmp_path: Path) -> 
     (tmp_path / "profiles.yml").write_text(
         profile.replace("TimeZone: UTC", "TimeZone: America/New_York")
     )
-    group = {"format": "csv", "paths": [str(log)], "columns": COLUMNS, "delimiter": ","}
-    variables = {
-        "raw_origin": "file",
-        "raw_files": {"gateway_calls": [group]},
-        "usage_sources": ["gateway"],
-    }
+    plan = plan_files("gateway", [log], load_project())
+    plan.write(tmp_path)
+    variables = plan.variables() | {"raw_files": str(tmp_path / RAW_FILES)}
     database = tmp_path / "zone.duckdb"
     arguments = ["build", "--project-dir", str(ROOT), "--profiles-dir", str(tmp_path)]
     arguments += ["--select", "+stg_gateway__usage", "--vars", json.dumps(variables)]

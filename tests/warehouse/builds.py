@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from compare import Row, differences, read_mart, relations
-from shared import made_once, run_demo
+from shared import made_once, parsed_once, run_demo
 from workloads import Rows
 from wrapper import ROOT, Emulated, make_schema
 
@@ -38,6 +38,7 @@ class Target:
         self.name = name
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._settings = {k: v for k, v in environment.items() if k[:14] != "AI_FOCUS_BUILD"}
         self._environment = {
             **os.environ,
             "DBT_PROFILES_DIR": str(ROOT),
@@ -66,11 +67,19 @@ class Target:
         command = [sys.executable, "-m", "dbt.cli.main", "--quiet", *arguments]
         command += ["--target", self.name, "--project-dir", str(ROOT)]
         command += ["--vars", json.dumps(dict(variables or {}))]
-        done = subprocess.run(
-            command, env=self._environment, cwd=ROOT, capture_output=True, text=True, check=False
-        )
+        target = self.folder / "target"
+        with parsed_once(f"{self.name} {variables} {self._settings}", target) as parsed:
+            done = subprocess.run(
+                command,
+                env={**self._environment, **parsed},
+                # where DuckDB's file has the same name for all
+                cwd=self.folder,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         assert done.returncode == 0, f"dbt on {self.name}:\n{done.stdout}{done.stderr}"
-        results = json.loads((self.folder / "target" / "run_results.json").read_text("utf-8"))
+        results = json.loads((target / "run_results.json").read_text("utf-8"))
         return Counter(
             (result["unique_id"].split(".")[0], result["status"]) for result in results["results"]
         )
@@ -103,7 +112,7 @@ def reference(name: str, rows: Rows | None = None, *, is_tested: bool = False) -
         return demo.database, demo.manifest
     with made_once(f"reference_{name}") as (folder, is_missing):
         file = folder / "ai_focus.duckdb"
-        target = Target("duckdb", folder, {"AI_FOCUS_DATABASE": str(file)})
+        target = Target("duckdb", folder, {"AI_FOCUS_DATABASE": file.name})
         if is_missing:
             with duckdb.connect(str(file)) as connection:
                 _fill(connection, rows)

@@ -6,15 +6,27 @@ beside each other.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from builds import Engines
 from emulator_builds import build_demo
 from shared import pytest_configure, pytest_unconfigure
-from wrapper import Emulated, emulate
+from wrapper import WHOLE, Emulated, emulate
 
 __all__ = ["pytest_configure", "pytest_unconfigure"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave `of_any_target` to one emulator, the faster, unless everything is to run."""
+    if WHOLE in os.environ:
+        return
+    reason = f"no other on BigQuery than on Snowflake's emulator: {WHOLE} is not set"
+    for item in items:
+        if item.get_closest_marker("of_any_target") and "bigquery" in item.name:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session", params=["snowflake", "bigquery"])
@@ -23,6 +35,12 @@ def emulated(
 ) -> Iterator[Emulated]:
     with emulate(request.param, tmp_path_factory.mktemp(request.param)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def home_of_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home for load and doctor, in which dbt finds what it has read of the project."""
+    return tmp_path_factory.mktemp("tools")
 
 
 @pytest.fixture(scope="session")

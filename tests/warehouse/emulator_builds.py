@@ -12,9 +12,8 @@ import duckdb
 import not_replayed
 from builds import OF_SOURCES, WITHOUT_TESTS, Engines, Target, reference
 from workloads import LOGS, Rows, Workload, demo, litellm_sample, months, together
+from wrapper import WHOLE
 
-# set by `.ci/run --whole`: every unit test runs on the emulators too, and a build of loaded files
-WHOLE = "AI_FOCUS_TEST_WHOLE"
 INCREMENTAL = {**OF_SOURCES, "charges_materialization": "incremental"}
 # tables, so that whoever reads them one after the other need not wait for the views each time
 TABLES = {"focus_materialization": "table", "raw_origin": "seed"}
@@ -44,8 +43,11 @@ def build_demo(engines: Engines) -> None:
     engines.emulated.run("build", "--vars", json.dumps(TABLES), "--home", home)
     manifest = json.loads(engines.warehouse.manifest.read_text("utf-8"))
     names = list(_unit_tests(manifest["unit_tests"].values(), engines.emulated.target))
-    beside = Target(engines.emulated.target, home / "unit_tests", engines.emulated.settings)
-    counts = beside.run("test", "--select", *(f"unit_test:{name}" for name in names))
+    parsed = {"DBT_PARTIAL_PARSE_FILE_PATH": str(home / "target" / "partial_parse.msgpack")}
+    settings = {**engines.emulated.settings, **parsed}
+    beside = Target(engines.emulated.target, home / "unit_tests", settings)
+    selected = [f"unit_test:{name}" for name in names]
+    counts = beside.run("test", "--select", *selected, variables=TABLES)
     assert counts["unit_test", "pass"] == len(names) > 50
 
 

@@ -18,12 +18,6 @@ CALLS = (
 )
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all, in which dbt finds what it has read of the project."""
-    return tmp_path_factory.mktemp("home")
-
-
 @pytest.fixture
 def checked(emulated: Emulated) -> Emulated:
     return emulated.in_schema("checked")
@@ -36,9 +30,9 @@ def checks(output: str) -> dict[str, bool]:
 
 
 def test_an_empty_target_lacks_raw_tables_and_datasets_alone(
-    checked: Emulated, home: Path, tmp_path: Path
+    checked: Emulated, home_of_tools: Path, tmp_path: Path
 ) -> None:
-    result = checked.run("doctor", "--home", home, code=1)
+    result = checked.run("doctor", "--home", home_of_tools, code=1)
     found = checks(result.stdout)
     assert [name for name, ok in found.items() if ok] == [*ALWAYS, "load", "read"]
     missing = [name for name, ok in found.items() if not ok]
@@ -48,8 +42,8 @@ def test_an_empty_target_lacks_raw_tables_and_datasets_alone(
     assert f"focus-export build --target {checked.target}" in result.stdout
 
     (tmp_path / "calls.csv").write_text(CALLS)
-    checked.run("load", "gateway", tmp_path / "calls.csv", "--home", home)
-    result = checked.run("doctor", "--home", home, code=1)
+    checked.run("load", "gateway", tmp_path / "calls.csv", "--home", home_of_tools)
+    result = checked.run("doctor", "--home", home_of_tools, code=1)
     assert [name for name, ok in checks(result.stdout).items() if not ok] == ["datasets"]
 
     place = {"snowflake": "information_schema", "bigquery": "checked.INFORMATION_SCHEMA"}
@@ -61,9 +55,11 @@ def test_an_empty_target_lacks_raw_tables_and_datasets_alone(
     assert left == []
 
 
-def test_only_the_sources_that_are_built_need_tables(checked: Emulated, home: Path) -> None:
+def test_only_the_sources_that_are_built_need_tables(
+    checked: Emulated, home_of_tools: Path
+) -> None:
     result = checked.run(
-        *("doctor", "--home", home),
+        *("doctor", "--home", home_of_tools),
         *("--vars", "{usage_sources: [gateway], raw_schema: elsewhere}"),
         code=1,
     )

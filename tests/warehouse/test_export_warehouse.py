@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from builds import Engines
 from shared import run_demo
-from wrapper import Emulated, recorded, write_record
+from wrapper import Emulated, only_whole, recorded, write_record
 
 from exporter import marts, summary, warehouse
 from exporter.database import open_database
@@ -42,8 +42,13 @@ def warehouse_demo(demo: Engines) -> Iterator[Emulated]:
         yield emulated
 
 
+# older versions are other names and columns, whose rows are compared where the demo is built
 STRUCTURES = [
-    (dataset.name, version, grain)
+    pytest.param(
+        (dataset.name, version, grain),
+        marks=[only_whole] if version != dataset.versions[0] else [],
+        id=f"{dataset.name}-{version}-{grain}",
+    )
     for dataset in DATASETS.values()
     for version in dataset.versions
     for grain in dataset.relations
@@ -105,7 +110,7 @@ def assert_same(home: Home, target: str, folder: Path, **options: Any) -> dict[s
     return manifests[1]
 
 
-@pytest.mark.parametrize("structure", STRUCTURES, ids="-".join)
+@pytest.mark.parametrize("structure", STRUCTURES)
 def test_every_dataset_version_and_grain_is_the_same(
     structure: tuple[str, str, str], warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
@@ -115,6 +120,8 @@ def test_every_dataset_version_and_grain_is_the_same(
     assert found["rows"] > 10
 
 
+# files are written from DuckDB, wherever the rows came from; selections have the formats every time
+@only_whole
 @pytest.mark.parametrize("dataset", DATASETS)
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_every_format_is_the_same(
@@ -173,6 +180,7 @@ def test_rows_come_in_batches(warehouse_demo: Emulated, monkeypatch: pytest.Monk
     assert max(sizes) <= 500
 
 
+@pytest.mark.of_any_target
 def test_standard_output_holds_the_extract_alone(
     warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
@@ -182,6 +190,7 @@ def test_standard_output_holds_the_extract_alone(
     assert result.stdout == (tmp_path / "file.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.of_any_target
 def test_the_manifest_names_the_build_that_the_target_records(
     warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
@@ -214,6 +223,7 @@ FINISHED = BuildRecord(
 BEGUN = BuildRecord(started_at="2026-11-22T02:00:00Z", invocation_id="b")
 
 
+@pytest.mark.of_any_target
 def test_while_dbt_writes_the_tables_there_is_no_extract(
     warehouse_demo: Emulated, home: Home, tmp_path: Path
 ) -> None:
@@ -224,6 +234,7 @@ def test_while_dbt_writes_the_tables_there_is_no_extract(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.of_any_target
 @pytest.mark.parametrize("later", [BEGUN, replace(FINISHED, invocation_id="c")])
 @pytest.mark.parametrize("is_lost", [False, True])
 def test_an_extract_that_a_build_began_under_is_given_up(
@@ -264,6 +275,7 @@ def test_the_summary_of_a_build_is_the_same(warehouse_demo: Emulated, home: Home
     assert summary.describe_incomplete(found) == summary.describe_incomplete(expected)
 
 
+@pytest.mark.of_any_target
 def test_what_is_not_built_is_said(warehouse_demo: Emulated, tmp_path: Path) -> None:
     elsewhere = warehouse_demo.in_schema("elsewhere")
     result = elsewhere.run("export", "--home", tmp_path, code=2)

@@ -18,39 +18,35 @@ GRANTS = {
 OFFLINE = ("--no-populate-cache", "--no-introspect")
 
 
-def _grants(target: str, variables: dict[str, object]) -> dict[str, dict[str, list[str]]]:
-    """The grants of one model of each mart folder, and of one that is no mart."""
+def _grants(
+    target: str, variables: dict[str, object], statement: str
+) -> tuple[dict[str, dict[str, list[str]]], str]:
+    """The grants of one model of each mart folder and of one that is no mart; a statement."""
     folder = scratch() / f"grants-{target}"
-    run_dbt("parse", "--target", target, "--vars", json.dumps(variables), folder=folder)
+    told = ("--target", target, "--vars", json.dumps(variables), "--inline", statement)
+    written = run_dbt("compile", *OFFLINE, *told, folder=folder)
     nodes = json.loads((folder / "target" / "manifest.json").read_text())["nodes"].values()
     names = {"focus_cost_and_usage_v1_4", "coverage", "int_usage"}
-    return {node["alias"]: node["config"]["grants"] for node in nodes if node["alias"] in names}
+    found = {node["alias"]: node["config"]["grants"] for node in nodes if node["alias"] in names}
+    return found, written
 
 
 @pytest.mark.parametrize("target", GRANTS)
 def test_each_mart_folder_has_its_own_grants(target: str) -> None:
     privilege, grantee, statement = GRANTS[target]
     everybody, one = {privilege: ["everybody"]}, {privilege: [grantee]}
-    found = _grants(target, {"focus_grants": everybody, "finops_grants": one})
+    call = f"{{{{ get_grant_sql(ref('coverage'), '{privilege}', ['{grantee}']) }}}}"
+    found, written = _grants(target, {"focus_grants": everybody, "finops_grants": one}, call)
     assert found == {
         "focus_cost_and_usage_v1_4": everybody,
         "coverage": one,
         "int_usage": {},
     }
-    written = run_dbt(
-        "compile",
-        *OFFLINE,
-        "--target",
-        target,
-        "--inline",
-        f"{{{{ get_grant_sql(ref('coverage'), '{privilege}', ['{grantee}']) }}}}",
-        folder=scratch() / f"grants-{target}",
-    )
     assert statement in written
     assert grantee in written
 
 
 def test_duckdb_grants_nothing() -> None:
     grants = {"select": ["analysts"]}
-    found = _grants("duckdb", {"focus_grants": grants, "finops_grants": grants})
+    found, _ = _grants("duckdb", {"focus_grants": grants, "finops_grants": grants}, "select 1")
     assert list(found.values()) == [{}, {}, {}]

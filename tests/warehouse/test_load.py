@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,8 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from builds import WITHOUT_TESTS, Target
-from emulator_builds import WHOLE
-from wrapper import ROOT, Emulated
+from wrapper import ROOT, Emulated, only_whole
 
 from exporter.project import load_project
 from exporter.warehouse import open_warehouse
@@ -23,12 +21,6 @@ ALL_TABLES = [table.name for table in load_project().raw_tables()]
 HEADER = "call_id,provider,model,started_at,latency_ms,prompt_tokens,completion_tokens\n"
 CALL = "{},openai,gpt-5-mini,2026-11-02T09:30:00+01:00,840,2000,500\n"
 BROKEN = 'c-9,"openai,gpt-5-mini,2026-11-02T09:30:00+01:00,840,2000,500\n'
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all, in which dbt finds what it has read of the project."""
-    return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture
@@ -44,10 +36,10 @@ def ask(emulated: Emulated, query: str) -> list[tuple]:
 
 
 def test_rows_are_added_and_replaced_and_know_their_line(
-    loaded: Emulated, home: Path, tmp_path: Path
+    loaded: Emulated, home_of_tools: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "a.csv").write_text(HEADER + CALL.format("c-1") + CALL.format("c-2"))
-    load = ("load", "gateway", tmp_path / "a.csv", "--home", home)
+    load = ("load", "gateway", tmp_path / "a.csv", "--home", home_of_tools)
 
     result = loaded.run(*load)
     assert "gateway_calls: loaded 2 rows." in result.stdout.replace("`", "")
@@ -76,10 +68,12 @@ def test_rows_are_added_and_replaced_and_know_their_line(
     assert ask(loaded, "select count(*) as n from gateway_calls") == [(2,)]
 
 
-def test_tables_of_another_shape_are_refused(loaded: Emulated, home: Path, tmp_path: Path) -> None:
+def test_tables_of_another_shape_are_refused(
+    loaded: Emulated, home_of_tools: Path, tmp_path: Path
+) -> None:
     own = loaded.in_schema("shapes")
     (tmp_path / "a.csv").write_text(HEADER + CALL.format("c-1"))
-    load = ("load", "gateway", tmp_path / "a.csv", "--home", home)
+    load = ("load", "gateway", tmp_path / "a.csv", "--home", home_of_tools)
     own.run(*load)
     schema = {"snowflake": "shapes.ai_focus", "bigquery": "shapes"}[own.target]
     ask(own, f"drop table {schema}.gateway_calls")
@@ -125,15 +119,15 @@ def from_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.mark.skipif(WHOLE not in os.environ, reason=f"a build of its own: {WHOLE} is not set")
+@only_whole
 def test_files_that_are_loaded_and_built_give_the_same_extracts(
-    emulated: Emulated, from_files: Path, home: Path, tmp_path: Path
+    emulated: Emulated, from_files: Path, home_of_tools: Path, tmp_path: Path
 ) -> None:
     own = emulated.in_schema("whole")
-    own.run("load", "--raw-dir", from_files / "raw", "--home", home)
+    own.run("load", "--raw-dir", from_files / "raw", "--home", home_of_tools)
     # delivered twice, counted once; under the same name, as in the folder
     for source, name in (("gateway", "demo.csv"), ("contracts", "demo.csv")):
-        own.run("load", source, from_files / "raw" / source / name, "--home", home)
+        own.run("load", source, from_files / "raw" / source / name, "--home", home_of_tools)
     build_id = "20991231T000000000000Z"
     target = Target(own.target, tmp_path, {**own.settings, "AI_FOCUS_BUILD_ID": build_id})
     target.build(*WITHOUT_TESTS, variables={"raw_origin": "source", "raw_has_lines": True})

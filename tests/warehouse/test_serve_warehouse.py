@@ -280,6 +280,7 @@ def test_the_file_of_a_job_is_that_of_duckdb(order: dict[str, str], urls: tuple[
     assert files[0][1] > 1000
 
 
+@pytest.mark.of_any_target
 def test_an_mcp_client_is_told_what_duckdb_tells(place: Place, first_words: list[str]) -> None:
     assert first_words
     answers = []
@@ -328,6 +329,7 @@ def test_the_copy_has_the_types_of_duckdb_and_is_for_its_owner(
     assert found == sorted(found)
 
 
+@pytest.mark.of_any_target
 @pytest.mark.parametrize("command", ["serve", "mcp"])
 def test_without_a_finished_build_one_sentence_says_what_to_do(
     command: str, place: Place, tmp_path: Path
@@ -349,6 +351,7 @@ def test_without_a_finished_build_one_sentence_says_what_to_do(
         assert result.stdout == ""
 
 
+@pytest.mark.of_any_target
 def test_a_build_that_begins_while_it_is_copied_is_not_mixed_with_it(
     place: Place, urls: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -387,6 +390,7 @@ def lose_table(opened: Warehouse, record: BuildRecord) -> None:
     write_record(opened, record)
 
 
+@pytest.mark.of_any_target
 def test_a_new_build_is_served_without_a_failed_request(
     place: Place, urls: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -442,6 +446,7 @@ def test_a_new_build_is_served_without_a_failed_request(
     assert "Traceback" not in log.read_text()
 
 
+@pytest.mark.of_any_target
 def test_a_warehouse_that_goes_away_leaves_the_last_copy(
     place: Place, urls: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -505,8 +510,8 @@ def test_dbt_records_which_build_the_tables_are_of(place: Place, tmp_path: Path)
     with emulated.in_process():
         with open_warehouse(emulated.target, load_project()) as opened:
             make_schema(opened)
-        plain = Target(emulated.target, tmp_path / "plain", emulated.settings)
-        named = Target(emulated.target, tmp_path / "named", {**emulated.settings, **own})
+        plain = Target(emulated.target, tmp_path, emulated.settings)
+        named = Target(emulated.target, tmp_path, {**emulated.settings, **own})
 
         def record() -> BuildRecord:
             with open_warehouse(emulated.target, load_project()) as opened:

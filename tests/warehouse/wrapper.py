@@ -23,6 +23,9 @@ from exporter.warehouse import BuildRecord, Warehouse, open_warehouse, read_reco
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
+# set by `.ci/run --whole`: the emulators go through what is proved elsewhere already
+WHOLE = "AI_FOCUS_TEST_WHOLE"
+only_whole = pytest.mark.skipif(WHOLE not in os.environ, reason=f"{WHOLE} is not set")
 # a Python with the packages of requirements-bigquery.txt, which can't live beside dbt's
 EMULATOR_PYTHON = "AI_FOCUS_BIGQUERY_PYTHON"
 

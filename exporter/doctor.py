@@ -211,4 +211,4 @@ def _check_datasets(project: Project, warehouse: Any, scratch: Path) -> Check:
 
 
 def _shorten(text: str) -> str:
-    return " ".join(text.split())[:300]
+    return targets.hide_secrets(" ".join(text.split()))[:300]

@@ -42,9 +42,11 @@ _SECRETS = (
 def hide_secrets(text: str) -> str:
     """Take the values of secret settings out of what a driver says, before it is logged."""
     for name in _SECRETS:
-        secret = os.environ.get(name)
-        if secret:
-            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+        # a key has lines, of which what is said of it makes blanks
+        parts = [re.escape(part) for part in os.environ.get(name, "").split()]
+        if parts:
+            secret = r"\s*".join(parts)
+            text = re.sub(rf"(?<!\w){secret}(?!\w)", "***", text)
     return text
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from exporter.errors import DataError, UserError
 from exporter.project import Project
-from exporter.targets import check_warehouse, profiles_folder
+from exporter.targets import check_warehouse, hide_secrets, profiles_folder
 
 # rows that are held at once
 BATCH_ROWS = 20_000
@@ -442,4 +442,4 @@ def _file_url(file: Path) -> str:
 
 
 def _shorten(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".:")[:300]
+    return hide_secrets(" ".join(str(error).split())).rstrip(".:")[:300]

@@ -71,8 +71,8 @@
             -- only a line that gave no fields is parsed again
             case
                 when fields is not null then null
-                when json_valid(line) then 'The line is no JSON object: ' || substr(line, 1, 80)
-                else 'The line is not valid JSON: ' || substr(line, 1, 80)
+                when json_valid(line) then 'The line is no JSON object'
+                else 'The line is not valid JSON'
             end as _fault
         from (
             select
@@ -96,7 +96,7 @@
             {%- endfor %}
             file as _file,
             line_number as _line,
-            case when not is_object then 'The element is no JSON object: ' || substr(element, 1, 80) end as _fault
+            case when not is_object then 'The element is no JSON object' end as _fault
         from (
             select
                 file,
@@ -173,13 +173,10 @@
                 case
                     when is_open
                         then 'A quote is opened and never closed in lines ' || line_number || ' to ' || last_line
-                            || ': ' || substr(record, 1, 80)
                     when fields is null
                         then 'A quote stands where none may stand in lines ' || line_number || ' to ' || last_line
-                            || ': ' || substr(record, 1, 80)
                     when len(fields) <> {{ group.columns | length }}
-                        then 'The record has ' || len(fields) || ' fields, the header has {{ group.columns | length }}: '
-                            || substr(record, 1, 80)
+                        then 'The record has ' || len(fields) || ' fields, the header has {{ group.columns | length }}'
                 end as fault
             from (
                 select

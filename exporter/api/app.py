@@ -14,9 +14,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.api import openapi
 from exporter.api.auth import Authenticator
+from exporter.api.datasets import API_DATASETS
 from exporter.api.gate import Gate
 from exporter.api.job_routes import job_components, make_job_router
 from exporter.api.jobs import Jobs
@@ -29,6 +31,8 @@ from exporter.api.spend_routes import make_spend_router
 from exporter.project import load_project, tool_version
 
 RATE = 600
+PREFIX = "/focus/v1"
+_UNPREFIXED = {"schema", *(entry.path for entry in API_DATASETS.values() if entry.path)}
 _NOTHING_HERE = {
     "not-found": "There is nothing at this path; /docs lists what there is.",
     "method-not-allowed": "The method is not allowed at this path; /docs lists what there is.",
@@ -69,6 +73,7 @@ def create_app(
             metrics=metrics,
         )
     ]
+    middleware.append(Middleware(_Prefixed))
     if cors_origins:
         cors = Middleware(
             CORSMiddleware,
@@ -103,6 +108,19 @@ def create_app(
     _add_documents(app, components)
     _add_page(app)
     return app
+
+
+class _Prefixed:
+    """Answers the FOCUS capability's REST paths, which have no prefix, as those under /focus/v1."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].split("/")[1] in _UNPREFIXED:
+            path = f"{PREFIX}{scope['path']}"
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        await self._app(scope, receive, send)
 
 
 def _add_documents(app: FastAPI, components: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ The file is YAML or JSON:
         billing_accounts: [org-acme]        # optional; without it all
         sub_accounts: [Marketing, ""]       # optional; "" are rows without a sub account
 
-It is read again when it changes.
+It is read with every request and parsed again when it has changed: a revoked token is not good for
+one more.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import os
 import re
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ from exporter.api.problems import RequestError
 from exporter.errors import UserError
 
 VARIABLE = "FINOPS_FOUNDATION_TOKEN"
+# what is shorter can be found by trying
+SHORTEST_TOKEN = 16
 _KEYS = {"name", "sha256", "expires", "datasets", "billing_accounts", "sub_accounts"}
 _log = logging.getLogger("focus_export.api")
 
@@ -53,16 +56,20 @@ class Authenticator:
         """Take the file of hashed tokens and the environment's token; UserError for a bad file."""
         self._file = file
         self._fixed: list[_Entry] = []
-        token = os.environ.get(VARIABLE) if token is None else token
+        # a mounted secret ends in a line feed, which no header can carry
+        token = (os.environ.get(VARIABLE, "") if token is None else token).strip()
         if token:
+            if not token.isascii() or not token.isprintable():
+                raise UserError(f"{VARIABLE} must be printable ASCII: no header carries the rest.")
             digest = hashlib.sha256(token.encode()).digest()
             self._fixed.append(_Entry(digest, Caller("environment", _identity(digest))))
+        self.is_guessable = 0 < len(token) < SHORTEST_TOKEN
         self._lock = threading.Lock()
-        self._stamp: tuple[int, int] | None = None
+        self._content: bytes | None = None
         self._listed: list[_Entry] = []
         if file is not None:
-            self._stamp = _stamp(file)
-            self._listed = read_token_file(file)
+            self._content = _read_file(file)
+            self._listed = read_tokens(file, self._content)
 
     @property
     def is_open(self) -> bool:
@@ -83,7 +90,7 @@ class Authenticator:
             raise RequestError("unauthorized", "Send the header Authorization: Bearer TOKEN.")
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         found = None
-        for entry in (*self._fixed, *self._read_listed()):
+        for entry in self._entries():
             if hmac.compare_digest(entry.digest, digest):
                 found = entry
         if found is None:
@@ -92,28 +99,45 @@ class Authenticator:
             raise RequestError("unauthorized", "The token has expired.")
         return found.caller
 
-    def _read_listed(self) -> list[_Entry]:
+    def is_good(self, caller: Caller) -> bool:
+        """Tell whether a token that was good once still is, with the same scope."""
+        if self.is_open or caller == LOCAL:
+            # LOCAL is also who started a server on standard input, as this user
+            return caller == LOCAL
+        now = time.time()
+        return any(
+            replace(entry.caller, name=caller.name) == caller
+            for entry in self._entries()
+            if entry.expires is None or entry.expires > now
+        )
+
+    def _entries(self) -> list[_Entry]:
         if self._file is None:
-            return []
+            return self._fixed
         with self._lock:
             try:
-                stamp = _stamp(self._file)
-                if stamp != self._stamp:
-                    self._stamp = stamp
-                    self._listed = read_token_file(self._file)
+                content = _read_file(self._file)
+                if content != self._content:
+                    # what was revoked by an edit that went wrong must not stay good
+                    self._content, self._listed = content, []
+                    self._listed = read_tokens(self._file, content)
             except UserError as error:
-                # what was revoked by an edit that went wrong must not stay good
-                self._listed = []
+                self._content, self._listed = None, []
                 _log.error("%s Until then no token of it is good.", error)
-            return self._listed
+            return [*self._fixed, *self._listed]
 
 
-def read_token_file(file: Path) -> list[_Entry]:
-    """Read a file of hashed tokens; raises UserError, naming the entry, for what is wrong."""
+def _read_file(file: Path) -> bytes:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return file.read_bytes()
     except OSError as error:
         raise UserError(f"The token file {file} can't be read ({error.strerror}).") from None
+
+
+def read_tokens(file: Path, text: bytes) -> list[_Entry]:
+    """Read the text of a file of hashed tokens; raises UserError, naming the entry, for faults."""
+    try:
+        content = yaml.safe_load(text.decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
         raise UserError(f"The token file {file} is neither YAML nor JSON.") from None
     entries = content.get("tokens") if isinstance(content, dict) else None
@@ -182,11 +206,3 @@ def _read_expiry(value: object, refuse: Any) -> float:
 def _identity(digest: bytes) -> str:
     # of the hash, so that it tells nothing of the token
     return hashlib.sha256(b"identity" + digest).hexdigest()[:24]
-
-
-def _stamp(file: Path) -> tuple[int, int]:
-    try:
-        status = file.stat()
-    except OSError as error:
-        raise UserError(f"The token file {file} can't be read ({error.strerror}).") from None
-    return status.st_mtime_ns, status.st_size

@@ -25,6 +25,11 @@ class Caller:
         """Tell whether some rows are hidden from the caller."""
         return self.billing_accounts is not None or self.sub_accounts is not None
 
+    @property
+    def is_limited(self) -> bool:
+        """Tell whether the token has a scope of any kind."""
+        return self.is_scoped or self.datasets is not None
+
     def may_read(self, dataset: str) -> bool:
         """Tell whether the dataset is within the token's scope."""
         return self.datasets is None or dataset in self.datasets

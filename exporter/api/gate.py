@@ -38,9 +38,15 @@ class Gate:
     """ASGI middleware; a request's Caller stands in `scope["state"]["caller"]` behind it."""
 
     def __init__(
-        self, app: ASGIApp, authenticator: Authenticator, rate: RateLimit, metrics: Metrics
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        rate: RateLimit,
+        metrics: Metrics,
+        open_paths: frozenset[str] = OPEN_PATHS,
     ) -> None:
-        """Stand before an app."""
+        """Stand before an app; `open_paths` need no token."""
+        self._open_paths = open_paths
         self._app = app
         self._authenticator = authenticator
         self._rate = rate
@@ -48,9 +54,11 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        if scope["type"] != "http":
+            raise RuntimeError(f"nothing answers {scope['type']} here")
         started = time.perf_counter()
         request_id = uuid.uuid4().hex[:16]
         status = 500
@@ -98,7 +106,7 @@ class Gate:
                 "forbidden", "Without a token the server answers to localhost and 127.0.0.1 only."
             )
         path = scope["path"]
-        if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES):
+        if path in self._open_paths or path.startswith(OPEN_PREFIXES):
             return None
         caller = self._authenticator.authenticate(headers.get("authorization"))
         if not self._authenticator.is_open:

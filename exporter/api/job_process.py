@@ -55,7 +55,8 @@ def describe_caller(caller: Caller) -> dict[str, Any]:
     return described
 
 
-def _read_caller(described: dict[str, Any]) -> Caller:
+def read_caller(described: dict[str, Any]) -> Caller:
+    """Read what describe_caller wrote."""
     scopes = {
         name: None if described[name] is None else frozenset(described[name]) for name in _SCOPES
     }
@@ -72,7 +73,7 @@ def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
     service = Service(Home(Path(task.home)))
     try:
         query = service.read_query(
-            _read_caller(task.caller), task.dataset, task.parameters, task.grain
+            read_caller(task.caller), task.dataset, task.parameters, task.grain
         )
         dataset = query.selection.dataset
         json_names = metadata.json_column_names(load_project(), dataset.focus_id)

@@ -204,11 +204,12 @@ class JobStore:
             )
             return self._select("id = ?", job_id)[0]
 
-    def count(self) -> dict[str, int]:
-        """Count the jobs of each state."""
+    def count(self, owner: str | None = None) -> dict[str, int]:
+        """Count the jobs of each state: those of an owner, or all."""
         with self._lock:
             found = self._connection.execute(
-                "select state, count(*) from jobs group by state"
+                "select state, count(*) from jobs where owner = coalesce(?, owner) group by state",
+                (owner,),
             ).fetchall()
         return {**dict.fromkeys(STATES, 0), **dict(found)}
 

@@ -14,11 +14,13 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from exporter.api.job_process import Task
+from exporter.api.callers import Caller
+from exporter.api.job_process import Task, read_caller
 from exporter.api.job_store import Job, JobStore
 from exporter.children import Child
 from exporter.errors import UserError
@@ -75,14 +77,26 @@ class _Run:
     child: Child
     progress: float = 0.0
     started: float = field(default_factory=time.monotonic)
-    is_too_long: bool = False
+    # why it may not go on, for whoever ordered it
+    refusal: str | None = None
 
 
 class JobWorkers:
     """The workers of one process, and the one who tidies up."""
 
-    def __init__(self, store: JobStore, folder: Path, home: Path, settings: JobSettings) -> None:
-        """Prepare the folder; raises OSError where it can't be written to."""
+    def __init__(
+        self,
+        store: JobStore,
+        folder: Path,
+        home: Path,
+        settings: JobSettings,
+        is_good: Callable[[Caller], bool],
+    ) -> None:
+        """Prepare the folder; raises OSError where it can't be written to.
+
+        `is_good` tells whether the token of whoever ordered a job still is.
+        """
+        self._is_good = is_good
         self._store = store
         self._folder = folder
         self._home = home
@@ -146,6 +160,10 @@ class JobWorkers:
         path = path_of(self._folder, job)
         temporary = path.with_name(f".{path.name}.{self._worker}.part")
         request = job.request
+        refusal = self._refuse(job, 0)
+        if refusal is not None:
+            store.finish(job.id, self._worker, "failed", time.time(), error=refusal)
+            return
         task = Task(
             home=str(self._home),
             path=str(temporary),
@@ -199,11 +217,17 @@ class JobWorkers:
         finally:
             del self._runs[job.id]
             child.stop(0)
-        if last is None and run.is_too_long:
-            seconds = int(self._settings.limit)
-            error = f"The job took longer than {seconds} s, the most that one may take here."
-            return {"event": "failed", "error": error}
+        if run.refusal is not None:
+            return {"event": "failed", "error": run.refusal}
         return last
+
+    def _refuse(self, job: Job, seconds: float) -> str | None:
+        if not self._is_good(read_caller(job.request["caller"])):
+            return "The token that ordered the file is no longer good, or has another scope."
+        if seconds > self._settings.limit:
+            limit = int(self._settings.limit)
+            return f"The job took longer than {limit} s, the most that one may take here."
+        return None
 
     def _watch(self) -> None:
         """Note how far the jobs are, and stop those that nobody wants any more."""
@@ -215,9 +239,9 @@ class JobWorkers:
 
     def _stop_unwanted(self) -> None:
         for run in list(self._runs.values()):
-            run.is_too_long = time.monotonic() - run.started > self._settings.limit
+            run.refusal = self._refuse(run.job, time.monotonic() - run.started)
             is_own = self._store.report(run.job.id, self._worker, run.progress)
-            if run.is_too_long or not is_own or self._stops.is_set():
+            if run.refusal is not None or not is_own or self._stops.is_set():
                 run.child.stop(0)
 
     def _keep_tidy(self) -> None:

@@ -14,7 +14,7 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,7 +23,7 @@ from urllib.parse import quote, urlencode
 
 from exporter.api.callers import Caller
 from exporter.api.datasets import API_DATASETS
-from exporter.api.job_process import describe_caller
+from exporter.api.job_process import describe_caller, read_caller
 from exporter.api.job_store import Job, JobStore, OtherRequestError, QueueFullError
 from exporter.api.job_workers import JobSettings, JobWorkers, path_of
 from exporter.api.page_tokens import sign
@@ -58,8 +58,18 @@ class Download:
 class Jobs:
     """The jobs of a service's home, and this process' workers; safe to use from many threads."""
 
-    def __init__(self, service: Service, settings: JobSettings | None = None) -> None:
-        """Open the jobs of the home; workers begin with start()."""
+    def __init__(
+        self,
+        service: Service,
+        settings: JobSettings | None = None,
+        is_good: Callable[[Caller], bool] = lambda _caller: True,
+    ) -> None:
+        """Open the jobs of the home; workers begin with start().
+
+        `is_good` tells whether a caller's token still is: files of one that isn't are not made and
+        not given out.
+        """
+        self._is_good = is_good
         self._service = service
         self._settings = settings or JobSettings.from_environment()
         self._folder = service.home.path / "jobs"
@@ -71,7 +81,9 @@ class Jobs:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder.chmod(0o700)
             self._store = JobStore(self._folder / "jobs.sqlite")
-            self._workers = JobWorkers(self._store, self._folder, service.home.path, self._settings)
+            self._workers = JobWorkers(
+                self._store, self._folder, service.home.path, self._settings, is_good
+            )
         except (OSError, sqlite3.Error) as error:
             # lists are answered all the same
             self._failure = f"The folder {self._folder} can't be written to ({error})."
@@ -199,9 +211,10 @@ class Jobs:
             }
         return described
 
-    def count(self) -> dict[str, int]:
-        """Count the jobs of each state, whoever ordered them."""
-        return self._store.count() if self._store else {}
+    def count(self, caller: Caller | None = None) -> dict[str, int]:
+        """Count the jobs of each state: a caller's own, or all."""
+        owner = None if caller is None else _owner_of(caller)
+        return self._store.count(owner) if self._store else {}
 
     def open_download(self, job_id: str, name: str, expires: str, signature: str) -> Download:
         """Follow a signed link; raises a RequestError when it was altered or is past its time."""
@@ -214,6 +227,8 @@ class Jobs:
         job = self._open_store().find(job_id)
         if job is None or _state_of(job) != "succeeded" or job.result is None:
             raise gone
+        if not self._is_good(read_caller(job.request["caller"])):
+            raise RequestError("forbidden", "The token that ordered the file is no longer good.")
         path = path_of(self._folder, job)
         if not path.is_file():
             raise gone

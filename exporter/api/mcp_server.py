@@ -43,9 +43,11 @@ from exporter.api.responses import describe_problem, problem_handlers, respond_p
 from exporter.api.service import Service
 from exporter.project import tool_version
 
-PATH = "/mcp"
-_PLACE = f"There is nothing at this path; the MCP server is at {PATH}."
+PATHS = ("/mcp", "/")
+_PLACE = f"There is nothing at this path; the MCP server is at {' and '.join(PATHS)}."
 _NOTHING_HERE = {"not-found": _PLACE, "method-not-allowed": _PLACE}
+# where everybody may ask: at / is the server itself
+OPEN_PATHS = frozenset({"/healthz"})
 # calls at once; more would only share the same processors
 _CALLS = 4
 _LARGEST_BODY = 262_144
@@ -185,7 +187,7 @@ def serve_stdio(offer: Offer) -> None:
 
 
 def make_app(offer: Offer, jobs: Jobs) -> Starlette:
-    """Make the application of streamable HTTP at /mcp; it belongs behind a Gate.
+    """Make the application of streamable HTTP at /mcp and /; it belongs behind a Gate.
 
     Every request is answered by itself, with JSON: no session outlives the token it came with.
     """
@@ -203,7 +205,7 @@ def make_app(offer: Offer, jobs: Jobs) -> Starlette:
 
     return Starlette(
         routes=[
-            Route(PATH, _Endpoint(manager)),
+            *(Route(path, _Endpoint(manager)) for path in PATHS),
             Route("/healthz", _is_alive),
             Route(downloads.PATH, downloads.make_download(jobs)),
         ],
@@ -219,7 +221,7 @@ class _Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        if origin is not None and not _is_of(origin, request.headers.get("host")):
             raise RequestError("forbidden", "Web pages of another origin may not ask.")
         if request.method != "POST":
             # without sessions there is neither a stream to listen to nor a session to end
@@ -227,6 +229,14 @@ class _Endpoint:
             await respond_problem(error, {"Allow": "POST"})(scope, receive, send)
             return
         await self._manager.handle_request(scope, receive, send)
+
+
+def _is_of(origin: str, host: str | None) -> bool:
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:
+        # such as http://[
+        return False
 
 
 async def _is_alive(_request: Request) -> Response:

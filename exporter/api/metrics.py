@@ -8,6 +8,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from exporter.api.callers import Caller
+
+CountJobs = Callable[[Caller | None], Mapping[str, int]]
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -17,6 +20,7 @@ class Metrics:
     def __init__(self) -> None:
         """Start at zero."""
         self._registry = CollectorRegistry()
+        self._count_jobs: CountJobs | None = None
         self.requests = Counter(
             "focus_requests",
             "Requests that were answered.",
@@ -42,26 +46,37 @@ class Metrics:
             registry=self._registry,
         )
 
-    def watch_jobs(self, count: Callable[[], Mapping[str, int]]) -> None:
+    def watch_jobs(self, count: CountJobs) -> None:
         """Tell the numbers of export jobs by state, counted when they are asked for."""
-        self._registry.register(_JobStates(count))
+        self._count_jobs = count
+        self._registry.register(_JobStates(count, None))
 
     def watch_warehouse(self, read: Callable[[], tuple[float | None, str | None]]) -> None:
         """Tell when a warehouse's copy was known to be current, and what failed since."""
         self._registry.register(_WarehouseCopy(read))
 
-    def render(self) -> bytes:
-        """Write all of them as Prometheus reads them."""
-        return generate_latest(self._registry)
+    def render(self, caller: Caller) -> bytes:
+        """Write them as Prometheus reads them; a caller with a scope is told of its own jobs alone.
+
+        What the server does for others is for those who may see everything.
+        """
+        if not caller.is_limited:
+            return generate_latest(self._registry)
+        own = CollectorRegistry()
+        own.register(self.build_finished)
+        if self._count_jobs is not None:
+            own.register(_JobStates(self._count_jobs, caller))
+        return generate_latest(own)
 
 
 class _JobStates(Collector):
-    def __init__(self, count: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(self, count: CountJobs, caller: Caller | None) -> None:
         self._count = count
+        self._caller = caller
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily("focus_jobs", "Export jobs by state.", labels=["state"])
-        for state, number in self._count().items():
+        for state, number in self._count(self._caller).items():
             family.add_metric([state], number)
         yield family
 

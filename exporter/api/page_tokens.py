@@ -8,6 +8,8 @@ import hmac
 import json
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,21 +39,34 @@ class PageToken:
 def read_secret(home: Path) -> bytes:
     """Read the key that signs tokens and links, making it at first; it outlives a restart."""
     file = home / KEY_FILE
+    key = _read_key(file)
+    if key is not None:
+        return key
+    key = secrets.token_bytes(32)
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        key = file.read_bytes()
-        if len(key) >= _SIGNATURE:
-            return key
-        file.unlink(missing_ok=True)
-        return read_secret(home)
+        descriptor, name = tempfile.mkstemp(prefix=f"{KEY_FILE}.", dir=home)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(key)
+            # whole or not at all: of two servers that start together one has the file first
+            with suppress(FileExistsError):
+                os.link(name, file)
+            if _read_key(file) is None:
+                Path(name).replace(file)
+        finally:
+            Path(name).unlink(missing_ok=True)
     except OSError:
         # a home that can't be written to: tokens live as long as the process
-        return secrets.token_bytes(32)
-    with os.fdopen(descriptor, "wb") as stream:
-        key = secrets.token_bytes(32)
-        stream.write(key)
-    return key
+        return key
+    return _read_key(file) or key
+
+
+def _read_key(file: Path) -> bytes | None:
+    try:
+        key = file.read_bytes()
+    except OSError:
+        return None
+    return key if len(key) >= _SIGNATURE else None
 
 
 def sign(secret: bytes, purpose: str, content: bytes) -> bytes:

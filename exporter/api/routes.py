@@ -311,7 +311,8 @@ def _add_health(router: APIRouter, service: Service, metrics: Metrics) -> None:
         if finished is not None:
             moment = datetime.fromisoformat(finished.replace("Z", "+00:00"))
             metrics.build_finished.set(moment.timestamp())
-        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        described = await run_in_threadpool(metrics.render, caller_of(request))
+        return Response(described, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     status = {
         "type": "object",

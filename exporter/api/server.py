@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from exporter.api.auth import VARIABLE, Authenticator
+from exporter.api.auth import SHORTEST_TOKEN, VARIABLE, Authenticator
 from exporter.api.gate import Gate, is_loopback
 from exporter.api.jobs import Jobs
 from exporter.api.limits import RateLimit
@@ -26,6 +27,8 @@ from exporter.home import Home
 from exporter.options import REFRESH
 from exporter.targets import DUCKDB
 
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d+)?|https?://\[[0-9a-fA-F:]+\](:\d+)?")
+_log = logging.getLogger("focus_export.api")
 # bytes of a request's line and headers
 _LARGEST_HEAD = 65_536
 # seconds that running requests have when the server is stopped
@@ -63,20 +66,28 @@ def open_source(
 
 def run(home: Home, settings: Settings) -> None:
     """Serve until the process is stopped; raises UserError for settings that are not safe."""
+    _log_to_standard_error()
     authenticator = Authenticator(settings.token_file)
     if authenticator.is_open and not is_loopback(settings.host):
         raise UserError(
             f"Without a token the server listens on this machine only, not on {settings.host}: "
             f"set {VARIABLE} or give --tokens FILE."
         )
+    if authenticator.is_guessable:
+        if not is_loopback(settings.host):
+            raise UserError(
+                f"{VARIABLE} has fewer than {SHORTEST_TOKEN} characters, which can be found by "
+                f"trying: set a longer one, or listen on this machine only."
+            )
+        _log.warning("%s has fewer than %d characters", VARIABLE, SHORTEST_TOKEN)
+    _check_origins(settings.cors_origins, is_open=authenticator.is_open)
     if settings.port is not None and settings.port == settings.mcp_port:
         raise UserError(f"REST and MCP can't both listen on port {settings.port}: choose another.")
     check_memory_limit()
-    _log_to_standard_error()
     with (
         open_source(home, settings.target, settings.refresh) as (served, follower),
         closing(Service(served)) as service,
-        closing(Jobs(service)) as jobs,
+        closing(Jobs(service, is_good=authenticator.is_good)) as jobs,
     ):
         jobs.start()
         metrics = Metrics()
@@ -84,6 +95,20 @@ def run(home: Home, settings: Settings) -> None:
         if follower is not None:
             metrics.watch_warehouse(follower.status)
         _serve(settings, _make_apps(service, jobs, authenticator, settings, metrics))
+
+
+def _check_origins(origins: tuple[str, ...], *, is_open: bool) -> None:
+    for origin in origins:
+        if origin == "*":
+            if is_open:
+                raise UserError(
+                    "--cors-origin '*' without a token would let every web page read the rows: "
+                    f"set {VARIABLE} or give --tokens FILE, or name the page's own origin."
+                )
+        elif not _ORIGIN.fullmatch(origin):
+            raise UserError(
+                f"--cors-origin {origin!r} is no origin: give one such as https://example.com."
+            )
 
 
 def _make_apps(
@@ -108,10 +133,10 @@ def _make_apps(
             cors_origins=settings.cors_origins,
         )
     if settings.mcp_port is not None:
-        from exporter.api.mcp_server import make_app, make_offer
+        from exporter.api.mcp_server import OPEN_PATHS, make_app, make_offer
 
         app = make_app(make_offer(service, jobs), jobs)
-        apps[settings.mcp_port] = Gate(app, authenticator, rate, metrics)
+        apps[settings.mcp_port] = Gate(app, authenticator, rate, metrics, OPEN_PATHS)
     return apps
 
 

@@ -8,8 +8,10 @@ import io
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from api_client import (
 from starlette.testclient import TestClient
 
 from exporter.api import page_tokens, service
-from exporter.api.auth import Authenticator
+from exporter.api.auth import Authenticator, read_tokens
 from exporter.api.limits import RateLimit
 from exporter.api.problems import RequestError
 from exporter.errors import UserError
@@ -261,6 +263,75 @@ def test_a_token_file_that_goes_wrong_lets_nobody_in(demo_home: Path, tmp_path: 
         assert get(client, LIST, "one", pageSize=1).status_code == 200
 
 
+def test_a_token_file_that_was_away_is_good_again_when_it_is_back(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    file = write_tokens(tmp_path / "tokens.json", {"one": {}})
+    with open_client(demo_home, file) as client:
+        statuses = []
+        for source, target in ((file, tmp_path / "away"), (tmp_path / "away", file)):
+            statuses.append(get(client, LIST, "one", pageSize=1).status_code)
+            source.rename(target)
+            statuses.append(get(client, LIST, "one", pageSize=1).status_code)
+        assert statuses == [200, 401, 401, 200]
+
+
+def test_a_revocation_is_seen_in_a_file_of_the_same_size_and_time(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    file = write_tokens(tmp_path / "tokens.json", {"one": {}})
+    before = file.stat()
+    with open_client(demo_home, file) as client:
+        assert get(client, LIST, "one", pageSize=1).status_code == 200
+        write_tokens(file, {"two": {}})
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert file.stat().st_size == before.st_size
+        assert get(client, LIST, "one", pageSize=1).status_code == 401
+        assert get(client, LIST, "two", pageSize=1).status_code == 200
+
+
+def test_servers_that_start_together_sign_with_one_key(tmp_path: Path) -> None:
+    for number in range(100):
+        home = tmp_path / str(number)
+        home.mkdir()
+        if number % 2:
+            # what a server of an older version left on a full disk
+            (home / page_tokens.KEY_FILE).touch()
+        barrier = threading.Barrier(4)
+
+        def read(home: Path = home, barrier: threading.Barrier = barrier) -> bytes:
+            barrier.wait()
+            return page_tokens.read_secret(home)
+
+        with ThreadPoolExecutor(4) as pool:
+            keys = {task.result() for task in [pool.submit(read) for _ in range(4)]}
+        kept = home / page_tokens.KEY_FILE
+        assert keys == {kept.read_bytes()} or number % 2
+        assert page_tokens.read_secret(home) == kept.read_bytes()
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert list(home.iterdir()) == [kept]
+
+
+def test_the_environments_token_is_one_that_a_header_can_carry(demo_home: Path) -> None:
+    with open_client(demo_home, token="long-enough-and-good\n") as client:
+        headers = {"Authorization": "Bearer long-enough-and-good"}
+        assert client.get(LIST, params={"pageSize": 1}, headers=headers).status_code == 200
+    for token in ("schlüssel-aus-metall", "two\nlines-of-a-token"):
+        with pytest.raises(UserError, match="printable ASCII"):
+            Authenticator(None, token)
+
+
+def test_the_metrics_of_a_token_with_a_scope_are_its_own(client: TestClient) -> None:
+    get(client, LIST, "acme", pageSize=1)
+    for name in ("globex", "costs"):
+        told = get(client, "/metrics", name).text
+        assert "focus_build_finished_timestamp_seconds 1." in told
+        assert "focus_requests" not in told
+        assert "focus_rows_listed" not in told
+    headers = {"Authorization": "bearer from the environment"}
+    assert "focus_rows_listed_total{" in client.get("/metrics", headers=headers).text
+
+
 HASH = "0" * 64
 
 
@@ -299,7 +370,7 @@ def test_yaml_gives_dates_and_moments(tmp_path: Path) -> None:
     for expires, good in ((later, True), (f"{later}T00:00:00Z", True), ("2020-01-01", False)):
         write = f"tokens: [{{name: a, sha256: '{HASH}', expires: {expires}}}]"
         file.write_text(write)
-        [entry] = Authenticator(file, "")._listed
+        [entry] = read_tokens(file, file.read_bytes())
         assert entry.expires is not None
         assert (entry.expires > time.time()) is good
 

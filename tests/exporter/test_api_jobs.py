@@ -31,6 +31,7 @@ from exporter.api.app import create_app
 from exporter.api.auth import Authenticator
 from exporter.api.callers import LOCAL
 from exporter.api.job_process import Task, describe_caller
+from exporter.api.job_store import STATES, JobStore
 from exporter.api.job_workers import JobSettings
 from exporter.api.jobs import Jobs
 from exporter.api.service import Service
@@ -371,7 +372,7 @@ def test_an_order_that_is_not_valid_names_the_field(
 def test_a_body_that_is_no_order_is_refused(home: Path) -> None:
     kind = {"Content-Type": "application/json"}
     with open_client(home, works=False) as client:
-        for content in ("", "{", "[]", "3", "[" * 60_000):
+        for content in ("{", "[]", "3", "[" * 60_000):
             detail(client.post(EXPORT, content=content, headers=kind), 400)
         twice = client.post(EXPORT, content='{"format":"csv","format":"json"}', headers=kind)
         assert "[format]" in detail(twice, 400)
@@ -402,10 +403,17 @@ def test_a_setting_that_is_no_number_is_the_users_mistake(monkeypatch: pytest.Mo
 def workers_of(server: int) -> list[int]:
     """Find the processes of a server's jobs; one that has only just been forked is none yet."""
     tasks = Path(f"/proc/{server}/task").glob("*/children")
-    children = [int(child) for task in tasks for child in task.read_text().split()]
-    return [
-        child for child in children if b"job_process" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    children: list[int] = []
+    for task in tasks:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            children += map(int, task.read_text().split())
+    found = []
+    for child in children:
+        # it may end meanwhile
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if b"job_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
 
 
 @contextlib.contextmanager
@@ -574,6 +582,51 @@ def test_the_lock_of_a_killed_server_is_swept_up(home: Path) -> None:
             left.stat()
             time.sleep(0.1)
     assert not left.exists()
+
+
+def test_what_a_revoked_token_ordered_is_neither_made_nor_given_out(home: Path) -> None:
+    tokens = write_tokens(home / "tokens.json", TOKENS)
+    variables = {"AI_FOCUS_JOB_WORKERS": "1"}
+    acme, globex = bearer("acme"), bearer("globex")
+    with (
+        serve(home, "--tokens", tokens, variables=variables) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        link = await_job(client, order(client, acme), headers=acme)["file"]["url"]
+        assert client.get(link).status_code == 200
+        order(client, acme)
+        order(client, acme)
+        with frozen_job(server.process.pid) as worker:
+            narrowed = {"acme": {"billing_accounts": []}, "globex": TOKENS["globex"]}
+            write_tokens(tokens, narrowed)
+            assert_ends(worker)
+        assert client.get(link).status_code == 403
+        # the next in the queue is another's
+        await_job(client, order(client, globex), headers=globex)
+        states = client.get("/metrics", headers=globex).text
+        assert 'focus_jobs{state="failed"} 0.0' in states
+    with contextlib.closing(JobStore(home / "jobs" / "jobs.sqlite")) as store:
+        assert store.count() == {**dict.fromkeys(STATES, 0), "succeeded": 2, "failed": 2}
+
+
+@pytest.mark.parametrize("content", [None, b"", b" "])
+def test_an_order_of_nothing_is_every_row_as_json(home: Path, content: bytes | None) -> None:
+    with open_client(home, works=False) as client:
+        headers = {} if content is None else {"Content-Type": "Application/JSON; charset=utf-8"}
+        response = client.post(EXPORT, content=content, headers=headers)
+        assert response.status_code == 202, response.text
+        assert response.json()["format"] == "json"
+        assert response.json()["filters"] == {}
+        # a form of another site can send nothing as well
+        headers = {"Sec-Fetch-Site": "cross-site"}
+        assert client.post(EXPORT, headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize("text", ['{"serviceName": "\\ud800"}', '{"\\ud800": "x"}'])
+def test_half_a_character_is_no_order(home: Path, text: str) -> None:
+    with open_client(home, works=False) as client:
+        headers = {"Content-Type": "application/json"}
+        assert "valid JSON" in detail(client.post(EXPORT, content=text, headers=headers), 400)
 
 
 def test_no_more_jobs_run_at_once_than_allowed(home: Path) -> None:

@@ -360,6 +360,18 @@ def test_unknown_paths_and_methods_are_problems(client: TestClient) -> None:
     problem_of(client.get("/docs/%2e%2e/%2e%2e/__init__.py"), 404)
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/cost-and-usage?pageSize=3", "/contract-commitments", "/schema", "/cost-and-usage/export/x"],
+)
+def test_the_paths_of_the_capability_answer_without_a_prefix(client: TestClient, path: str) -> None:
+    plain, prefixed = client.get(path), client.get(f"/focus/v1{path}")
+    assert plain.status_code == prefixed.status_code
+    assert plain.json().keys() == prefixed.json().keys()
+    assert plain.json().get("records") == prefixed.json().get("records")
+    assert client.get("/cost-and-usages").status_code == 404
+
+
 def test_health_and_metrics_are_told(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").json() == {"status": "ready"}

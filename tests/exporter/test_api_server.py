@@ -38,6 +38,26 @@ def test_without_a_token_it_listens_on_this_machine_only(home: Home, host: str) 
     assert_one_sentence(result, 2, "this machine only", "FINOPS_FOUNDATION_TOKEN")
 
 
+def test_a_token_that_can_be_guessed_is_for_this_machine_only(home: Home) -> None:
+    variables = {"FINOPS_FOUNDATION_TOKEN": "a" * 15}
+    arguments = ("serve", "--home", home.path, "--host", "0.0.0.0")
+    result = focus_export(*arguments, variables=variables)
+    assert_one_sentence(result, 2, "fewer than 16 characters")
+    with serve(home.path, variables=variables) as server:
+        headers = {"Authorization": f"Bearer {'a' * 15}"}
+        assert httpx.get(server.url + LIST, headers=headers).status_code == 200
+        assert "fewer than 16 characters" in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("origin", "part"),
+    [("*", "every web page"), ("example.com", "no origin"), ("null", "no origin")],
+)
+def test_an_origin_that_opens_the_door_is_refused(home: Home, origin: str, part: str) -> None:
+    result = focus_export("serve", "--home", home.path, "--cors-origin", origin)
+    assert_one_sentence(result, 2, part)
+
+
 def test_a_warehouse_that_is_not_set_up_is_said_in_one_sentence(home: Home) -> None:
     # without the extra it lacks the adapter, with it the settings
     for variables, options in (

@@ -352,7 +352,9 @@ def test_resources_tell_the_columns_and_prompts_the_questions(home: Path) -> Non
     ask(over_stdio(home), questions)
 
 
-def test_over_http_nobody_is_let_in_without_a_token(url: str) -> None:
+@pytest.mark.parametrize("path", ["mcp", ""])
+def test_over_http_nobody_is_let_in_without_a_token(url: str, path: str) -> None:
+    url = url.removesuffix("mcp") + path
     kinds = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
@@ -364,7 +366,8 @@ def test_over_http_nobody_is_let_in_without_a_token(url: str) -> None:
         refused = post(**headers)
         assert refused.status_code == 401 and "Bearer" in refused.headers["www-authenticate"]
     # a web page of somebody else
-    assert post(**bearer("all"), Origin="http://evil.example").status_code == 403
+    for origin in ("http://evil.example", "null", "http://[", "http://["):
+        assert post(**bearer("all"), Origin=origin).status_code == 403
     assert httpx.get(url, headers=bearer("all")).status_code == 405
     big = httpx.post(url, content=b" " * 300_000, headers={**kinds, **bearer("all")})
     assert big.status_code == 413

@@ -298,3 +298,7 @@ def test_what_a_driver_says_is_logged_without_the_secrets(monkeypatch: pytest.Mo
     said = "user u with password snow.flake+1 and ya29 at snowxflake+1, ya292"
     hidden = "user u with password *** and *** at snowxflake+1, ya292"
     assert hide_secrets(said) == hidden
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEv\ngIBAD\n-----END PRIVATE KEY-----\n"
+    monkeypatch.setenv("SNOWFLAKE_PRIVATE_KEY", key)
+    assert hide_secrets(f"the key {' '.join(key.split())} is bad") == "the key *** is bad"
+    assert hide_secrets(f"the key {key} is bad") == "the key ***\n is bad"

@@ -6,9 +6,13 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import duckdb
 
@@ -17,6 +21,8 @@ from exporter.errors import UserError
 _WRITER = "focus-export writer"
 # seconds without a byte on a full disk after which a writer is given up
 _STALLED = 10
+# seconds that are waited for memory that others have
+_MEMORY_WAIT = 20
 # seconds that an interrupted writer has to end by itself
 _PATIENCE = 5
 
@@ -40,11 +46,13 @@ def open_database(
     *,
     read_only: bool = True,
     memory_limit: str | None = None,
+    keeps_order: bool = True,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a build's DuckDB file; what exceeds memory goes to `spill`, else beside the file.
 
-    `memory_limit` stands before AI_FOCUS_MEMORY_LIMIT. Raises UserError when the file can't be
-    opened, or when the memory does not suffice.
+    `memory_limit` stands before AI_FOCUS_MEMORY_LIMIT. Without `keeps_order` rows come as they are
+    ready where a statement asks for no order, which takes less memory. Raises UserError when the
+    file can't be opened, or when the memory does not suffice.
     """
     limit = memory_limit or check_memory_limit()
     file = database.resolve()
@@ -52,7 +60,15 @@ def open_database(
         connection = duckdb.connect(
             str(file),
             read_only=read_only,
-            config={"memory_limit": limit, "temp_directory": str(spill or f"{file}.tmp")},
+            config={
+                "memory_limit": limit,
+                "temp_directory": str(spill or f"{file}.tmp"),
+                "preserve_insertion_order": keeps_order,
+                # what is needed is there; nothing is fetched
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "allow_community_extensions": False,
+            },
         )
     except duckdb.IOException as error:
         reason = " ".join(str(error).split())[:200]
@@ -63,22 +79,27 @@ def open_database(
     except duckdb.OutOfMemoryException:
         raise _too_little_memory(limit) from None
     try:
-        connection.execute("set timezone = 'UTC'")
+        connection.execute("set global timezone = 'UTC'")
         yield connection
     except duckdb.OutOfMemoryException:
         raise _too_little_memory(limit) from None
     finally:
         # close() would wait for a writer that hangs; the process ends without it
-        if all(thread.name != _WRITER for thread in threading.enumerate()):
+        if not any(thread.name.startswith(_WRITER) for thread in threading.enumerate()):
             connection.close()
 
 
 def open_cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """Give a second connection to the same open file, for another thread; it is to be closed."""
-    cursor = connection.cursor()
-    # a session's settings are its own
-    cursor.execute("set timezone = 'UTC'")
-    return cursor
+    return connection.cursor()
+
+
+def lock_down(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
+    """Let statements on an open file reach these folders alone, and change no setting any more."""
+    allowed = ", ".join("'" + f"{folder}/".replace("'", "''") + "'" for folder in folders)
+    connection.execute(f"set allowed_directories = [{allowed}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
 
 
 def count_progress(connection: duckdb.DuckDBPyConnection) -> Callable[[], float]:
@@ -100,6 +121,39 @@ def _too_little_memory(limit: str) -> UserError:
     )
 
 
+def wait_for_memory(work: Callable[[], object]) -> None:
+    """Do what others may leave too little memory for; OutOfMemoryException after a while."""
+    until = time.monotonic() + _MEMORY_WAIT
+    while True:
+        try:
+            work()
+        except duckdb.OutOfMemoryException:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+        else:
+            return
+
+
+class _Stall:
+    """Notices a writer that waits forever for a full disk, as DuckDB's may."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._size, self._moved = -1, time.monotonic()
+
+    def look(self) -> None:
+        """Raise UserError when nothing has been written to a full disk for a while."""
+        now, written = time.monotonic(), self._file.stat().st_size
+        if written != self._size or shutil.disk_usage(self._file.parent).free > 0:
+            self._size, self._moved = written, now
+        elif now - self._moved > _STALLED:
+            raise UserError(
+                f"There is no space left in {self._file.parent}: free some, "
+                "or name another file with --output."
+            )
+
+
 def run_copy(
     connection: duckdb.DuckDBPyConnection, statement: str, parameters: list[object], file: Path
 ) -> None:
@@ -107,32 +161,56 @@ def run_copy(
 
     DuckDB's writer may wait forever for a full disk: then it is given up, with a UserError.
     """
-    failures: list[Exception] = []
+    for _ in run_copies([connection], [(statement, parameters, file)]):
+        pass
 
-    def work() -> None:
+
+def run_copies(
+    connections: Sequence[duckdb.DuckDBPyConnection],
+    copies: Iterable[tuple[str, list[object], Path]],
+    turn: AbstractContextManager[Any] | None = None,
+) -> Generator[Path, None, None]:
+    """Run COPYs as run_copy does, as many at once as there are connections.
+
+    Gives their files in their order, each when it is there; who takes one may delete it. Where
+    memory is shared with others, `turn` is held by whoever copies, who then waits for memory.
+    """
+    free = SimpleQueue[duckdb.DuckDBPyConnection]()
+    for connection in connections:
+        free.put(connection)
+
+    def run(statement: str, parameters: list[object]) -> None:
+        connection = free.get()
         try:
-            connection.execute(statement, parameters)
-        except Exception as error:
-            failures.append(error)
+            if turn is None:
+                connection.execute(statement, parameters)
+            else:
+                with turn:
+                    wait_for_memory(lambda: connection.execute(statement, parameters))
+        finally:
+            free.put(connection)
 
-    worker = threading.Thread(target=work, name=_WRITER, daemon=True)
-    worker.start()
-    size, moved = -1, time.monotonic()
+    pool = ThreadPoolExecutor(len(connections), thread_name_prefix=_WRITER)
+    running: deque[tuple[Future[None], Path]] = deque()
+
+    def end_first() -> Path:
+        future, file = running[0]
+        stall = _Stall(file)
+        while not wait([future], 0.1).done:
+            stall.look()
+        future.result()
+        return running.popleft()[1]
+
     try:
-        while worker.is_alive():
-            worker.join(0.1)
-            now = time.monotonic()
-            written = file.stat().st_size
-            if written != size or shutil.disk_usage(file.parent).free > 0:
-                size, moved = written, now
-            elif now - moved > _STALLED:
-                raise UserError(
-                    f"There is no space left in {file.parent}: free some, "
-                    "or name another file with --output."
-                )
-    except BaseException:
-        connection.interrupt()
-        worker.join(_PATIENCE)
-        raise
-    if failures:
-        raise failures[0]
+        for statement, parameters, file in copies:
+            if len(running) == len(connections):
+                yield end_first()
+            file.touch()
+            running.append((pool.submit(run, statement, parameters), file))
+        while running:
+            yield end_first()
+    finally:
+        for connection in connections if running else ():
+            connection.interrupt()
+        hanging = wait([future for future, _ in running], _PATIENCE).not_done
+        pool.shutdown(wait=not hanging)

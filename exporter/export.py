@@ -20,7 +20,8 @@ from exporter import manifest as manifests
 from exporter.database import open_database
 from exporter.engine import DuckDB, Engine
 from exporter.errors import UserError
-from exporter.extract import Extract, Selection, choose, count_rejected, read_coverage
+from exporter.extract import Selection, choose, count_rejected, read_coverage
+from exporter.extract_pages import PagedExtract
 from exporter.home import Home
 from exporter.metadata import dataset_instance_id, json_column_names, schema_id
 from exporter.options import COMPRESSIONS, FORMATS
@@ -94,8 +95,8 @@ def export_dataset(
         _temporary_file(path or scratch / default_name) as temporary,
     ):
         connection, engine, build = source.connection, source.engine, source.build
-        extract = Extract(connection, selection, json_names)
-        sums = extract.sum_costs()
+        extract = PagedExtract(connection, selection, json_names)
+        measure = extract.measure()
         coverage = read_coverage(engine, selection) if entry.holds_usage else None
         manifest = manifests.describe(
             file=path or Path(STDOUT),
@@ -104,7 +105,7 @@ def export_dataset(
             safe_csv=safe,
             selection=selection,
             extract=extract,
-            sums=sums,
+            measure=measure,
             coverage=coverage,
             rejected_rows=count_rejected(engine, entry),
             dataset_instance_id=dataset_instance_id(entry, grain),
@@ -115,7 +116,7 @@ def export_dataset(
         )
         source.check()
         try:
-            extract.write(temporary, fmt, compress, safe, manifest["rows"])
+            extract.write_file(temporary, fmt, compress, safe, measure, scratch)
         except duckdb.IOException as error:
             raise UserError(
                 f"{path or 'The extract'} can't be written ({_shorten(error)}): "
@@ -149,7 +150,8 @@ def _open_source(
 ) -> Iterator[_Source]:
     """Open the published file or, without one, bring the target's rows into a scratch file."""
     if database is not None:
-        with open_database(database, scratch) as connection:
+        keeps_order = not selection.dataset.is_staged
+        with open_database(database, scratch, keeps_order=keeps_order) as connection:
             # what is published never changes
             build = manifests.read_build(database)
             yield _Source(connection, DuckDB(connection), build, lambda: None)

@@ -92,6 +92,8 @@ class Dataset:
     # raw tables whose rejected rows concern this dataset; empty: those of no other dataset
     raw_tables: tuple[str, ...] = ()
     holds_usage: bool = True
+    # whoever reads it in slices copies it first: its view would join everything for each of them
+    is_staged: bool = False
 
     def file_stem(self, grain: str) -> str:
         """Name the dataset's file, without an extension."""
@@ -144,6 +146,7 @@ DATASETS = {
             layout=_AI_CALLS,
             condition="hold_reason is null",
             hidden=("sub_account_id", "call_key"),
+            is_staged=True,
         ),
     )
 }
@@ -418,19 +421,6 @@ class Extract:
             for (name, value), is_wrong in zip(guessed.items(), varies[0], strict=True)
             if not is_wrong
         }
-
-    def sum_costs(self) -> list[tuple[str | None, int, dict[str, str | None]]]:
-        """Give rows and exact sums of the costs (plain decimal text) per currency, in its order."""
-        dataset = self._selection.dataset
-        currency = _name(dataset.currency) if dataset.currency else "cast(null as varchar)"
-        costs = [name for name in dataset.costs if name in self._kinds]
-        sums = "".join(f", {_decimal_text(f'sum({_name(name)})')}" for name in costs)
-        found = self._connection.execute(
-            f"select {currency}, count(*){sums} from {self._source} as source{self._where}"  # noqa: S608
-            " group by 1 order by 1 nulls last",
-            self._parameters,
-        ).fetchall()
-        return [(row[0], row[1], dict(zip(costs, row[2:], strict=True))) for row in found]
 
     def read_months(self) -> list[tuple[str, str]]:
         """List the billing periods that have rows: start and exclusive end, as UTC text."""

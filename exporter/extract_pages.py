@@ -8,18 +8,19 @@ in their order are the extract, row for row and byte for byte.
 from __future__ import annotations
 
 import json
-import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from tempfile import mkstemp
+from typing import Any
 
 import duckdb
 
+from exporter.database import open_cursor, run_copies
 from exporter.extract import (
+    _MANY_ROWS,
     _NEVER_IN_JSON,
     Coverage,
     Extract,
@@ -35,7 +36,11 @@ _STEP = 500
 _MARKS = 20_000
 # no mark is finer than a second, and few rows come in a minute
 _WIDEST = 60
+# rows of a slice where memory is for others too, and where a file is all that is made
 _SLICE = 20_000
+_FILE_SLICE = 50_000
+# slices of a file that are made at once: each is the work of one processor
+_WRITERS = 2
 _CHUNK = 1 << 20
 _CATEGORY = "ChargeCategory"
 # what rows can be summed by of their start, and how it is written
@@ -111,6 +116,8 @@ class Group:
 
 class PagedExtract(Extract):
     """A selection that is read in parts; a Measure of the same selection and build finds them."""
+
+    written = 0.0
 
     def measure(self) -> Measure:
         """Count and sum the selection, and set its marks."""
@@ -291,8 +298,6 @@ class PagedExtract(Extract):
     def stage(self, folder: Path) -> None:
         """Copy the selection to a file in `folder` and read it from there, in no order yet."""
         copy = "'" + str(folder / "stage.parquet").replace("'", "''") + "'"
-        # threads without an order of their own hold back no rows
-        self._connection.execute("set preserve_insertion_order = false")
         self._connection.execute(
             f"copy (select * from {self._source} as source{self._where}) to {copy}"  # noqa: S608
             " (format parquet, compression lz4)",
@@ -300,21 +305,83 @@ class PagedExtract(Extract):
         )
         self._source, self._where, self._parameters = f"read_parquet({copy})", "", []
 
+    def write_file(
+        self,
+        path: Path,
+        fmt: str,
+        compress: str | None,
+        safe_csv: bool,
+        measure: Measure,
+        folder: Path,
+    ) -> None:
+        """Write the file, with temporary files in `folder`: the same bytes whichever way is taken.
+
+        Text of many rows is written in slices of time, so that no sort of all rows, which are wide,
+        has to fit into memory. `self.written` tells the share of rows that are written so.
+        """
+        is_text = fmt != "parquet" and compress is None
+        if not is_text or not measure.moments or measure.rows <= _MANY_ROWS:
+            self.write(path, fmt, compress, safe_csv, measure.rows)
+            return
+        if self._selection.dataset.is_staged:
+            self.stage(folder)
+        with path.open("wb") as file, ExitStack() as opened:
+            cursors = [
+                opened.enter_context(closing(open_cursor(self._connection)))
+                for _ in range(_WRITERS)
+            ]
+            for chunk in self.stream(measure, fmt, safe_csv, folder, cursors, _FILE_SLICE):
+                file.write(chunk)
+
     def stream(
-        self, measure: Measure, fmt: str, safe_csv: bool, folder: Path
+        self,
+        measure: Measure,
+        fmt: str,
+        safe_csv: bool,
+        folder: Path,
+        connections: Sequence[duckdb.DuckDBPyConnection] = (),
+        rows: int = _SLICE,
+        turn: AbstractContextManager[Any] | None = None,
     ) -> Generator[bytes, None, None]:
         """Give the bytes that `write` would put into a csv, json or jsonl file.
 
-        Each slice of rows is written to a file in `folder` and read from there, so that neither
-        the rows nor a sort of all of them have to fit into memory.
+        Each slice of some `rows` is written to a file in `folder` and read from there, so that
+        neither the rows nor a sort of all of them have to fit into memory; as many at once as there
+        are connections to the build, by default this extract's own. `turn` is as in run_copies.
         """
-        key = _name(self._selection.dataset.order[-1])
+        slices = self._slices(measure, rows)
+        copies = self._copies(slices, fmt, safe_csv, folder)
+        head, held = b"", b""
         if fmt == "json":
-            head = json.dumps({"focus_version": self._selection.focus_version})[:-1]
-            yield f'{head}, "records": [\n'.encode()
+            version = json.dumps({"focus_version": self._selection.focus_version})[:-1]
+            head = f'{version}, "records": [\n'.encode()
+        files = run_copies(connections or [self._connection], copies, turn)
+        for number, file in enumerate(files, 1):
+            with file.open("rb") as source:
+                while chunk := source.read(_CHUNK):
+                    # in JSON the line feed of the last line is left out
+                    yield head + held + (chunk[:-1] if fmt == "json" else chunk)
+                    head, held = b"", chunk[-1:] if fmt == "json" else b""
+            file.unlink()
+            self.written = number / len(slices)
+        if fmt == "json":
+            yield head + b"]}\n"
+
+    def _copies(
+        self,
+        slices: Sequence[tuple[str, list[object]]],
+        fmt: str,
+        safe_csv: bool,
+        folder: Path,
+    ) -> Iterator[tuple[str, list[object], Path]]:
+        """Give the COPY of each slice, its parameters and its file."""
+        order = ", ".join(map(_name, self._selection.dataset.order))
+        names = dict.fromkeys(
+            [*(column.name for column in self.columns), *self._selection.dataset.order]
+        )
+        columns = ", ".join(map(_name, names))
         first_key = self._find_first() if fmt == "json" else None
-        held = b""
-        for number, (where, parameters) in enumerate(self._slices(measure)):
+        for number, (where, parameters) in enumerate(slices):
             if fmt == "csv":
                 query = ", ".join(_as_csv(column, safe_csv) for column in self.columns)
                 options = f"format csv, header {'true' if number == 0 else 'false'}"
@@ -322,56 +389,36 @@ class PagedExtract(Extract):
                 query = f"{_json_line(self.columns)} as line"
                 options = "format csv, header false, quote '', escape '', "
                 options += f"delimiter '{_NEVER_IN_JSON}'"
-                if fmt == "json":
-                    query = f"case when {key} = ? then '' else ',' end || {query}"
-                    parameters = [first_key, *parameters]
-            for chunk in self._copy(query, where, parameters, options, folder):
-                # in JSON the line feed of the last line is left out
-                yield held + (chunk[:-1] if fmt == "json" else chunk)
-                held = chunk[-1:] if fmt == "json" else b""
-        if fmt == "json":
-            yield b"]}\n"
+            if fmt == "json":
+                key = _name(self._selection.dataset.order[-1])
+                query = f"case when {key} = ? then '' else ',' end || {query}"
+                parameters = [first_key, *parameters]
+            file = folder / f"slice-{number}"
+            target = "'" + str(file).replace("'", "''") + "'"
+            rows = f"select {columns} from {self._source} as source{where} order by {order}"  # noqa: S608
+            copy = (
+                f"copy (select {query} from ({rows})) to {target} ({options}, use_tmp_file false)"  # noqa: S608
+            )
+            yield copy, parameters, file
 
-    def _slices(self, measure: Measure) -> Iterator[tuple[str, list[object]]]:
+    def _slices(self, measure: Measure, rows: int) -> list[tuple[str, list[object]]]:
         """Cut the selection at marks; without marks it is one slice."""
         moments, before = measure.moments, measure.before
         if not moments:
-            yield self._where, list(self._parameters)
-            return
+            return [(self._where, list(self._parameters))]
+        slices = []
         start = _name(self._selection.dataset.order[0])
         place = 0
         while place < len(moments):
-            end = max(place + 1, bisect_right(before, before[place] + _SLICE) - 1)
+            end = max(place + 1, bisect_right(before, before[place] + rows) - 1)
             where = f"{self._where}{' and' if self._where else ' where'} {start} >= ?"
             parameters = [*self._parameters, moments[place]]
             if end < len(moments):
-                yield f"{where} and {start} < ?", [*parameters, moments[end]]
+                slices.append((f"{where} and {start} < ?", [*parameters, moments[end]]))
             else:
-                yield f"{where} and {start} <= ?", [*parameters, measure.latest]
+                slices.append((f"{where} and {start} <= ?", [*parameters, measure.latest]))
             place = end
-
-    def _copy(
-        self, query: str, where: str, parameters: list[object], options: str, folder: Path
-    ) -> Iterator[bytes]:
-        order = ", ".join(_name(name) for name in self._selection.dataset.order)
-        names = dict.fromkeys(
-            [*(column.name for column in self.columns), *self._selection.dataset.order]
-        )
-        descriptor, name = mkstemp(dir=folder)
-        try:
-            with os.fdopen(descriptor, "rb") as file:
-                target = "'" + name.replace("'", "''") + "'"
-                self._connection.execute(
-                    f"copy (select {query} from (select {', '.join(map(_name, names))}"  # noqa: S608
-                    f" from {self._source} as source{where} order by {order}))"
-                    f" to {target} ({options}, use_tmp_file false)",
-                    parameters,
-                )
-                while chunk := file.read(_CHUNK):
-                    yield chunk
-        finally:
-            with suppress(OSError):
-                Path(name).unlink()
+        return slices
 
 
 def _beyond(order: list[str], kinds: list[str], after: tuple[str, ...]) -> tuple[str, list[object]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.extract import Coverage, Extract, Selection
+from exporter.extract_pages import Measure
 from exporter.home import DESCRIPTION
 
 _CHUNK = 1 << 20
@@ -71,7 +72,7 @@ def describe(
     safe_csv: bool,
     selection: Selection,
     extract: Extract,
-    sums: list[tuple[str | None, int, dict[str, str | None]]],
+    measure: Measure,
     coverage: Coverage | None,
     rejected_rows: int,
     dataset_instance_id: str | None,
@@ -95,8 +96,11 @@ def describe(
         "to": selection.to_date.isoformat() if selection.to_date else None,
         "filters": [{"column": name, "value": value} for name, value in selection.filters],
         "columns": [column.name for column in extract.columns],
-        "rows": sum(rows for _, rows, _ in sums),
-        "costs": [{"currency": currency, "rows": rows, **costs} for currency, rows, costs in sums],
+        "rows": measure.rows,
+        "costs": [
+            {"currency": total.currency, "rows": total.rows, **total.costs}
+            for total in measure.currencies
+        ],
         "coverage": describe_coverage(coverage) if coverage is not None else None,
         "rejected_rows": rejected_rows,
         "build": build,

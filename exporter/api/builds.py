@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from exporter.api.problems import RequestError
-from exporter.database import open_cursor, open_database
+from exporter.database import lock_down, open_cursor, open_database
 from exporter.errors import UserError
 from exporter.export import scratch_folder
 from exporter.home import DATABASE, LEASE, Home
@@ -54,8 +54,9 @@ class Build:
 
         Raises a RequestError where all readers together need more memory than the server may have.
         """
-        cursor = open_cursor(self.connection)
+        cursor = None
         try:
+            cursor = open_cursor(self.connection)
             yield cursor
         except duckdb.OutOfMemoryException:
             _log.warning("out of memory: AI_FOCUS_MEMORY_LIMIT raises the limit", exc_info=True)
@@ -65,7 +66,8 @@ class Build:
                 retry_after=_SHORT_WAIT,
             ) from None
         finally:
-            cursor.close()
+            if cursor is not None:
+                cursor.close()
 
 
 class Builds:
@@ -74,9 +76,13 @@ class Builds:
     `scratch` is a folder for temporary files, which goes with close().
     """
 
-    def __init__(self, home: Home) -> None:
-        """Read the builds of a home; nothing is opened yet."""
+    def __init__(self, home: Home, *, is_locked: bool = True) -> None:
+        """Read the builds of a home; nothing is opened yet.
+
+        What is opened can reach nothing but `scratch`, unless whoever opens locks it down.
+        """
         self._home = home
+        self._is_locked = is_locked
         self._lock = threading.RLock()
         self._open: dict[str, Build] = {}
         self._stack = ExitStack()
@@ -160,7 +166,11 @@ class Builds:
         described = read_build(database)
         stack = ExitStack()
         limit = os.environ.get("AI_FOCUS_MEMORY_LIMIT") or _MEMORY_LIMIT
-        connection = stack.enter_context(open_database(database, self.scratch, memory_limit=limit))
+        connection = stack.enter_context(
+            open_database(database, self.scratch, memory_limit=limit, keeps_order=False)
+        )
+        if self._is_locked:
+            lock_down(connection, self.scratch)
         build = Build(
             key=key,
             build_id=described["build_id"],

@@ -66,8 +66,6 @@ class ApiDataset:
     sub_account: str | None = None
     # there is an export job of it
     has_jobs: bool = False
-    # its view is costly to ask often, so that a stream of it is read from a copy
-    is_staged: bool = False
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -216,7 +214,6 @@ API_DATASETS = {
             default_version="1.1",
             billing_account="BillingAccountId",
             sub_account="sub_account_id",
-            is_staged=True,
         ),
     )
 }

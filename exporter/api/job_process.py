@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from exporter import metadata
@@ -20,7 +21,7 @@ from exporter.api.callers import Caller
 from exporter.api.problems import RequestError
 from exporter.api.service import Service, describe_page_coverage, describe_totals
 from exporter.children import Send, serve
-from exporter.database import count_progress
+from exporter.database import count_progress, lock_down
 from exporter.errors import UserError
 from exporter.extract_pages import PagedExtract, read_usage_coverage
 from exporter.home import Home
@@ -70,7 +71,7 @@ def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
     """
     path = Path(task.path)
     path.touch()
-    service = Service(Home(Path(task.home)))
+    service = Service(Home(Path(task.home)), is_locked=False)
     try:
         query = service.read_query(
             read_caller(task.caller), task.dataset, task.parameters, task.grain
@@ -78,6 +79,8 @@ def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
         dataset = query.selection.dataset
         json_names = metadata.json_column_names(load_project(), dataset.focus_id)
         with service.builds.current() as build, build.cursor() as cursor:
+            copied = count_progress(cursor)
+            lock_down(build.connection, service.builds.scratch, path.parent)
             extract = PagedExtract(cursor, query.selection, json_names)
             measure = extract.measure()
             coverage = None
@@ -85,8 +88,11 @@ def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
                 coverage = read_usage_coverage(cursor, query.calls)
             # the flat layout is for spreadsheets
             safe_csv = task.format == "csv" and dataset.focus_id is None
-            with _reporting(count_progress(cursor), report):
-                extract.write(path, task.format, None, safe_csv, measure.rows)
+            with (
+                TemporaryDirectory(dir=service.builds.scratch) as folder,
+                _reporting(lambda: extract.written or copied(), report),
+            ):
+                extract.write_file(path, task.format, None, safe_csv, measure, Path(folder))
             described = {
                 "build": {"id": build.build_id, "finishedAt": build.finished_at},
                 "rows": measure.rows,

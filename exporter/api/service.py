@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -38,6 +39,7 @@ from exporter.api.parameters import (
     read_version,
 )
 from exporter.api.problems import Fault, RequestError, invalid
+from exporter.database import wait_for_memory
 from exporter.errors import UserError
 from exporter.extract import Coverage, Selection, Term, choose
 from exporter.extract_pages import (
@@ -171,10 +173,10 @@ class Stream:
 class Service:
     """Answers what callers ask of a home's builds."""
 
-    def __init__(self, home: Home) -> None:
-        """Serve a home; a build need not be there yet."""
+    def __init__(self, home: Home, *, is_locked: bool = True) -> None:
+        """Serve a home; a build need not be there yet. `is_locked` is as in Builds."""
         self.home = home
-        self.builds = Builds(home)
+        self.builds = Builds(home, is_locked=is_locked)
         self.secret = read_secret(home.path)
         self._project = load_project()
         self._summaries = Kept[Summary](
@@ -182,6 +184,7 @@ class Service:
         )
         self._groups = Kept[list[Group]](_KEPT_BREAKDOWNS, _KEPT_GROUPS, len)
         self._turns = threading.BoundedSemaphore(_READERS)
+        self._turn = threading.Lock()
 
     def close(self) -> None:
         """Close the builds; call it when nothing is read any more."""
@@ -317,17 +320,22 @@ class Service:
             cursor = opened.enter_context(build.cursor())
             extract = self._extract(cursor, query.selection)
             folder = Path(opened.enter_context(TemporaryDirectory(dir=self.builds.scratch)))
-            if query.dataset.is_staged:
-                extract.stage(folder)
-            measure = extract.measure()
+            # one file at a time has the memory, for the length of a slice
+            with self._turn:
+                if query.selection.dataset.is_staged:
+                    wait_for_memory(lambda: extract.stage(folder))
+                measures: list[Measure] = []
+                wait_for_memory(lambda: measures.append(extract.measure()))
+            # the flat layout is for spreadsheets
+            safe_csv = fmt == "csv" and query.selection.dataset.focus_id is None
+            chunks = extract.stream(measures[0], fmt, safe_csv, folder, turn=self._turn)
+            opened.callback(chunks.close)
+            # what can't be begun is refused before the answer begins
+            first = next(chunks, b"")
             stack = opened.pop_all()
         stem = query.selection.dataset.file_stem(grain)
         days = "".join(f"_{day}" for day in (from_date, to_date) if day)
-        # the flat layout is for spreadsheets
-        safe_csv = fmt == "csv" and query.selection.dataset.focus_id is None
-        chunks = extract.stream(measure, fmt, safe_csv, folder)
-        stack.callback(chunks.close)
-        return Stream(f"{stem}{days}.{fmt}", MEDIA_TYPES[fmt], chunks, stack)
+        return Stream(f"{stem}{days}.{fmt}", MEDIA_TYPES[fmt], chain([first], chunks), stack)
 
     def describe_schema(
         self, caller: Caller, focus_version: str | None = None, dataset: str | None = None

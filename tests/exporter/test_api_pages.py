@@ -88,7 +88,8 @@ def test_pages_and_slices_of_any_size_are_the_extract(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(extract_pages, "_STEP", step)
-    monkeypatch.setattr(extract_pages, "_SLICE", slices)
+    monkeypatch.setattr(extract_pages, "_FILE_SLICE", slices)
+    monkeypatch.setattr(extract_pages, "_MANY_ROWS", 0)
     with make(rows) as connection:
         extract = PagedExtract(connection, Selection(DATASET, "1.3", terms=term))
         measure = extract.measure()
@@ -96,8 +97,11 @@ def test_pages_and_slices_of_any_size_are_the_extract(
             file = tmp_path / f"whole.{fmt}"
             file.touch()
             extract.write(file, fmt, None, False, measure.rows)
-            streamed = b"".join(extract.stream(measure, fmt, False, tmp_path))
+            streamed = b"".join(extract.stream(measure, fmt, False, tmp_path, rows=slices))
             assert streamed == file.read_bytes(), fmt
+            other = tmp_path / f"slices.{fmt}"
+            extract.write_file(other, fmt, None, False, measure, tmp_path)
+            assert other.read_bytes() == file.read_bytes(), fmt
         lines = (tmp_path / "whole.jsonl").read_text(encoding="utf-8").splitlines()
         assert pages_of(extract, sizes) == lines
 

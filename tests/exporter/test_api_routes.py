@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from api_client import COMMITMENTS, FILE, LIST, SCHEMA, open_client, read_all
+from api_client import COMMITMENTS, FILE, LIST, SCHEMA, copy_home, open_client, read_all
 from conftest import ROOT, focus_export, rows_of
 from starlette.testclient import TestClient
 
@@ -460,13 +461,14 @@ def test_a_download_that_the_memory_does_not_hold_is_refused_before_it_begins(
         raise duckdb.OutOfMemoryException("could not allocate block")
 
     monkeypatch.setattr(PagedExtract, "measure", measure)
+    monkeypatch.setattr("exporter.database._MEMORY_WAIT", 0)
     assert client.get(FILE).status_code == 503
 
 
 def test_a_download_that_fails_midway_breaks_off(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stream(_extract: PagedExtract, *_arguments: object) -> Iterator[bytes]:
+    def stream(_extract: PagedExtract, *_args: object, **_options: object) -> Iterator[bytes]:
         yield b"TimestampUtc\n"
         raise OSError("no space left")
 
@@ -474,6 +476,46 @@ def test_a_download_that_fails_midway_breaks_off(
     # an answer that began is not answered again: the client would take it for a whole one
     with pytest.raises(OSError, match="no space left"):
         client.get(FILE)
+
+
+def test_no_statement_reaches_beyond_the_servers_scratch(demo_home: Path, tmp_path: Path) -> None:
+    home = copy_home(demo_home, tmp_path / "home")
+    with closing(Service(home)) as service, service.builds.current() as build:
+        scratch = service.builds.scratch
+        with build.cursor() as cursor:
+            cursor.execute(f"copy (select 1 as a) to '{scratch}/a.csv'")
+            assert cursor.execute(f"from read_csv('{scratch}/a.csv')").fetchall() == [(1,)]
+            # a cursor's zone is the server's
+            zone = cursor.execute("select current_setting('TimeZone')").fetchall()
+            assert zone == [("UTC",)]
+            for statement in (
+                "from read_csv('/etc/passwd')",
+                f"copy (select 1) to '{tmp_path}/a.csv'",
+                f"attach '{tmp_path}/b.duckdb' as b",
+                "install httpfs",
+                "set memory_limit = '8GB'",
+                "set enable_external_access = true",
+            ):
+                with pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)):
+                    cursor.execute(statement)
+
+
+def test_files_that_are_made_together_all_come_whole(
+    demo_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # more than one of them needs, less than all do
+    monkeypatch.setenv("AI_FOCUS_MEMORY_LIMIT", "130MB")
+    paths = [FILE, f"{FILE}?focusVersion=1.3", f"{FILE}?format=json", f"{FILE}?focusVersion=1.4"]
+    with open_client(demo_home) as client, ThreadPoolExecutor(8) as pool:
+        pages = [
+            pool.submit(client.get, LIST, params={"pageSize": 2000, "subAccountId": name})
+            for name in ("Legal", "Finance", "Research", "Sales")
+        ]
+        files = list(pool.map(client.get, paths))
+        assert {page.result().status_code for page in pages} <= {200, 503}
+        alone = [client.get(path) for path in paths]
+    assert [file.status_code for file in files] == [200] * 4
+    assert [file.content for file in files] == [file.content for file in alone]
 
 
 def test_no_more_readers_than_the_memory_holds_read_at_once(

@@ -117,7 +117,7 @@ class _Prefixed:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].split("/")[1] in _UNPREFIXED:
+        if scope["type"] == "http" and scope["path"][1:].partition("/")[0] in _UNPREFIXED:
             path = f"{PREFIX}{scope['path']}"
             scope = {**scope, "path": path, "raw_path": path.encode()}
         await self._app(scope, receive, send)

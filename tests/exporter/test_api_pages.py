@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -13,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter import extract_pages
+from exporter.export import export_dataset
 from exporter.extract import DATASETS, Selection, Term
 from exporter.extract_pages import PagedExtract
+from exporter.home import Home
 
 DATASET = DATASETS["cost-and-usage"]
 COLUMNS = (
@@ -130,6 +133,29 @@ def test_totals_are_the_exact_sums_of_the_rows(rows: list[tuple]) -> None:
             for total in totals
         }
         assert found == {key: (len(costs), sum(costs)) for key, costs in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "grain"),
+    [(dataset.name, grain) for dataset in DATASETS.values() for grain in dataset.relations],
+)
+@pytest.mark.parametrize("fmt", ["csv", "json", "jsonl"])
+def test_a_file_in_slices_is_that_of_one_copy(
+    dataset: str,
+    grain: str,
+    fmt: str,
+    demo_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extract_pages, "_STEP", 50)
+    monkeypatch.setattr(extract_pages, "_FILE_SLICE", 300)
+    home = Home(demo_home)
+    options: dict[str, Any] = {"dataset": dataset, "grain": grain, "fmt": fmt}
+    export_dataset(home, output=tmp_path / "copy", **options)
+    monkeypatch.setattr(extract_pages, "_MANY_ROWS", 0)
+    export_dataset(home, output=tmp_path / "slices", **options)
+    assert (tmp_path / "slices").read_bytes() == (tmp_path / "copy").read_bytes()
 
 
 def test_a_page_far_behind_reads_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:

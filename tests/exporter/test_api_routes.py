@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import re
@@ -371,6 +372,22 @@ def test_the_paths_of_the_capability_answer_without_a_prefix(client: TestClient,
     assert plain.json().keys() == prefixed.json().keys()
     assert plain.json().get("records") == prefixed.json().get("records")
     assert client.get("/cost-and-usages").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["*", "", "//schema"])
+def test_an_odd_path_is_no_error_of_the_server(client: TestClient, path: str) -> None:
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode()}
+    scope |= {"headers": [(b"host", b"127.0.0.1")], "query_string": b"", "root_path": ""}
+    started: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Any) -> None:
+        started.extend([message["status"]] if message["type"] == "http.response.start" else [])
+
+    asyncio.run(client.app(scope, receive, send))
+    assert started == [404]
 
 
 def test_health_and_metrics_are_told(client: TestClient) -> None:

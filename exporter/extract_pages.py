@@ -38,7 +38,7 @@ _MARKS = 20_000
 _WIDEST = 60
 # rows of a slice where memory is for others too, and where a file is all that is made
 _SLICE = 20_000
-_FILE_SLICE = 50_000
+_FILE_SLICE = 40_000
 # slices of a file that are made at once: each is the work of one processor
 _WRITERS = 2
 _CHUNK = 1 << 20

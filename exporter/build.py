@@ -148,7 +148,12 @@ def _build(
     build_id = make_build_id(started_at)
     folder = home.building
     database = folder / DATABASE
-    folder.mkdir()
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise UserError(
+            f"The folder {folder} can't be made ({error.strerror}): remove what is left there."
+        ) from None
     published = False
     try:
         if plan is not None:

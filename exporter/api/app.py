@@ -118,8 +118,9 @@ class _Prefixed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"][1:].partition("/")[0] in _UNPREFIXED:
-            path = f"{PREFIX}{scope['path']}"
-            scope = {**scope, "path": path, "raw_path": path.encode()}
+            # in place: the gate, which logs the route, finds it in the same scope
+            scope["path"] = f"{PREFIX}{scope['path']}"
+            scope["raw_path"] = scope["path"].encode()
         await self._app(scope, receive, send)
 
 

@@ -57,7 +57,11 @@ class Authenticator:
         self._file = file
         self._fixed: list[_Entry] = []
         # a mounted secret ends in a line feed, which no header can carry
-        token = (os.environ.get(VARIABLE, "") if token is None else token).strip()
+        given = os.environ.get(VARIABLE, "") if token is None else token
+        token = given.strip()
+        if given and not token:
+            # a secret that is mounted empty must not open the server
+            raise UserError(f"{VARIABLE} holds nothing but blanks: set a token, or unset it.")
         if token:
             if not token.isascii() or not token.isprintable():
                 raise UserError(f"{VARIABLE} must be printable ASCII: no header carries the rest.")

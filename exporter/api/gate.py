@@ -58,7 +58,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
-            raise RuntimeError(f"nothing answers {scope['type']} here")
+            # a web socket, which nothing here speaks
+            await send({"type": "websocket.close", "code": 1003})
+            return
         started = time.perf_counter()
         request_id = uuid.uuid4().hex[:16]
         status = 500

@@ -230,8 +230,9 @@ async def _read_body(request: Request) -> dict[str, Any]:
             raise RequestError("content-too-large", f"An order has {_LARGEST_BODY} bytes at most.")
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     # a form of a foreign web page can't send JSON's type, but it can send nothing
-    is_foreign = request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
-    if not body.strip() and not is_foreign:
+    unsaid = "cross-site" if "origin" in request.headers else "none"
+    site = request.headers.get("sec-fetch-site", unsaid)
+    if not body.strip() and site in ("none", "same-origin"):
         return {"format": "json"}
     if media_type != "application/json":
         raise RequestError("bad-request", "Send the order as JSON, Content-Type application/json.")

@@ -127,7 +127,8 @@ class JobWorkers:
         self._stops.set()
         with self._is_waiting:
             self._is_waiting.notify_all()
-        self._stop_unwanted()
+        for run in list(self._runs.values()):
+            run.child.stop(0)
         for thread in self._threads:
             thread.join()
         self._store.release(self._worker, time.time(), is_orderly=True)
@@ -241,7 +242,7 @@ class JobWorkers:
         for run in list(self._runs.values()):
             run.refusal = self._refuse(run.job, time.monotonic() - run.started)
             is_own = self._store.report(run.job.id, self._worker, run.progress)
-            if run.refusal is not None or not is_own or self._stops.is_set():
+            if run.refusal is not None or not is_own:
                 run.child.stop(0)
 
     def _keep_tidy(self) -> None:

@@ -28,6 +28,7 @@ from api_client import (
     write_tokens,
 )
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from exporter.api import page_tokens, service
 from exporter.api.auth import Authenticator, read_tokens
@@ -319,6 +320,13 @@ def test_the_environments_token_is_one_that_a_header_can_carry(demo_home: Path) 
     for token in ("schlüssel-aus-metall", "two\nlines-of-a-token"):
         with pytest.raises(UserError, match="printable ASCII"):
             Authenticator(None, token)
+    with pytest.raises(UserError, match="nothing but blanks"):
+        Authenticator(None, " \n")
+
+
+def test_a_web_socket_is_closed_without_a_word(client: TestClient) -> None:
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(LIST):
+        pass
 
 
 def test_the_metrics_of_a_token_with_a_scope_are_its_own(client: TestClient) -> None:

@@ -618,8 +618,8 @@ def test_an_order_of_nothing_is_every_row_as_json(home: Path, content: bytes | N
         assert response.json()["format"] == "json"
         assert response.json()["filters"] == {}
         # a form of another site can send nothing as well
-        headers = {"Sec-Fetch-Site": "cross-site"}
-        assert client.post(EXPORT, headers=headers).status_code == 400
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}):
+            assert client.post(EXPORT, headers=headers).status_code == 400
 
 
 @pytest.mark.parametrize("text", ['{"serviceName": "\\ud800"}', '{"\\ud800": "x"}'])

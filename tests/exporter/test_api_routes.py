@@ -372,6 +372,8 @@ def test_the_paths_of_the_capability_answer_without_a_prefix(client: TestClient,
     assert plain.json().keys() == prefixed.json().keys()
     assert plain.json().get("records") == prefixed.json().get("records")
     assert client.get("/cost-and-usages").status_code == 404
+    # one route in metrics and log
+    assert 'route="unknown",status="200"' not in client.get("/metrics").text
 
 
 @pytest.mark.parametrize("path", ["*", "", "//schema"])

@@ -123,6 +123,10 @@ def test_the_last_two_builds_stay_and_leftovers_go(toy_project: Path, tmp_path: 
     leftover = tmp_path / "builds" / "20200101T000000Z-abcdef"
     leftover.mkdir(parents=True)
     (leftover / "ai_focus.duckdb").write_text("half")
+    # killed after the build was described and before it had its name
+    described = Home(tmp_path).building
+    described.mkdir()
+    (described / "build.json").write_text("{}")
     targets = []
     for cost in ("1", "2", "3"):
         result = build(toy_project, tmp_path, "--quiet", "--vars", f"{{cost: '{cost}'}}")
@@ -130,6 +134,13 @@ def test_the_last_two_builds_stay_and_leftovers_go(toy_project: Path, tmp_path: 
         targets.append((tmp_path / "ai_focus.duckdb").readlink().parent.name)
     assert build_folders(tmp_path) == sorted(targets[1:])
     assert cost_of(tmp_path) == 3
+
+
+def test_what_stands_in_the_way_of_a_build_is_named(toy_project: Path, tmp_path: Path) -> None:
+    Home(tmp_path).builds.mkdir()
+    Home(tmp_path).building.write_text("no folder")
+    result = build(toy_project, tmp_path, "--quiet")
+    assert_one_sentence(result, 2, str(Home(tmp_path).building), "remove what is left there")
 
 
 def test_a_reader_keeps_the_build_it_opened(toy_project: Path, tmp_path: Path) -> None:

@@ -407,10 +407,11 @@ class PagedExtract(Extract):
         if not moments:
             return [(self._where, list(self._parameters))]
         slices = []
+        until = [*before, measure.rows]
         start = _name(self._selection.dataset.order[0])
         place = 0
         while place < len(moments):
-            end = max(place + 1, bisect_right(before, before[place] + rows) - 1)
+            end = max(place + 1, bisect_right(until, before[place] + rows) - 1)
             where = f"{self._where}{' and' if self._where else ' where'} {start} >= ?"
             parameters = [*self._parameters, moments[place]]
             if end < len(moments):

@@ -11,6 +11,7 @@ import fcntl
 import logging
 import os
 import secrets
+import signal
 import sqlite3
 import threading
 import time
@@ -34,6 +35,8 @@ _LOOK_EVERY = 0.25
 # an ended job is told of for a week
 _REMEMBER = 7 * 86_400
 _MEMORY_LIMIT = "1GB"
+# what ends a process that has not come so far as to leave signals to its parent
+_POLITE = (-signal.SIGTERM, -signal.SIGINT)
 _log = logging.getLogger("focus_export.api")
 
 
@@ -175,12 +178,13 @@ class JobWorkers:
             format=request["format"],
         )
         try:
-            last = self._wait_for(job, task)
+            last, code = self._wait_for(job, task)
             now = time.time()
             if last is None:
                 # stopped with the server, cancelled, or killed from outside, as by a system without
                 # memory; what was cancelled meanwhile is no longer the worker's
-                store.release(self._worker, now, is_orderly=self._stops.is_set(), job_id=job.id)
+                is_orderly = self._stops.is_set() or code in _POLITE
+                store.release(self._worker, now, is_orderly=is_orderly, job_id=job.id)
                 return
             if last["event"] == "failed":
                 store.finish(job.id, self._worker, "failed", now, error=last["error"])
@@ -199,8 +203,8 @@ class JobWorkers:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _wait_for(self, job: Job, task: Task) -> dict[str, Any] | None:
-        """Let a process do the task; gives its last event, None when it ended before its last."""
+    def _wait_for(self, job: Job, task: Task) -> tuple[dict[str, Any] | None, int | None]:
+        """Let a process do the task; gives its last event, None without one, and its exit code."""
         limit = os.environ.get("AI_FOCUS_MEMORY_LIMIT") or _MEMORY_LIMIT
         environment = {**os.environ, "AI_FOCUS_MEMORY_LIMIT": limit}
         child = Child("exporter.api.job_process", asdict(task), environment)
@@ -219,8 +223,8 @@ class JobWorkers:
             del self._runs[job.id]
             child.stop(0)
         if run.refusal is not None:
-            return {"event": "failed", "error": run.refusal}
-        return last
+            last = {"event": "failed", "error": run.refusal}
+        return last, child.code
 
     def _refuse(self, job: Job, seconds: float) -> str | None:
         if not self._is_good(read_caller(job.request["caller"])):

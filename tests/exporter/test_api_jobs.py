@@ -31,7 +31,7 @@ from exporter.api.app import create_app
 from exporter.api.auth import Authenticator
 from exporter.api.callers import LOCAL
 from exporter.api.job_process import Task, describe_caller
-from exporter.api.job_store import STATES, JobStore
+from exporter.api.job_store import STATES, Job, JobStore
 from exporter.api.job_workers import JobSettings
 from exporter.api.jobs import Jobs
 from exporter.api.service import Service
@@ -454,6 +454,9 @@ def test_a_job_outlives_its_server(home: Path, way: str) -> None:
                 server.process.wait(30)
             else:
                 stop_slowly(server, way, worker)
+                # nothing interrupted it but the server's own end, which doesn't count
+                job = job_of(home, route)
+                assert job.attempts == {"queued": 0, "succeeded": 1}[job.state]
         assert_ends(worker)
     with serve(home) as server, httpx.Client(base_url=server.url) as client:
         job = await_job(client, route)
@@ -463,6 +466,13 @@ def test_a_job_outlives_its_server(home: Path, way: str) -> None:
     assert focus_export("export", *options).returncode == 0
     assert content == expected.read_bytes()
     assert files_of(home) == [f"{job['jobId']}.csv"]
+
+
+def job_of(home: Path, route: str) -> Job:
+    with contextlib.closing(JobStore(home / "jobs" / "jobs.sqlite")) as store:
+        job = store.find(route.rpartition("/")[2])
+    assert job is not None
+    return job
 
 
 def stop_slowly(server: Server, way: str, worker: int) -> None:
@@ -477,6 +487,7 @@ def stop_slowly(server: Server, way: str, worker: int) -> None:
             server.process.terminate()
         elif way == "Ctrl-C":
             os.killpg(server.process.pid, signal.SIGINT)
+            os.kill(worker, signal.SIGCONT)
         else:
             os.killpg(server.process.pid, signal.SIGTERM)
             os.kill(worker, signal.SIGTERM)
@@ -509,7 +520,10 @@ def test_the_process_of_a_job_ends_with_whoever_started_it(home: Path) -> None:
             process.stdin.write(json.dumps(asdict(task)).encode() + b"\n")
             process.stdin.flush()
             assert json.loads(process.stdout.readline())["event"] == "progress"
-            assert process.poll() is None
+            # signals are for whoever started it, who decides what ends
+            process.terminate()
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.5)
             process.stdin.close()
             assert process.wait(30) == 1
         finally:
@@ -541,6 +555,21 @@ def test_a_job_whose_process_is_killed_starts_again(home: Path, times: int, stat
         error = await_job(client, route, state)["error"]
     expected = "The job was interrupted 3 times while it was running."
     assert error == (expected if state == "failed" else None)
+
+
+def test_a_process_that_is_killed_ends_no_other_job(home: Path) -> None:
+    with serve(home) as server, httpx.Client(base_url=server.url) as client:
+        routes = [order(client), order(client)]
+        process = server.process.pid
+        with frozen_job(process) as one, frozen_job(process, {one}) as other:
+            os.kill(one, signal.SIGKILL)
+            with frozen_job(process, {one, other}):
+                # several looks at what runs
+                time.sleep(1)
+                assert other in workers_of(process)
+                assert sorted(job_of(home, route).attempts for route in routes) == [1, 2]
+        for route in routes:
+            await_job(client, route)
 
 
 def test_a_job_whose_process_dies_before_it_reads_fails(

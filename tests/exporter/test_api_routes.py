@@ -8,7 +8,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
@@ -535,6 +535,24 @@ def test_files_that_are_made_together_all_come_whole(
         alone = [client.get(path) for path in paths]
     assert [file.status_code for file in files] == [200] * 4
     assert [file.content for file in files] == [file.content for file in alone]
+
+
+def test_files_are_made_one_slice_at_a_time(
+    demo_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    making = most = slices = 0
+
+    def copy(work: Callable[[], object]) -> None:
+        nonlocal making, most, slices
+        making += 1
+        most, slices = max(most, making), slices + 1
+        work()
+        making -= 1
+
+    monkeypatch.setattr("exporter.database.wait_for_memory", copy)
+    with open_client(demo_home) as client, ThreadPoolExecutor(4) as pool:
+        assert {file.status_code for file in pool.map(client.get, [FILE] * 4)} == {200}
+    assert (most, slices) == (1, 4)
 
 
 def test_no_more_readers_than_the_memory_holds_read_at_once(

@@ -443,37 +443,46 @@ class Extract:
         ).fetchall()
         return found[0][0] if found else None
 
+    def _as_text(self, fmt: str, safe_csv: bool, *, has_header: bool = True) -> tuple[str, str]:
+        """Give what a COPY selects for a csv, json or jsonl file, and its options.
+
+        In json the first parameter is the unique key of the file's first row, which no comma
+        precedes.
+        """
+        if fmt == "csv":
+            query = ", ".join(_as_csv(column, safe_csv) for column in self.columns)
+            return query, f"format csv, header {str(has_header).lower()}"
+        line = _json_line(self.columns)
+        if fmt == "json":
+            key = _name(self._selection.dataset.order[-1])
+            line = f"case when {key} = ? then '' else ',' end || {line}"
+        # JSON text has no raw control characters: nothing needs quotes, nothing is split
+        options = f"format csv, header false, quote '', escape '', delimiter '{_NEVER_IN_JSON}'"
+        return f"{line} as line", options
+
+    def _json_head(self) -> str:
+        head = json.dumps({"focus_version": self._selection.focus_version})[:-1]
+        return f'{head}, "records": [\n'
+
     def write(self, path: Path, fmt: str, compress: str | None, safe_csv: bool, rows: int) -> None:
         """Let DuckDB write the file: the same bytes for the same build and arguments.
 
         `rows` is how many there will be.
         """
         constants = self._find_constants() if rows > _MANY_ROWS else {}
-        target = "'" + str(path).replace("'", "''") + "'"
         parameters: list[object] = [*self._parameters]
         if fmt == "parquet":
             query = ", ".join(_as_parquet(column) for column in self.columns)
             options = "format parquet, compression zstd"
-        elif fmt == "csv":
-            query = ", ".join(_as_csv(column, safe_csv) for column in self.columns)
-            options = f"format csv, header, compression {compress or 'none'}"
         else:
-            line = _json_line(self.columns)
-            # JSON text has no raw control characters: nothing needs quotes, nothing is split
-            options = (
-                "format csv, header false, quote '', escape '', "
-                f"delimiter '{_NEVER_IN_JSON}', compression {compress or 'none'}"
-            )
-            if fmt == "json":
-                key = _name(self._selection.dataset.order[-1])
-                line = f"case when {key} = ? then '' else ',' end || {line}"
-                parameters.insert(0, self._find_first())
-                head = json.dumps({"focus_version": self._selection.focus_version})[:-1]
-                options += f", prefix '{head}, \"records\": [\n', suffix ']}}\n'"
-            query = f"{line} as line"
+            query, options = self._as_text(fmt, safe_csv)
+            options += f", compression {compress or 'none'}"
+        if fmt == "json":
+            parameters.insert(0, self._find_first())
+            options += f", prefix '{self._json_head()}', suffix ']}}\n'"
         run_copy(
             self._connection,
-            f"copy (select {query} from ({self._ordered(constants)})) to {target}"  # noqa: S608
+            f"copy (select {query} from ({self._ordered(constants)})) to {_text(str(path))}"  # noqa: S608
             # the name is a temporary one already
             f" ({options}, use_tmp_file false)",
             parameters,

@@ -7,7 +7,6 @@ in their order are the extract, row for row and byte for byte.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -21,14 +20,13 @@ import duckdb
 from exporter.database import open_cursor, run_copies
 from exporter.extract import (
     _MANY_ROWS,
-    _NEVER_IN_JSON,
     Coverage,
     Extract,
-    _as_csv,
     _cast_value,
     _decimal_text,
     _json_line,
     _name,
+    _text,
 )
 
 # rows between two marks, and the most marks that are kept
@@ -297,7 +295,7 @@ class PagedExtract(Extract):
 
     def stage(self, folder: Path) -> None:
         """Copy the selection to a file in `folder` and read it from there, in no order yet."""
-        copy = "'" + str(folder / "stage.parquet").replace("'", "''") + "'"
+        copy = _text(str(folder / "stage.parquet"))
         self._connection.execute(
             f"copy (select * from {self._source} as source{self._where}) to {copy}"  # noqa: S608
             " (format parquet, compression lz4)",
@@ -351,10 +349,7 @@ class PagedExtract(Extract):
         """
         slices = self._slices(measure, rows)
         copies = self._copies(slices, fmt, safe_csv, folder)
-        head, held = b"", b""
-        if fmt == "json":
-            version = json.dumps({"focus_version": self._selection.focus_version})[:-1]
-            head = f'{version}, "records": [\n'.encode()
+        head, held = self._json_head().encode() if fmt == "json" else b"", b""
         files = run_copies(connections or [self._connection], copies, turn)
         for number, file in enumerate(files, 1):
             with file.open("rb") as source:
@@ -382,20 +377,12 @@ class PagedExtract(Extract):
         columns = ", ".join(map(_name, names))
         first_key = self._find_first() if fmt == "json" else None
         for number, (where, parameters) in enumerate(slices):
-            if fmt == "csv":
-                query = ", ".join(_as_csv(column, safe_csv) for column in self.columns)
-                options = f"format csv, header {'true' if number == 0 else 'false'}"
-            else:
-                query = f"{_json_line(self.columns)} as line"
-                options = "format csv, header false, quote '', escape '', "
-                options += f"delimiter '{_NEVER_IN_JSON}'"
+            query, options = self._as_text(fmt, safe_csv, has_header=number == 0)
             if fmt == "json":
-                key = _name(self._selection.dataset.order[-1])
-                query = f"case when {key} = ? then '' else ',' end || {query}"
                 parameters = [first_key, *parameters]
             file = folder / f"slice-{number}"
-            target = "'" + str(file).replace("'", "''") + "'"
             rows = f"select {columns} from {self._source} as source{where} order by {order}"  # noqa: S608
+            target = _text(str(file))
             copy = (
                 f"copy (select {query} from ({rows})) to {target} ({options}, use_tmp_file false)"  # noqa: S608
             )

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +30,8 @@ from exporter.project import Project, load_project, tool_version
 from exporter.targets import DUCKDB
 
 STDOUT = "-"
+# a file's name may have 255 bytes, with its extension and that of the manifest
+_LONGEST_STEM = 150
 _EXTENSIONS = {None: "", "gzip": ".gz", "zstd": ".zst"}
 
 
@@ -60,8 +63,9 @@ def export_dataset(
     """Extract a dataset of the published build, or of a warehouse.
 
     Dates are UTC days, both inclusive. `output` is a file, a folder, `-` (with `stdout`), or None
-    for the home's exports. `safe_csv` None means: on for the flat layout as CSV, else off. Raises
-    UserError for what the user can mend; a file under the final name is always a whole one.
+    for the home's exports; in a folder the file is named by what it holds. `safe_csv` None means:
+    on for the flat layout as CSV, else off. Raises UserError for what the user can mend; a file
+    under the final name is always a whole one.
     """
     entry, version = choose(dataset, focus_version, grain)
     if fmt not in FORMATS:
@@ -85,7 +89,7 @@ def export_dataset(
         filters=tuple(filters),
         columns=tuple(columns) if columns else None,
     )
-    default_name = f"{entry.file_stem(grain)}.{fmt}{_EXTENSIONS[compress]}"
+    default_name = f"{_stem_of(selection)}.{fmt}{_EXTENSIONS[compress]}"
     path = None if output == STDOUT else _find_path(home, output, default_name)
     project = load_project()
     json_names = json_column_names(project, entry.focus_id)
@@ -175,6 +179,25 @@ def _open_source(
             pull(connection, warehouse, selection, project)
         build = {"build_id": record.build_id, "finished_at": record.finished_at}
         yield _Source(connection, warehouse, build, lambda: check_unchanged(warehouse, record))
+
+
+def _stem_of(selection: Selection) -> str:
+    """Name a file by what is in it, so that a part never takes the place of the whole."""
+    dataset, first, last = selection.dataset, selection.from_date, selection.to_date
+    parts = [dataset.file_stem(selection.grain)]
+    if selection.focus_version != dataset.versions[0]:
+        parts.append(f"v{selection.focus_version.replace('.', '_')}")
+    if first and last:
+        parts.append(f"{first}_{last}")
+    elif first or last:
+        parts.append(f"from_{first}" if first else f"to_{last}")
+    parts += [f"{column}={value}" for column, value in selection.filters]
+    if selection.columns:
+        parts.append("+".join(selection.columns))
+    exact = "_".join(parts)
+    stem = re.sub(r"[^A-Za-z0-9._=+-]+", "-", exact)[:_LONGEST_STEM]
+    # what no file's name can say is told apart all the same
+    return stem if stem == exact else f"{stem}-{sha256(exact.encode()).hexdigest()[:8]}"
 
 
 def _find_path(home: Home, output: Path | str | None, default_name: str) -> Path:

@@ -113,7 +113,8 @@ def _to_filters(
 @click.option(
     "--output",
     metavar="PATH|-",
-    help="File, folder, or - for standard output  [default: the home's exports/ folder]",
+    help="File, folder, or - for standard output; in a folder, a part of the rows has a name of "
+    "its own  [default: the home's exports/ folder]",
 )
 @target_option
 @click.option(

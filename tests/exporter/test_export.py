@@ -635,6 +635,51 @@ def test_strict_exits_with_3_when_something_is_missing(home: Home, tmp_path: Pat
     assert (tmp_path / "x.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ((), "focus_cost_and_usage.csv"),
+        (("--grain", "day"), "focus_cost_and_usage_daily.csv"),
+        (("--focus-version", "1.4", "--format", "jsonl"), "focus_cost_and_usage.jsonl"),
+        (("--focus-version", "1.2"), "focus_cost_and_usage_v1_2.csv"),
+        (
+            ("--from", "2026-01-01", "--to", "2026-01-31"),
+            "focus_cost_and_usage_2026-01-01_2026-01-31.csv",
+        ),
+        (("--from", "2026-01-01"), "focus_cost_and_usage_from_2026-01-01.csv"),
+        (("--to", "2026-01-31"), "focus_cost_and_usage_to_2026-01-31.csv"),
+        (("--columns", "BilledCost"), "focus_cost_and_usage_BilledCost.csv"),
+        (
+            ("--filter", "SubAccountId=nope", "--compress", "gzip"),
+            "focus_cost_and_usage_SubAccountId=nope.csv.gz",
+        ),
+        # sha256 of focus_cost_and_usage_SubAccountId=../a b
+        (
+            ("--filter", "SubAccountId=../a b"),
+            "focus_cost_and_usage_SubAccountId=..-a-b-@.csv",
+        ),
+    ],
+)
+def test_a_part_never_takes_the_place_of_the_whole(
+    home: Home, tmp_path: Path, options: tuple[str, ...], name: str
+) -> None:
+    result = focus_export("export", "--home", home.path, "--output", tmp_path, *options)
+    assert result.returncode == 0, result.stderr
+    checksum = hashlib.sha256(b"focus_cost_and_usage_SubAccountId=../a b").hexdigest()[:8]
+    name = name.replace("@", checksum)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [name, f"{name}.manifest.json"]
+
+
+def test_names_that_differ_beyond_what_a_file_can_say_are_files_apart(
+    home: Home, tmp_path: Path
+) -> None:
+    for value in ("é", "è", "x" * 300, "x" * 301):
+        focus_export(
+            "export", "--home", home.path, "--output", tmp_path, "--filter", f"SubAccountId={value}"
+        )
+    assert len(list(tmp_path.iterdir())) == 8
+
+
 def test_default_output_is_the_homes_exports_folder(home: Home) -> None:
     result = focus_export("export", "--home", home.path, "--grain", "day")
     assert result.returncode == 0, result.stderr

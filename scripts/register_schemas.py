@@ -1,4 +1,4 @@
-"""Adds the schemas of new or changed structures to exporter/schema_registry.json.
+"""Adds the schemas of new or changed structures to exporter/focus/schema_registry.json.
 
 Entries that stand there are never altered or removed: files delivered under them still refer to
 them. Run it after a change of columns or of `version` in dbt_project.yml; `--check` only tells.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from exporter.metadata import REGISTRY, read_registry, registry_entry, structures
+from exporter.focus.schemas import REGISTRY, read_registry, registry_entry, structures
 from exporter.project import load_project
 
 

@@ -19,15 +19,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from exporter.api import openapi
 from exporter.api.auth import Authenticator
 from exporter.api.datasets import API_DATASETS
-from exporter.api.gate import Gate
-from exporter.api.job_routes import job_components, make_job_router
-from exporter.api.jobs import Jobs
-from exporter.api.limits import RateLimit
+from exporter.api.jobs.orders import Jobs
 from exporter.api.metrics import Metrics
+from exporter.api.middleware import Gate
+from exporter.api.rate_limit import RateLimit
 from exporter.api.responses import problem_handlers
-from exporter.api.routes import LISTS, make_router
+from exporter.api.routes.jobs import job_components, make_job_router
+from exporter.api.routes.lists import LISTS, make_router
+from exporter.api.routes.spend import make_spend_router
 from exporter.api.service import Service
-from exporter.api.spend_routes import make_spend_router
 from exporter.project import load_project, tool_version
 
 RATE = 600

@@ -30,8 +30,8 @@ from typing import Any
 
 import yaml
 
-from exporter.api.callers import LOCAL, Caller
 from exporter.api.datasets import API_DATASETS
+from exporter.api.principal import LOCAL, Caller
 from exporter.api.problems import RequestError
 from exporter.errors import UserError
 

@@ -1,13 +1,13 @@
 """The table of datasets that the API offers: routes, tools and their parameters are made from it.
 
-A dataset that the project gains needs an entry in exporter.extract.DATASETS and one here.
+A dataset that the project gains needs an entry in exporter.datasets.DATASETS and one here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from exporter.extract_pages import TIMES, Dimension
+from exporter.extract.pages import TIMES, Dimension
 
 DEFAULT_VERSION = "1.3"
 

@@ -11,8 +11,8 @@ from exporter.api.datasets import API_DATASETS, ApiDataset, Parameter
 from exporter.api.parameters import LARGEST_PAGE, LONGEST_VALUE, PAGE_SIZE
 from exporter.api.responses import SCHEMA as PROBLEM
 from exporter.api.service import MOST_GROUPS
-from exporter.extract import DATASETS
-from exporter.metadata import read_columns
+from exporter.datasets import DATASETS
+from exporter.focus.schemas import read_columns
 from exporter.project import Project
 
 # rows of the synthetic demo

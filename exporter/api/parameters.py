@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime, timedelta, timezone
 
 from exporter.api.problems import invalid
-from exporter.metadata import VERSIONS
+from exporter.focus.schemas import VERSIONS
 
 PAGE_SIZE = 1_000
 LARGEST_PAGE = 10_000

@@ -15,17 +15,17 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from exporter.api.auth import SHORTEST_TOKEN, VARIABLE, Authenticator
-from exporter.api.gate import Gate, is_loopback
-from exporter.api.jobs import Jobs
-from exporter.api.limits import RateLimit
+from exporter.api.jobs.orders import Jobs
 from exporter.api.metrics import Metrics
+from exporter.api.middleware import Gate, is_loopback
+from exporter.api.rate_limit import RateLimit
 from exporter.api.service import Service
-from exporter.api.warehouse_follower import WarehouseFollower
-from exporter.database import check_memory_limit
+from exporter.duck import check_memory_limit
 from exporter.errors import UserError
 from exporter.home import Home
 from exporter.options import REFRESH
 from exporter.targets import DUCKDB
+from exporter.warehouse.follow import WarehouseFollower
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d+)?|https?://\[[0-9a-fA-F:]+\](:\d+)?")
 _log = logging.getLogger("focus_export.api")
@@ -133,7 +133,7 @@ def _make_apps(
             cors_origins=settings.cors_origins,
         )
     if settings.mcp_port is not None:
-        from exporter.api.mcp_server import OPEN_PATHS, make_app, make_offer
+        from exporter.api.mcp.server import OPEN_PATHS, make_app, make_offer
 
         app = make_app(make_offer(service, jobs), jobs)
         apps[settings.mcp_port] = Gate(app, authenticator, rate, metrics, OPEN_PATHS)

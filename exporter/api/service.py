@@ -19,11 +19,9 @@ from typing import Any
 
 import duckdb
 
-from exporter import metadata
-from exporter.api.builds import Build, Builds
-from exporter.api.callers import Caller
+from exporter.api.cache import Kept
 from exporter.api.datasets import API_DATASETS, DEFAULT_VERSION, ApiDataset
-from exporter.api.kept import Kept
+from exporter.api.open_builds import Build, Builds
 from exporter.api.page_tokens import (
     LIFETIME,
     PageToken,
@@ -38,11 +36,13 @@ from exporter.api.parameters import (
     read_page_size,
     read_version,
 )
+from exporter.api.principal import Caller
 from exporter.api.problems import Fault, RequestError, invalid
-from exporter.database import wait_for_memory
+from exporter.duck import wait_for_memory
 from exporter.errors import UserError
-from exporter.extract import Coverage, Selection, Term, choose
-from exporter.extract_pages import (
+from exporter.extract import metadata
+from exporter.extract.manifest import describe_coverage
+from exporter.extract.pages import (
     Dimension,
     Group,
     Measure,
@@ -51,8 +51,9 @@ from exporter.extract_pages import (
     Total,
     read_usage_coverage,
 )
+from exporter.extract.writer import Coverage, Selection, Term, choose
+from exporter.focus import schemas
 from exporter.home import Home
-from exporter.manifest import describe_coverage
 from exporter.project import load_project
 
 MEDIA_TYPES = {
@@ -396,7 +397,7 @@ class Service:
             raise invalid("dataset" if wanted else "focusVersion", str(error)) from None
         chosen = [
             structure
-            for structure in metadata.structures()
+            for structure in schemas.structures()
             if structure.focus_version == version and structure.dataset.name in names
         ]
         if "DatasetInstance" not in described:
@@ -404,7 +405,7 @@ class Service:
             caller.check_dataset("cost-and-usage")
             return described
         kept = {
-            metadata.dataset_instance_id(structure.dataset, structure.grain) for structure in chosen
+            schemas.dataset_instance_id(structure.dataset, structure.grain) for structure in chosen
         }
         for part in ("DatasetInstance", "Schema"):
             described[part] = [
@@ -427,7 +428,7 @@ class Service:
         return self.read_query(caller, dataset, {}).selection.terms
 
     def _extract(self, cursor: duckdb.DuckDBPyConnection, selection: Selection) -> PagedExtract:
-        json_names = metadata.json_column_names(self._project, selection.dataset.focus_id)
+        json_names = schemas.json_column_names(self._project, selection.dataset.focus_id)
         try:
             return PagedExtract(cursor, selection, json_names)
         except UserError as error:

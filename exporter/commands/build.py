@@ -28,24 +28,25 @@ def command(home: Home, quiet: bool, strict: bool, **options: Any) -> None:
     A warehouse (--target) is built in place, from raw tables that `focus-export load` or another
     loader has filled. A build that fails or is stopped leaves the last published one as it is.
     """
-    from exporter import marts, summary
-    from exporter.build import BuildRequest, run_build, say
+    from exporter.build import report
+    from exporter.build.build import BuildRequest, run_build, say
+    from exporter.build.totals import ask_totals, read_totals
 
     result = run_build(home, BuildRequest(quiet=quiet, **options))
     for note in result.notes:
         say(f"Note: {note}")
     if result.database is not None:
-        totals = marts.read_totals(result.database)
+        totals = read_totals(result.database)
     else:
         from exporter.project import load_project
-        from exporter.warehouse import open_warehouse
+        from exporter.warehouse.connection import open_warehouse
 
         with open_warehouse(options["target"], load_project()) as warehouse:
-            totals = marts.ask_totals(warehouse)
+            totals = ask_totals(warehouse)
     if not quiet:
         click.echo(f"{result}\n")
-        click.echo("\n".join(summary.describe(totals)))
-    incomplete = summary.describe_incomplete(totals)
+        click.echo("\n".join(report.describe(totals)))
+    incomplete = report.describe_incomplete(totals)
     for line in incomplete:
         say(line)
     if strict and incomplete:

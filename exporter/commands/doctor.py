@@ -32,7 +32,7 @@ def command(context: click.Context, home: Home, target: str, variables: dict[str
     no row of yours. Exit codes: 0 all is well, 1 a check failed, 2 something must be installed or
     set before the target can be checked.
     """
-    from exporter.doctor import examine
+    from exporter.warehouse.doctor import examine
 
     failed, remedy = 0, ""
     for check in examine(home, target, variables):

@@ -143,8 +143,8 @@ def command(
     The same build and options give the same bytes. Nothing stands under the file's name until
     it is whole.
     """
-    from exporter.export import STDOUT, export_dataset
-    from exporter.manifest import describe_gaps
+    from exporter.extract.files import STDOUT, export_dataset
+    from exporter.extract.manifest import describe_gaps
 
     names = None
     if columns is not None:

@@ -50,8 +50,8 @@ def command(
     there are made. Rows are added: what is delivered twice counts once, so a file may be loaded
     again. The files of one table are loaded whole or not at all.
     """
-    from exporter.build import say
-    from exporter.load import load_files
+    from exporter.build.build import say
+    from exporter.warehouse.load import load_files
 
     result = load_files(
         home,

@@ -57,8 +57,8 @@ def command(
     its last finished build.
     """
     try:
-        from exporter.api.jobs import Jobs
-        from exporter.api.mcp_server import make_offer, serve_stdio
+        from exporter.api.jobs.orders import Jobs
+        from exporter.api.mcp.server import make_offer, serve_stdio
         from exporter.api.server import Settings, open_source, run
         from exporter.api.service import Service
     except ModuleNotFoundError as error:

@@ -14,8 +14,8 @@ from exporter.home import Home, home_option
 from exporter.options import parse_day
 
 if TYPE_CHECKING:
-    from exporter.price_book import Key, NewPrice, Segment
-    from exporter.price_update import Comparison, Difference, Lists, Proposal
+    from exporter.prices.book import Key, NewPrice, Segment
+    from exporter.prices.update import Comparison, Difference, Lists, Proposal
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _SHOWN = 12
@@ -106,8 +106,8 @@ def update(
     row. A price holds from the date that its list names, else from the day of the update. Models
     of Azure, Bedrock and Vertex come from LiteLLM's file, the others from genai-prices.
     """
-    from exporter.price_book import append
-    from exporter.price_update import load_lists, propose
+    from exporter.prices.book import append
+    from exporter.prices.update import load_lists, propose
 
     lists = load_lists(book, litellm)
     # a day alone would count as known since midnight, also for a period that closed since
@@ -146,7 +146,7 @@ def _describe_proposal(lists: Lists, proposal: Proposal, written: bool) -> list[
 
 
 def _describe_new(new: NewPrice) -> str:
-    from exporter.price_book import day_text, price_text
+    from exporter.prices.book import day_text, price_text
 
     since = f"from {day_text(new.valid_from)}" if new.valid_from else "from ever"
     price = f"{price_text(new.price)} USD"
@@ -185,7 +185,7 @@ def check(
     Exit code 1 means that a price differs and the difference was not reviewed. A review holds for
     its two prices only; one that applies no more is named.
     """
-    from exporter.price_update import compare, load_lists
+    from exporter.prices.update import compare, load_lists
 
     lists = load_lists(book, litellm, reviewed)
     day = as_of or _now().date()
@@ -202,7 +202,7 @@ def _comparison_json(lists: Lists, comparison: Comparison, day: date) -> str:
     import dataclasses
     import json
 
-    from exporter.price_book import day_text, price_text
+    from exporter.prices.book import day_text, price_text
 
     def to_segment(segment: Segment) -> dict[str, str | None]:
         assert segment.price is not None  # noqa: S101
@@ -293,7 +293,7 @@ def _comparison_table(lists: Lists, comparison: Comparison, day: date) -> list[s
 
 
 def _describe_difference(one: Difference) -> str:
-    from exporter.price_book import day_text, price_text
+    from exporter.prices.book import day_text, price_text
 
     assert one.book.price is not None  # noqa: S101
     assert one.listed.price is not None  # noqa: S101
@@ -329,9 +329,9 @@ def missing(home: Home, fmt: str, strict: bool) -> None:
     It shows the table missing_prices. Once the price is in the book, the next build prices the
     calls.
     """
-    from exporter import marts
+    from exporter.build import totals
 
-    rows = marts.read_missing_prices(home.published())
+    rows = totals.read_missing_prices(home.published())
     if fmt == "json":
         import json
 

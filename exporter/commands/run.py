@@ -8,11 +8,10 @@ from pathlib import Path
 
 import click
 
+from exporter.datasets import DATASETS, FOCUS_IDS
 from exporter.errors import UserError
 from exporter.home import Home, home_option
 from exporter.options import FORMATS, parse_day, raw_dir_option, source_option
-
-DATASETS = ("cost-and-usage", "contract-commitment")
 
 
 @click.command(name="run")
@@ -68,16 +67,18 @@ def command(
             f"AI_FOCUS_TARGET is {target!r}, but `run` writes its extracts from DuckDB only: "
             "unset it, or use `focus-export build`."
         )
-    from exporter import extract, marts, summary
-    from exporter.build import BuildRequest, run_build, say
-    from exporter.export import export_dataset
+    from exporter.build import report
+    from exporter.build.build import BuildRequest, run_build, say
+    from exporter.build.totals import read_totals
+    from exporter.extract import writer
+    from exporter.extract.files import export_dataset
 
     # a version that doesn't exist is said before the build
-    version = extract.choose(DATASETS[0], focus_version, "call")[1]
+    version = writer.choose("cost-and-usage", focus_version, "call")[1]
     result = run_build(home, BuildRequest(raw_dir=raw_dir, sources=sources))
     files = []
-    for dataset in DATASETS:
-        if version not in extract.DATASETS[dataset].versions:
+    for dataset in FOCUS_IDS:
+        if version not in DATASETS[dataset].versions:
             say(f"Note: FOCUS {version} has no dataset {dataset}; no file of it was written.")
             continue
         for fmt in dict.fromkeys(formats):
@@ -93,11 +94,11 @@ def command(
     for note in result.notes:
         say(f"Note: {note}")
     assert result.database is not None  # noqa: S101
-    totals = marts.read_totals(result.database)
+    totals = read_totals(result.database)
     click.echo(f"{result}\n")
-    click.echo("\n".join(summary.describe(totals)) + "\n")
+    click.echo("\n".join(report.describe(totals)) + "\n")
     width = max(len(rows) for _, rows in files)
     for path, rows in files:
         click.echo(f"{rows:>{width}} rows in {path}")
-    for line in summary.describe_incomplete(totals):
+    for line in report.describe_incomplete(totals):
         say(line)

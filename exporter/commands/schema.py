@@ -54,7 +54,7 @@ def command(
     """
     import json
 
-    from exporter.metadata import describe
+    from exporter.extract.metadata import describe
     from exporter.project import load_project
 
     metadata = describe(

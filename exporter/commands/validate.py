@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from exporter.datasets import FOCUS_IDS
+
 if TYPE_CHECKING:
-    from exporter.rules import Report
+    from exporter.focus.validate import Report
 
 _EXAMPLES = """\b
 Examples:
@@ -32,7 +34,7 @@ _EXAMPLE_WIDTH = 100
 )
 @click.option(
     "--dataset",
-    type=click.Choice(["cost-and-usage", "contract-commitment"]),
+    type=click.Choice(list(FOCUS_IDS)),
     default="cost-and-usage",
     show_default=True,
     help="FOCUS dataset of the file.",
@@ -52,9 +54,9 @@ def command(context: click.Context, file: Path, focus_version: str, dataset: str
     Exit code 1 means that a rule is broken that FOCUS demands; what FOCUS only recommends is
     listed, but does not fail the file.
     """
-    from exporter.rules import DATASETS, check_file
+    from exporter.focus.validate import check_file
 
-    report = check_file(file, DATASETS[dataset], focus_version.removeprefix("v"))
+    report = check_file(file, FOCUS_IDS[dataset], focus_version.removeprefix("v"))
     click.echo(_json(report) if fmt == "json" else _table(report))
     if not report.passed:
         context.exit(1)

@@ -25,8 +25,8 @@ from run_benchmark import ROOT, run_command, write_calls
 
 sys.path.insert(0, str(ROOT))
 
-from exporter.api.callers import LOCAL
 from exporter.api.page_tokens import PageToken, write_page_token
+from exporter.api.principal import LOCAL
 from exporter.api.service import Service
 from exporter.home import Home
 

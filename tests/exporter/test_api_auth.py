@@ -32,8 +32,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from exporter.api import page_tokens, service
 from exporter.api.auth import Authenticator, read_tokens
-from exporter.api.limits import RateLimit
 from exporter.api.problems import RequestError
+from exporter.api.rate_limit import RateLimit
 from exporter.errors import UserError
 
 TOKENS: dict[str, dict[str, Any]] = {

@@ -17,8 +17,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from exporter.api.app import create_app
 from exporter.api.auth import Authenticator
-from exporter.api.job_workers import JobSettings
-from exporter.api.jobs import Jobs
+from exporter.api.jobs.orders import Jobs
+from exporter.api.jobs.workers import JobSettings
 from exporter.api.service import Service
 
 # more on demand: the whole is a matter of minutes

@@ -29,11 +29,11 @@ from starlette.testclient import TestClient
 
 from exporter.api.app import create_app
 from exporter.api.auth import Authenticator
-from exporter.api.callers import LOCAL
-from exporter.api.job_process import Task, describe_caller
-from exporter.api.job_store import STATES, Job, JobStore
-from exporter.api.job_workers import JobSettings
-from exporter.api.jobs import Jobs
+from exporter.api.jobs.child import Task, describe_caller
+from exporter.api.jobs.orders import Jobs
+from exporter.api.jobs.store import STATES, Job, JobStore
+from exporter.api.jobs.workers import JobSettings
+from exporter.api.principal import LOCAL
 from exporter.api.service import Service
 from exporter.errors import UserError
 from exporter.home import Home
@@ -308,7 +308,7 @@ def test_a_link_is_good_for_its_time_only(home: Path, monkeypatch: pytest.Monkey
         url = await_job(client, route := order(client))["file"]["url"]
         assert client.get(url).status_code == 200
         later = SimpleNamespace(time=lambda: time.time() + 60)
-        monkeypatch.setattr("exporter.api.jobs.time", later)
+        monkeypatch.setattr("exporter.api.jobs.orders.time", later)
         assert "expired" in detail(client.get(url), 410)
         # the file is still there: the job gives a new link
         assert client.get(client.get(route).json()["file"]["url"]).status_code == 200
@@ -411,7 +411,7 @@ def workers_of(server: int) -> list[int]:
     for child in children:
         # it may end meanwhile
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if b"job_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"exporter.api.jobs.child" in Path(f"/proc/{child}/cmdline").read_bytes():
                 found.append(child)
     return found
 
@@ -509,7 +509,7 @@ def test_the_process_of_a_job_ends_with_whoever_started_it(home: Path) -> None:
         format="csv",
     )
     with subprocess.Popen(
-        [sys.executable, "-m", "exporter.api.job_process"],
+        [sys.executable, "-m", "exporter.api.jobs.child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment(),

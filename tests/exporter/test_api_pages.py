@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter import extract_pages
-from exporter.export import export_dataset
-from exporter.extract import DATASETS, Selection, Term
-from exporter.extract_pages import PagedExtract
+from exporter.datasets import DATASETS
+from exporter.extract import pages
+from exporter.extract.files import export_dataset
+from exporter.extract.pages import PagedExtract
+from exporter.extract.writer import Selection, Term
 from exporter.home import Home
 
 DATASET = DATASETS["cost-and-usage"]
@@ -90,9 +91,9 @@ def test_pages_and_slices_of_any_size_are_the_extract(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(extract_pages, "_STEP", step)
-    monkeypatch.setattr(extract_pages, "_FILE_SLICE", slices)
-    monkeypatch.setattr(extract_pages, "_MANY_ROWS", 0)
+    monkeypatch.setattr(pages, "_STEP", step)
+    monkeypatch.setattr(pages, "_FILE_SLICE", slices)
+    monkeypatch.setattr(pages, "_MANY_ROWS", 0)
     with make(rows) as connection:
         extract = PagedExtract(connection, Selection(DATASET, "1.3", terms=term))
         measure = extract.measure()
@@ -148,18 +149,18 @@ def test_a_file_in_slices_is_that_of_one_copy(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(extract_pages, "_STEP", 50)
-    monkeypatch.setattr(extract_pages, "_FILE_SLICE", 300)
+    monkeypatch.setattr(pages, "_STEP", 50)
+    monkeypatch.setattr(pages, "_FILE_SLICE", 300)
     home = Home(demo_home)
     options: dict[str, Any] = {"dataset": dataset, "grain": grain, "fmt": fmt}
     export_dataset(home, output=tmp_path / "copy", **options)
-    monkeypatch.setattr(extract_pages, "_MANY_ROWS", 0)
+    monkeypatch.setattr(pages, "_MANY_ROWS", 0)
     export_dataset(home, output=tmp_path / "slices", **options)
     assert (tmp_path / "slices").read_bytes() == (tmp_path / "copy").read_bytes()
 
 
 def test_a_page_far_behind_reads_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extract_pages, "_STEP", 50)
+    monkeypatch.setattr(pages, "_STEP", 50)
     with make([]) as connection:
         connection.execute(
             "insert into focus_cost_and_usage_v1_3 select 1, 'USD', 'Usage',"

@@ -25,9 +25,9 @@ from exporter.api import service
 from exporter.api.datasets import API_DATASETS
 from exporter.api.openapi import read_examples
 from exporter.api.service import Service
-from exporter.extract import DATASETS
-from exporter.extract_pages import PagedExtract, Part
-from exporter.metadata import VERSIONS
+from exporter.datasets import DATASETS
+from exporter.extract.pages import PagedExtract, Part
+from exporter.focus.schemas import VERSIONS
 
 FILTERS = [
     ({"chargeCategory": "Usage"}, "ChargeCategory = 'Usage'"),
@@ -480,7 +480,7 @@ def test_a_download_that_the_memory_does_not_hold_is_refused_before_it_begins(
         raise duckdb.OutOfMemoryException("could not allocate block")
 
     monkeypatch.setattr(PagedExtract, "measure", measure)
-    monkeypatch.setattr("exporter.database._MEMORY_WAIT", 0)
+    monkeypatch.setattr("exporter.duck._MEMORY_WAIT", 0)
     assert client.get(FILE).status_code == 503
 
 
@@ -549,7 +549,7 @@ def test_files_are_made_one_slice_at_a_time(
         work()
         making -= 1
 
-    monkeypatch.setattr("exporter.database.wait_for_memory", copy)
+    monkeypatch.setattr("exporter.duck.wait_for_memory", copy)
     with open_client(demo_home) as client, ThreadPoolExecutor(4) as pool:
         assert {file.status_code for file in pool.map(client.get, [FILE] * 4)} == {200}
     assert (most, slices) == (1, 4)

@@ -169,7 +169,7 @@ def test_a_page_token_outlives_a_restart_but_not_its_build(home: Home, tmp_path:
 
 
 def test_a_leased_build_outlives_later_builds(home: Home) -> None:
-    from exporter.publish import remove_leftovers
+    from exporter.build.builds import remove_leftovers
 
     for name, until in (("20200101T0Z", 100), ("20200102T0Z", -100), ("20200103T0Z", None)):
         folder = home.builds / name

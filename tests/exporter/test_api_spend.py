@@ -17,8 +17,8 @@ from spend_world import CREDITED, HOSTILE, TINY, TINY_COST, make_world
 from starlette.testclient import TestClient
 
 from exporter.api import service
+from exporter.api.cache import Kept
 from exporter.api.datasets import API_DATASETS
-from exporter.api.kept import Kept
 from exporter.home import Home
 
 SPEND = "/api/spend"

@@ -14,20 +14,20 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, assert_one_sentence, environment, rows_of
 
+from exporter.build.report import describe_incomplete
+from exporter.build.totals import Totals
 from exporter.home import Home
-from exporter.marts import Totals
-from exporter.summary import describe_incomplete
 
 # the real command line on the toy project
 _TOY_CLI = """
 import sys
 from pathlib import Path
 import yaml
-import exporter.build, exporter.project
+import exporter.build.build, exporter.project
 path = Path(sys.argv[1])
 settings = yaml.safe_load((path / "dbt_project.yml").read_text())
 toy = exporter.project.Project(path, settings)
-exporter.build.load_project = exporter.project.load_project = lambda: toy
+exporter.build.build.load_project = exporter.project.load_project = lambda: toy
 from exporter.cli import main
 main(["build", *sys.argv[2:]])
 """

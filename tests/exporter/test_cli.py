@@ -152,9 +152,9 @@ def test_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_logged(tmp_path: Path) -> None:
     code = (
-        "import exporter.build\n"
+        "import exporter.build.build\n"
         "def broken(*_): raise ValueError('something odd')\n"
-        "exporter.build.run_build = broken\n"
+        "exporter.build.build.run_build = broken\n"
         f"from exporter.cli import main\nmain(['build', '--home', {json.dumps(str(tmp_path))}])"
     )
     result = subprocess.run(

@@ -14,10 +14,10 @@ import pytest
 from api_client import COMMITMENTS, FILE, LIST, SCHEMA, open_client
 from conftest import DemoRun
 
-from exporter.copy_plan import CopyPlan, plan_copy, served_models
+from exporter.datasets import DATASETS
 from exporter.errors import DataError
-from exporter.extract import DATASETS
-from exporter.pull import arrow_schema
+from exporter.warehouse.lineage import CopyPlan, plan_copy, served_models
+from exporter.warehouse.transfer import arrow_schema
 
 PACKAGE = "ai_focus"
 

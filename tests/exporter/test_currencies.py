@@ -15,9 +15,9 @@ import pytest
 from conftest import assert_one_sentence, focus_export
 from pipeline import Pipeline
 
-from exporter import marts
-from exporter.extract import DATASETS, Selection
-from exporter.extract_pages import PagedExtract
+from exporter.datasets import DATASETS
+from exporter.extract.pages import PagedExtract
+from exporter.extract.writer import Selection
 
 D = Decimal
 
@@ -312,7 +312,7 @@ def test_currencies_are_never_added_together(built: Pipeline) -> None:
             (total.currency, D(str(total.costs["BilledCost"]))) for total in totals
         ] == by_currency
     # what the command says at its end
-    spend = built.rows(marts._SPEND)
+    spend = built.rows(totals._SPEND)
     assert spend == [("OpenAI", currency, cost) for currency, cost in by_currency]
     # before conversion
     found = built.rows(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import focus_export, rows_of
 
-from exporter.extract import DATASETS
-from exporter.rules import check_file
+from exporter.datasets import DATASETS
+from exporter.focus.validate import check_file
 
 EXTRACTS = [
     (dataset.name, str(dataset.focus_id), version, grain)

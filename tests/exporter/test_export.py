@@ -24,10 +24,10 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, assert_one_sentence, environment, focus_export
 
-from exporter.database import run_copy
+from exporter.datasets import DATASETS
+from exporter.duck import run_copy
 from exporter.errors import UserError
-from exporter.export import ExportResult, export_dataset
-from exporter.extract import DATASETS
+from exporter.extract.files import ExportResult, export_dataset
 from exporter.home import Home
 
 SQL_TYPES = {
@@ -277,12 +277,12 @@ def test_unvarying_columns_are_written_as_any_other(
     for fmt in ("csv", "json"):
         files = []
         for many in (0, 10**9):
-            monkeypatch.setattr("exporter.extract._MANY_ROWS", many)
+            monkeypatch.setattr("exporter.extract.writer._MANY_ROWS", many)
             output = tmp_path / f"{many}.{fmt}"
             export_dataset(large_home, "cost-and-usage", None, fmt, output)
             files.append(output.read_bytes())
         assert files[0] == files[1]
-    monkeypatch.setattr("exporter.extract._MANY_ROWS", 0)
+    monkeypatch.setattr("exporter.extract.writer._MANY_ROWS", 0)
     one = export_dataset(
         large_home,
         "cost-and-usage",
@@ -609,9 +609,9 @@ class HangingConnection:
 def test_a_writer_that_hangs_on_a_full_disk_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.database._STALLED", 0)
+    monkeypatch.setattr("exporter.duck._STALLED", 0)
     full = SimpleNamespace(free=0)
-    monkeypatch.setattr("exporter.database.shutil.disk_usage", lambda _: full)
+    monkeypatch.setattr("exporter.duck.shutil.disk_usage", lambda _: full)
     file = tmp_path / "x.csv"
     file.touch()
     connection: Any = HangingConnection()

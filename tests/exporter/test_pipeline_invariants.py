@@ -25,7 +25,7 @@ import pytest
 from conftest import ROOT, environment, focus_export, rows_of
 from pipeline import Pipeline
 
-from exporter.export import export_dataset
+from exporter.extract.files import export_dataset
 from exporter.home import Home
 
 Row = dict[str, str]

@@ -23,7 +23,7 @@ pytest.importorskip("genai_prices")
 
 from genai_prices import types
 
-from exporter.price_book import (
+from exporter.prices.book import (
     EFFECTIVE,
     UNKNOWN,
     VERIFIED_ON,
@@ -34,8 +34,8 @@ from exporter.price_book import (
     load_book,
     segment_at,
 )
-from exporter.price_sources import _genai_timelines, read_litellm
-from exporter.price_update import _as_first, _changes
+from exporter.prices.sources import _genai_timelines, read_litellm
+from exporter.prices.update import _as_first, _changes
 
 LITELLM = ROOT / "tests" / "data" / "litellm_prices.json"
 # a day after the newest row of the book

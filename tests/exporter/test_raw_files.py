@@ -13,7 +13,7 @@ import pytest
 
 from exporter.errors import UserError
 from exporter.project import Project, load_project
-from exporter.raw_files import RawPlan, plan_raw_files
+from exporter.raw.recognise import RawPlan, plan_raw_files
 
 HEADER = "call_id,provider,model,started_at,latency_ms,prompt_tokens,completion_tokens"
 ROW = "c1,openai,gpt-5,2026-01-05T10:00:00Z,900,100,20"
@@ -316,7 +316,7 @@ def test_a_link_to_nowhere_cannot_be_read(tmp_path: Path, project: Project) -> N
 def test_a_line_that_no_reader_takes_is_named(
     tmp_path: Path, project: Project, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.raw_files.LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("exporter.raw.recognise.LONGEST_LINE", 1 << 20)
     # longer than the blocks in which a file is passed over
     write("gateway/a.csv", CSV + "x" * (3 << 20) + "\n" + ROW)
     assert "gateway/a.csv has a line of more than 1 MB (line 3)" in fault(tmp_path, project)

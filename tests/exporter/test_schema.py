@@ -15,8 +15,8 @@ import pytest
 import yaml
 from conftest import ROOT, assert_one_sentence, focus_export
 
-from exporter import metadata
-from exporter.metadata import Structure, structures
+from exporter.focus import schemas
+from exporter.focus.schemas import Structure, structures
 from exporter.project import load_project
 
 PROJECT = load_project()
@@ -38,15 +38,15 @@ def is_utc_second(text: str) -> bool:
 def test_every_structure_is_registered(structure: Structure) -> None:
     """A change of columns or of the generator's version needs scripts/register_schemas.py."""
     dataset, grain, version = structure.dataset, structure.grain, structure.focus_version
-    identity = metadata.schema_id(PROJECT, dataset, grain, version)
-    entry = metadata.read_registry().get(str(identity))
+    identity = schemas.schema_id(PROJECT, dataset, grain, version)
+    entry = schemas.read_registry().get(str(identity))
     assert entry is not None
-    assert entry == metadata.registry_entry(PROJECT, structure, entry["CreationDate"])
+    assert entry == schemas.registry_entry(PROJECT, structure, entry["CreationDate"])
     assert is_utc_second(entry["CreationDate"])
 
 
 def test_registered_ids_are_guids_and_unique() -> None:
-    entries = json.loads(metadata.REGISTRY.read_text(encoding="utf-8"))["schemas"]
+    entries = json.loads(schemas.REGISTRY.read_text(encoding="utf-8"))["schemas"]
     identities = [entry["SchemaId"] for entry in entries]
     assert len(set(identities)) == len(identities)
     assert all(str(UUID(identity)) == identity for identity in identities)
@@ -63,23 +63,23 @@ def test_the_script_finds_nothing_to_register() -> None:
 def test_a_schema_id_changes_with_whatever_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
     structure = structures()[0]
     arguments = (structure.dataset, structure.grain, structure.focus_version)
-    known = {metadata.schema_id(PROJECT, *arguments)}
+    known = {schemas.schema_id(PROJECT, *arguments)}
     newer = dataclasses.replace(PROJECT, settings={**PROJECT.settings, "version": "9.9.9"})
-    known.add(metadata.schema_id(newer, *arguments))
-    known.add(metadata.schema_id(PROJECT, structure.dataset, "day", structure.focus_version))
-    known.add(metadata.schema_id(PROJECT, structure.dataset, structure.grain, "1.3"))
-    rows = metadata._read_reference(PROJECT.path)
+    known.add(schemas.schema_id(newer, *arguments))
+    known.add(schemas.schema_id(PROJECT, structure.dataset, "day", structure.focus_version))
+    known.add(schemas.schema_id(PROJECT, structure.dataset, structure.grain, "1.3"))
+    rows = schemas._read_reference(PROJECT.path)
     changed = tuple(
         {**row, "sql_type": "quantity"} if row["column_name"] == "BilledCost" else row
         for row in rows
     )
-    monkeypatch.setattr(metadata, "_read_reference", lambda _folder: changed)
-    known.add(metadata.schema_id(PROJECT, *arguments))
+    monkeypatch.setattr(schemas, "_read_reference", lambda _folder: changed)
+    known.add(schemas.schema_id(PROJECT, *arguments))
     assert len(known) == 5
     # the description of a column is no part of its structure
     described = tuple({**row, "description": "other words"} for row in rows)
-    monkeypatch.setattr(metadata, "_read_reference", lambda _folder: described)
-    assert metadata.schema_id(PROJECT, *arguments) in known
+    monkeypatch.setattr(schemas, "_read_reference", lambda _folder: described)
+    assert schemas.schema_id(PROJECT, *arguments) in known
 
 
 @pytest.mark.parametrize("version", ["1.3", "1.4"])
@@ -186,7 +186,7 @@ def model_columns(name: str, version: str) -> list[str]:
 
 @pytest.mark.parametrize("structure", structures(), ids=LABELS)
 def test_defined_columns_are_those_of_the_models(structure: Structure) -> None:
-    defined = [c["ColumnName"] for c in metadata.column_definitions(PROJECT, structure)]
+    defined = [c["ColumnName"] for c in schemas.column_definitions(PROJECT, structure)]
     relation = structure.dataset.relations[structure.grain]
     assert sorted(defined) == sorted(model_columns(relation, structure.focus_version))
 
@@ -204,7 +204,7 @@ def test_defined_columns_are_those_of_a_build(structure: Structure, demo_home: P
             kinds.get(column["DataType"])
             or f"DECIMAL({column['NumericPrecision']},{column['NumberScale']})",
         )
-        for column in metadata.column_definitions(PROJECT, structure)
+        for column in schemas.column_definitions(PROJECT, structure)
     ]
     assert [(row[0], row[1]) for row in found] == defined
 

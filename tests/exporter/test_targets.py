@@ -12,13 +12,13 @@ import pyarrow as pa
 import pytest
 from conftest import ROOT, assert_one_sentence, focus_export
 
+from exporter.datasets import DATASETS
 from exporter.errors import DataError, UserError
-from exporter.extract import DATASETS
-from exporter.metadata import Structure, column_kinds, structures
+from exporter.focus.schemas import Structure, column_kinds, structures
 from exporter.project import load_project
-from exporter.raw_files import plan_files
+from exporter.raw.recognise import plan_files
 from exporter.targets import hide_secrets
-from exporter.warehouse import BigQuery, Snowflake, conform
+from exporter.warehouse.connection import BigQuery, Snowflake, conform
 
 D = Decimal
 OPENERS = {

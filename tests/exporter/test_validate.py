@@ -12,9 +12,9 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import rules
 from exporter.commands.validate import command
 from exporter.errors import UserError
+from exporter.focus import validate
 
 VALID = {
     "BilledCost": "1.5", "BillingAccountId": "012345678901", "BillingAccountName": "",
@@ -39,18 +39,18 @@ def write_csv(path: Path, *rows: dict[str, str]) -> Path:
     return path
 
 
-def failing(path: Path, version: str = "1.0") -> dict[str, rules.Failure]:
-    report = rules.check_file(path, "CostAndUsage", version)
+def failing(path: Path, version: str = "1.0") -> dict[str, validate.Failure]:
+    report = validate.check_file(path, "CostAndUsage", version)
     return {f.rule_id: f for f in report.failures if f.level == "must"}
 
 
-def validate(*arguments: str) -> Result:
+def run_validate(*arguments: str) -> Result:
     return CliRunner().invoke(command, arguments)
 
 
 def test_a_strangers_csv_without_optional_columns_passes(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "bill.csv", VALID, VALID)
-    report = rules.check_file(path, "CostAndUsage", "1.0")
+    report = validate.check_file(path, "CostAndUsage", "1.0")
     assert report.passed
     assert report.rows == 2
     assert "CostAndUsage.RegionId.presence" in {f.rule_id for f in report.failures}
@@ -143,8 +143,8 @@ def test_a_small_wrong_cost_is_seen_where_the_columns_are_decimals(tmp_path: Pat
 def test_exit_codes_and_json(tmp_path: Path) -> None:
     good = write_csv(tmp_path / "good.csv", VALID)
     bad = write_csv(tmp_path / "bad.csv", {**VALID, "ChargeCategory": "Other"})
-    assert validate(str(good), "--focus-version", "1.0").exit_code == 0
-    result = validate(str(bad), "--focus-version", "1.0", "--format", "json")
+    assert run_validate(str(good), "--focus-version", "1.0").exit_code == 0
+    result = run_validate(str(bad), "--focus-version", "1.0", "--format", "json")
     assert result.exit_code == 1
     content = json.loads(result.stdout)
     assert content["passed"] is False
@@ -177,23 +177,23 @@ def test_a_file_that_cannot_be_read_is_told_in_one_sentence(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError, match=sentence) as error:
-        rules.check_file(path, "CostAndUsage", "1.4")
+        validate.check_file(path, "CostAndUsage", "1.4")
     assert "\n" not in str(error.value)
 
 
 def test_a_pipe_and_a_folder_are_told_apart_from_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match="is no regular file"):
-        rules.check_file(tmp_path / "pipe", "CostAndUsage", "1.4")
+        validate.check_file(tmp_path / "pipe", "CostAndUsage", "1.4")
     with pytest.raises(UserError, match="is a folder"):
-        rules.check_file(tmp_path, "CostAndUsage", "1.4")
+        validate.check_file(tmp_path, "CostAndUsage", "1.4")
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_every_line_end_is_read(tmp_path: Path, line_end: str) -> None:
     path = write_csv(tmp_path / "bill.csv", VALID, VALID)
     path.write_bytes(path.read_bytes().replace(b"\r\n", line_end.encode()))
-    report = rules.check_file(path, "CostAndUsage", "1.0")
+    report = validate.check_file(path, "CostAndUsage", "1.0")
     assert (report.passed, report.rows) == (True, 2)
 
 
@@ -211,18 +211,22 @@ def test_names_of_the_file_do_not_clash_with_internal_ones(tmp_path: Path) -> No
         assert "CostAndUsage.columns.unknown" in found
 
 
-@pytest.mark.parametrize("column", [c["name"] for c in rules.focus_columns("CostAndUsage", "1.4")])
+@pytest.mark.parametrize(
+    "column", [c["name"] for c in validate.focus_columns("CostAndUsage", "1.4")]
+)
 def test_one_focus_column_is_enough_for_a_report(tmp_path: Path, column: str) -> None:
-    report = rules.check_file(write_csv(tmp_path / "x.csv", {column: "1"}), "CostAndUsage", "1.4")
+    report = validate.check_file(
+        write_csv(tmp_path / "x.csv", {column: "1"}), "CostAndUsage", "1.4"
+    )
     assert not report.passed
 
 
 def test_a_version_may_have_a_leading_v(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "bill.csv", VALID)
-    assert validate(str(path), "--focus-version", "v1.0").exit_code == 0
+    assert run_validate(str(path), "--focus-version", "v1.0").exit_code == 0
 
 
 def test_an_unknown_version_is_told_with_the_known_ones(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "bill.csv", VALID)
     with pytest.raises(UserError, match=r"use one of 1\.4, 1\.3"):
-        rules.check_file(path, "ContractCommitment", "1.0")
+        validate.check_file(path, "ContractCommitment", "1.0")

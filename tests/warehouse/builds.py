@@ -22,7 +22,7 @@ from workloads import Rows
 from wrapper import ROOT, Emulated, make_schema
 
 from exporter.project import load_project
-from exporter.warehouse import open_warehouse
+from exporter.warehouse.connection import open_warehouse
 
 RAW_SCHEMA = "raw_ai"
 OF_SOURCES: dict[str, object] = {"raw_origin": "source", "raw_schema": RAW_SCHEMA}

@@ -8,7 +8,7 @@ import pytest
 from wrapper import Emulated
 
 from exporter.project import load_project
-from exporter.warehouse import open_warehouse
+from exporter.warehouse.connection import open_warehouse
 
 TABLES = [f"raw table {table.name}" for table in load_project().raw_tables()]
 ALWAYS = ["adapter", "settings", "connection", "rights", "column names", "money", "time", "json"]

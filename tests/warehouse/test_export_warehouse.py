@@ -19,15 +19,17 @@ from builds import Engines
 from shared import run_demo
 from wrapper import Emulated, only_whole, recorded, write_record
 
-from exporter import marts, summary, warehouse
-from exporter.database import open_database
-from exporter.export import export_dataset
-from exporter.extract import DATASETS, Selection
+from exporter.build import report, totals
+from exporter.datasets import DATASETS
+from exporter.duck import open_database
+from exporter.extract.files import export_dataset
+from exporter.extract.writer import Selection
 from exporter.home import Home
 from exporter.options import FORMATS
 from exporter.project import Project, load_project
-from exporter.pull import pull
-from exporter.warehouse import BuildRecord, ChangedError, Warehouse, open_warehouse
+from exporter.warehouse import connection
+from exporter.warehouse.connection import BuildRecord, ChangedError, Warehouse, open_warehouse
+from exporter.warehouse.transfer import pull
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +173,7 @@ def test_the_warehouse_filters_and_sends_only_what_is_needed(
 
 
 def test_rows_come_in_batches(warehouse_demo: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warehouse, "BATCH_ROWS", 500)
+    monkeypatch.setattr(connection, "BATCH_ROWS", 500)
     schema = pa.schema([("call_key", pa.string()), ("total_tokens", pa.int64())])
     with open_warehouse(warehouse_demo.target, load_project()) as opened:
         query = "select total_tokens, call_key from ai_calls"
@@ -260,7 +262,7 @@ def test_an_extract_that_a_build_began_under_is_given_up(
             if is_lost:
                 opened.fetch(f"create table {table} as select * from kept_aside")
 
-    monkeypatch.setattr("exporter.pull.pull", pull_while_dbt_starts)
+    monkeypatch.setattr("exporter.warehouse.transfer.pull", pull_while_dbt_starts)
     with recorded(warehouse_demo, FINISHED), pytest.raises(ChangedError, match="A build began"):
         options = {"dataset": "contract-commitment", "target": warehouse_demo.target}
         export_dataset(home, output=tmp_path / "file.csv", **options)
@@ -268,11 +270,11 @@ def test_an_extract_that_a_build_began_under_is_given_up(
 
 
 def test_the_summary_of_a_build_is_the_same(warehouse_demo: Emulated, home: Home) -> None:
-    expected = marts.read_totals(home.published())
+    expected = totals.read_totals(home.published())
     with open_warehouse(warehouse_demo.target, load_project()) as opened:
-        found = marts.ask_totals(opened)
-    assert summary.describe(found) == summary.describe(expected)
-    assert summary.describe_incomplete(found) == summary.describe_incomplete(expected)
+        found = totals.ask_totals(opened)
+    assert report.describe(found) == report.describe(expected)
+    assert report.describe_incomplete(found) == report.describe_incomplete(expected)
 
 
 @pytest.mark.of_any_target

@@ -15,7 +15,7 @@ from builds import WITHOUT_TESTS, Target
 from wrapper import ROOT, Emulated, only_whole
 
 from exporter.project import load_project
-from exporter.warehouse import open_warehouse
+from exporter.warehouse.connection import open_warehouse
 
 ALL_TABLES = [table.name for table in load_project().raw_tables()]
 HEADER = "call_id,provider,model,started_at,latency_ms,prompt_tokens,completion_tokens\n"

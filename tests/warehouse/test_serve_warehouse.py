@@ -30,12 +30,11 @@ from mcp import Client, StdioServerParameters
 from shared import run_demo
 from wrapper import ROOT, Emulated, emulate, make_schema, recorded, write_record
 
-from exporter.copy_build import copy_build, find_finished
-from exporter.database import open_database
+from exporter.duck import open_database
+from exporter.extract.manifest import read_build
 from exporter.home import Home
-from exporter.manifest import read_build
 from exporter.project import load_project, tool_version
-from exporter.warehouse import (
+from exporter.warehouse.connection import (
     BuildRecord,
     ChangedError,
     MissingTableError,
@@ -43,6 +42,7 @@ from exporter.warehouse import (
     open_warehouse,
     read_record,
 )
+from exporter.warehouse.mirror import copy_build, find_finished
 
 LIST = "/focus/v1/cost-and-usage"
 COMMITMENTS = "/focus/v1/contract-commitments"

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from exporter.project import load_project
-from exporter.warehouse import BuildRecord, Warehouse, open_warehouse, read_record
+from exporter.warehouse.connection import BuildRecord, Warehouse, open_warehouse, read_record
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent

@@ -1,0 +1,1 @@
+"""Export jobs: orders, the store, workers and their processes."""

@@ -1,0 +1,167 @@
+"""Export jobs as the API describes them: parameters, answers, and the tools of the MCP server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from exporter.api import openapi
+from exporter.api.datasets import API_DATASETS, DEFAULT_VERSION
+from exporter.api.jobs.orders import DATASET, MEDIA_TYPES, Jobs
+from exporter.api.jobs.store import STATES, Job
+from exporter.api.mcp.tools import Asked, Tool, input_schema
+from exporter.focus.schemas import VERSIONS
+from exporter.options import FORMATS, GRAINS
+
+
+def describe_parameters(*, whole: bool = False) -> list[dict[str, Any]]:
+    """Describe what an export job may be ordered with; `whole` takes in what is not public."""
+    filters: dict[str, dict[str, Any]] = {}
+    for entry in API_DATASETS.values():
+        for parameter in entry.parameters:
+            if parameter.public or whole:
+                described = openapi.filter_parameter(parameter)
+                if entry.name != DATASET:
+                    described["description"] += f" For {entry.name} only."
+                filters.setdefault(parameter.name, described)
+    return [
+        openapi.query_parameter(
+            "dataset",
+            {"type": "string", "enum": list(API_DATASETS), "default": DATASET},
+            "The dataset; filters are those of its list.",
+            DATASET,
+        ),
+        openapi.focus_version_parameter(DEFAULT_VERSION, VERSIONS),
+        openapi.query_parameter(
+            "format",
+            {"type": "string", "enum": list(FORMATS), "default": "csv"},
+            "Format of the file.",
+            "parquet",
+        ),
+        openapi.query_parameter(
+            "grain",
+            {"type": "string", "enum": list(GRAINS), "default": "call"},
+            "One row per call and price, or those rows summed by day (cost-and-usage).",
+            "call",
+        ),
+        *filters.values(),
+    ]
+
+
+def job_schema() -> dict[str, Any]:
+    """Describe an export job."""
+    moment: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
+    page = openapi.page_schema(API_DATASETS[DATASET])["properties"]
+    totals = {**page["totals"], "description": "Of all rows of the file."}
+    del totals["properties"]
+    file: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "mediaType": {"enum": list(MEDIA_TYPES.values())},
+            "url": {
+                "type": "string",
+                "description": "Signed link, good without a token until urlExpiresAt.",
+            },
+            "urlExpiresAt": {"type": ["string", "null"], "format": "date-time"},
+            "bytes": {"type": "integer", "minimum": 0},
+            "sha256": {"type": "string", "description": "SHA-256 of the file, hexadecimal."},
+            "build": page["build"],
+            "rows": {"type": "integer", "minimum": 0},
+            "totals": totals,
+            "coverage": {"anyOf": [openapi.COVERAGE, {"type": "null"}]},
+        },
+        "additionalProperties": False,
+    }
+    file["required"] = list(file["properties"])
+    properties: dict[str, Any] = {
+        "jobId": {"type": "string"},
+        "state": {
+            "enum": list(STATES),
+            "description": "expired: the file was there and its time is over.",
+        },
+        "progress": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "description": "How much of the file is likely done.",
+        },
+        "dataset": {"enum": list(API_DATASETS)},
+        "focusVersion": {"type": "string"},
+        "format": {"enum": list(FORMATS)},
+        "grain": {"enum": list(GRAINS)},
+        "filters": {"type": "object", "additionalProperties": {"type": "string"}},
+        "createdAt": {"type": "string", "format": "date-time"},
+        "startedAt": moment,
+        "endedAt": moment,
+        "expiresAt": {**moment, "description": "When the file is removed."},
+        "error": {"type": ["string", "null"], "description": "Why the job failed."},
+        "file": {
+            "anyOf": [file, {"type": "null"}],
+            "description": "The file, once the job has succeeded.",
+        },
+    }
+    return {
+        "type": "object",
+        "description": "An export job.",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+JOB_EXAMPLE: dict[str, Any] = {
+    "jobId": "Y2xvdWQtY29zdC1maWxl",
+    "state": "running",
+    "progress": 0.42,
+    "dataset": DATASET,
+    "focusVersion": DEFAULT_VERSION,
+    "format": "parquet",
+    "grain": "call",
+    "filters": {"billingPeriodStart": "2026-10-01T00:00:00Z"},
+    "createdAt": "2026-11-01T06:01:00Z",
+    "startedAt": "2026-11-01T06:01:01Z",
+    "endedAt": None,
+    "expiresAt": None,
+    "error": None,
+    "file": None,
+}
+
+
+def make_job_tools(jobs: Jobs) -> list[Tool]:
+    """Make the tools that order a file and tell how far it is."""
+
+    def describe(asked: Asked, job: Job) -> str:
+        return json.dumps(jobs.describe(job, asked.base_url), ensure_ascii=False)
+
+    def order(asked: Asked) -> str:
+        return describe(asked, jobs.submit(asked.caller, asked.arguments)[0])
+
+    def look(asked: Asked) -> str:
+        return describe(asked, jobs.find(asked.caller, asked.arguments["jobId"]))
+
+    job_id = openapi.query_parameter(
+        "jobId", {"type": "string"}, "jobId that exportcostandusage gave.", JOB_EXAMPLE["jobId"]
+    )
+    return [
+        Tool(
+            name="exportcostandusage",
+            title="Order a file",
+            description="Order a file with all rows that fit the filters. It is made in the "
+            "background: ask getcostandusageexportstatus for its state and its link.",
+            input_schema=input_schema(describe_parameters()),
+            output_schema=job_schema(),
+            call=order,
+            is_read_only=False,
+            is_idempotent=False,
+        ),
+        Tool(
+            name="getcostandusageexportstatus",
+            title="State of an ordered file",
+            description="Tell how far an ordered file is and, once it is there, give its signed "
+            "link, checksum, totals and coverage.",
+            input_schema=input_schema([job_id], required=("jobId",)),
+            output_schema=job_schema(),
+            call=look,
+        ),
+    ]

@@ -1,0 +1,90 @@
+"""The routes of the page for people: sums of Cost and Usage, and the rows behind them.
+
+They take more filters than the capability's own list, whose parameters are fixed.
+"""
+
+from __future__ import annotations
+
+import json
+
+from anyio import CapacityLimiter
+from fastapi import APIRouter, Request, Response
+
+from exporter.api import openapi
+from exporter.api.datasets import API_DATASETS
+from exporter.api.metrics import Metrics
+from exporter.api.parameters import read_names
+from exporter.api.principal import Caller
+from exporter.api.routes.lists import add_get, add_list, caller_of, in_thread, read_parameters
+from exporter.api.service import Service
+from exporter.project import Project
+
+SPEND = "/api/spend"
+_DATASET = "cost-and-usage"
+_GROUP_BY = "groupBy"
+
+
+def make_spend_router(
+    service: Service, project: Project, metrics: Metrics, limiter: CapacityLimiter
+) -> APIRouter:
+    """Make the routes of spend."""
+    router = APIRouter()
+    entry = API_DATASETS[_DATASET]
+    _add_sums(router, service, project, limiter)
+    add_list(
+        router,
+        service,
+        metrics,
+        entry,
+        limiter,
+        path=f"{SPEND}/charges",
+        described=openapi.list_parameters(entry, whole=True),
+        example=openapi.page_example(entry, project),
+        operation_id="listspendcharges",
+        summary="The rows that spend is the sum of, page by page.",
+        tags=["Spend"],
+    )
+    return router
+
+
+def _add_sums(
+    router: APIRouter, service: Service, project: Project, limiter: CapacityLimiter
+) -> None:
+    entry = API_DATASETS[_DATASET]
+    choices = "|".join(entry.dimensions)
+    described = [
+        *openapi.filter_parameters(entry, whole=True),
+        openapi.query_parameter(
+            _GROUP_BY,
+            {"type": "string", "pattern": f"^({choices})(,({choices}))*$", "maxLength": 200},
+            "What to sum by, with commas between: day and month are those in which the charge "
+            "period starts, in UTC. Without it there are totals alone.",
+            "month,subAccountId",
+        ),
+    ]
+    allowed = [parameter["name"] for parameter in described]
+
+    def read(caller: Caller, parameters: dict[str, str]) -> bytes:
+        dimensions = read_names(_GROUP_BY, parameters.pop(_GROUP_BY, None), entry.dimensions)
+        found = service.break_down(caller, entry.name, parameters, dimensions)
+        return json.dumps(found.describe(), ensure_ascii=False).encode()
+
+    async def sum_spend(request: Request) -> Response:
+        parameters = read_parameters(request, allowed)
+        body = await in_thread(limiter, read, caller_of(request), parameters)
+        return Response(body, media_type="application/json")
+
+    schema = {"$ref": "#/components/schemas/Spend"}
+    example = openapi.spend_example(entry, project)
+    add_get(
+        router,
+        SPEND,
+        sum_spend,
+        parameters=described,
+        description="Totals and coverage of all rows that fit, and their sums.",
+        content={"application/json": {"schema": schema, "example": example}},
+        refusals=("unavailable",),
+        operation_id="getspend",
+        summary="Exact sums of Cost and Usage per currency, credits apart, by what you choose.",
+        tags=["Spend"],
+    )

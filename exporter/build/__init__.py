@@ -1,0 +1,1 @@
+"""A build: dbt's run over raw files, published whole."""

@@ -1,0 +1,73 @@
+"""What a build came to, in a few aligned lines; what is incomplete is said apart."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from exporter.build.totals import Totals
+
+_SMALLEST_SHOWN = Decimal("0.01")
+
+
+def describe(totals: Totals) -> list[str]:
+    """Give the lines of the summary."""
+    rows = [
+        ("Rows", f"{totals.rows:,}", "Cost and Usage"),
+        ("", f"{totals.commitments:,}", "Contract Commitment"),
+        ("Calls", f"{totals.calls:,}", ""),
+        ("Coverage", _share(totals.priced_calls, totals.calls), "of calls priced"),
+        ("", _share(totals.priced_tokens, totals.tokens), "of tokens priced"),
+        ("Rejected", f"{_total(totals.rejected):,}", "records"),
+        ("Quarantined", f"{_total(totals.quarantined):,}", "calls"),
+    ]
+    if totals.compared_calls:
+        agreeing = _share(totals.compared_calls - totals.differing_calls, totals.compared_calls)
+        rows.append(("Source costs", agreeing, "equal the list cost; the others: price_findings"))
+    for currency, effective, verified_on, unknown in totals.price_dates:
+        dates = f"{_tenths(verified_on)} verified_on, {_tenths(unknown)} unknown"
+        rows.append(("Price dates", _tenths(effective), f"of {currency} cost effective, {dates}"))
+    for title, (provider, currency, cost) in zip(
+        ["Spend"] + [""] * len(totals.spend), totals.spend, strict=False
+    ):
+        rows.append((title, _money(cost), f"{currency}  {provider}"))
+    width = max(len(value) for _, value, _ in rows)
+    return [f"{title:<12} {value:>{width}}  {unit}".rstrip() for title, value, unit in rows]
+
+
+def describe_incomplete(totals: Totals) -> list[str]:
+    """Give a sentence for everything that the datasets lack."""
+    lines = []
+    if not totals.calls:
+        lines.append("Incomplete: there is no call that a provider can charge for.")
+    if totals.rejected:
+        by_source = ", ".join(f"{source} {count:,}" for source, count in totals.rejected)
+        lines.append(f"Incomplete: records were rejected ({by_source}); see rejected_rows.")
+        for file, line, reason in totals.rejected_examples:
+            place = f"{file}, line {line}" if line is not None else file
+            # a broken record may hold line breaks
+            lines.append(f"  {place}: {' '.join(reason.split())}")
+    if totals.quarantined:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in totals.quarantined)
+        lines.append(f"Incomplete: calls are not priced ({reasons}); see quarantined_usage.")
+    return lines
+
+
+def _total(counts: list[tuple[str, int]]) -> int:
+    return sum(count for _, count in counts)
+
+
+def _share(part: int, whole: int) -> str:
+    if not whole:
+        return "-"
+    # rounded down: 100.0 % is said only when nothing is missing
+    return _tenths(part * 1000 // whole)
+
+
+def _tenths(tenths: int) -> str:
+    return f"{tenths // 10}.{tenths % 10} %"
+
+
+def _money(cost: Decimal) -> str:
+    if 0 < cost < _SMALLEST_SHOWN:
+        return "< 0.01"
+    return f"{cost:,.2f}"

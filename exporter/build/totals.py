@@ -1,0 +1,212 @@
+"""The few questions that the wrapper itself asks of a build: read-only, one function each.
+
+Those of the totals are asked of warehouses too, so they keep to what all engines know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from exporter.duck import open_database
+from exporter.errors import UserError
+from exporter.extract.writer import REJECTED_RECORDS
+from exporter.sql import DuckDB, Engine
+
+_SPEND = """
+    select ServiceProviderName, BillingCurrency, sum(BilledCost)
+    from focus_cost_and_usage
+    group by 1, 2
+    order by 2, 3 desc, 1
+"""
+
+_COVERAGE = """
+    select
+        cast(coalesce(sum(calls), 0) as bigint) as calls,
+        cast(coalesce(sum(priced_calls), 0) as bigint) as priced_calls,
+        cast(coalesce(sum(tokens), 0) as bigint) as tokens,
+        cast(coalesce(sum(priced_tokens), 0) as bigint) as priced_tokens,
+        cast(coalesce(sum(compared_calls), 0) as bigint) as compared_calls,
+        cast(coalesce(sum(differing_calls), 0) as bigint) as differing_calls
+    from coverage
+"""
+
+# shares in tenths of a percent, rounded down: all of it is said only when nothing is missing
+_PRICE_DATES = """
+    with costs as (
+        select
+            billing_currency,
+            sum(billed_cost) as total,
+            sum(case when price_date_basis = 'effective' then billed_cost else 0 end) as effective,
+            sum(case when price_date_basis = 'verified_on' then billed_cost else 0 end)
+                as verified_on,
+            sum(case when price_date_basis = 'unknown' then billed_cost else 0 end) as unknown
+        from price_coverage
+        group by 1
+    )
+    select
+        billing_currency,
+        cast(floor(round(effective / total * 1000, 6)) as bigint) as effective,
+        cast(floor(round(verified_on / total * 1000, 6)) as bigint) as verified_on,
+        cast(floor(round(unknown / total * 1000, 6)) as bigint) as unknown
+    from costs
+    where total > 0
+    order by 1
+"""
+
+_QUARANTINED = """
+    select hold_reason, count(*)
+    from ai_calls
+    where hold_reason is not null
+    group by 1
+    order by 2 desc, 1
+"""
+
+_REJECTED = f"""
+    select coalesce(source_name, '') as source_name, count(*)
+    from {REJECTED_RECORDS}
+    group by 1
+    order by 1
+"""  # noqa: S608
+
+_REJECTED_EXAMPLES = """
+    select coalesce(file, raw_table), line, reason
+    from rejected_rows
+    order by file nulls last, line nulls last, field nulls last
+    limit 3
+"""
+
+_MISSING_PRICES = """
+    select *
+    from missing_prices
+    order by calls desc, provider_as_sent, served_model, meter, service_tier, processing_mode,
+        region_id, hold_reason
+"""
+
+# staging tables whose rows still know their file, line and fault
+_CHECKED_RELATIONS = r"""
+    select table_name
+    from information_schema.columns
+    where
+        table_name like 'stg\_%' escape '\'
+        and column_name in ('_file', '_line', 'fault_reason')
+    group by 1
+    having count(*) = 3
+    order by 1
+"""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a build came to. Costs are exact; the list of spend is by provider and currency.
+
+    Price dates are, by currency, the shares of the billed cost whose price date is effective,
+    verified_on or unknown, in tenths of a percent.
+    """
+
+    rows: int
+    calls: int
+    priced_calls: int
+    tokens: int
+    priced_tokens: int
+    # calls of which the source tells the cost, and those of them with another
+    compared_calls: int
+    differing_calls: int
+    quarantined: list[tuple[str, int]]
+    rejected: list[tuple[str, int]]
+    # file (or raw table), line and reason of the first
+    rejected_examples: list[tuple[str, int | None, str]]
+    commitments: int
+    spend: list[tuple[str, str, Decimal]]
+    price_dates: list[tuple[str, int, int, int]]
+
+
+def seal(database: Path) -> None:
+    """Write everything into the one file, so that no `.wal` is left beside it."""
+    with open_database(database, read_only=False) as connection:
+        connection.execute("force checkpoint")
+
+
+def read_totals(database: Path) -> Totals:
+    """Read the totals of a build."""
+    with open_database(database) as connection:
+        return ask_totals(DuckDB(connection))
+
+
+def ask_totals(engine: Engine) -> Totals:
+    """Ask for the totals of what a build or a warehouse holds."""
+    calls, priced_calls, tokens, priced_tokens, compared, differing = engine.fetch(_COVERAGE)[0]
+    return Totals(
+        rows=_count(engine, "focus_cost_and_usage"),
+        calls=calls,
+        priced_calls=priced_calls,
+        tokens=tokens,
+        priced_tokens=priced_tokens,
+        compared_calls=compared,
+        differing_calls=differing,
+        quarantined=engine.fetch(_QUARANTINED),
+        rejected=engine.fetch(_REJECTED),
+        rejected_examples=engine.fetch(_REJECTED_EXAMPLES),
+        commitments=_count(engine, "focus_contract_commitment"),
+        spend=engine.fetch(_SPEND),
+        price_dates=engine.fetch(_PRICE_DATES),
+    )
+
+
+def read_missing_prices(database: Path) -> list[dict[str, Any]]:
+    """Give the table missing_prices, what was used most first.
+
+    Raises UserError for a build that does not have it.
+    """
+    with open_database(database) as connection:
+        try:
+            result = connection.execute(_MISSING_PRICES)
+        except duckdb.CatalogException:
+            raise UserError(
+                f"The build {database} was made without the table missing_prices: "
+                "run `focus-export build` again."
+            ) from None
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def find_wholly_rejected_file(database: Path) -> tuple[str, str] | None:
+    """Give the first file of which every record was rejected, with its first reason."""
+    with open_database(database) as connection:
+        for (relation,) in connection.execute(_CHECKED_RELATIONS).fetchall():
+            # the name comes from the catalog
+            name = '"' + relation.replace('"', '""') + '"'
+            found = connection.execute(
+                f"""
+                select _file, min_by(fault_reason, _line)
+                from {name}
+                where _file is not null
+                group by 1
+                having count(*) = count(fault_reason)
+                order by 1
+                limit 1
+                """  # noqa: S608
+            ).fetchall()
+            if found:
+                return found[0]
+    return None
+
+
+def read_failing_rows(database: Path, query: str, limit: int = 3) -> list[dict[str, object]]:
+    """Give the first rows that a failed dbt test selects; none when it can't be asked again."""
+    with open_database(database) as connection:
+        try:
+            # dbt compiled the query itself
+            relation = connection.sql(f"select * from ({query}) as failing limit {limit:d}")  # noqa: S608
+            names = relation.columns
+            return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+        except duckdb.Error:
+            return []
+
+
+def _count(engine: Engine, relation: str) -> int:
+    return int(engine.fetch(f"select count(*) as records from {relation}")[0][0])  # noqa: S608

@@ -1,0 +1,127 @@
+"""The datasets: one entry each in DATASETS, which every other list of them is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+
+# The flat layout of an earlier system: its keys in its order, with what they are in ai_calls, and a
+# billing period that ends on the last second of its month. `sub_account_id` and `call_key` are no
+# part of it: they select and order its rows.
+AI_CALLS = {
+    "BillingAccountId": "billing_account_id",
+    "BillingPeriodStart": "billing_period_start",
+    "BillingPeriodEnd": "billing_period_end - interval 1 second",
+    "ChargePeriodStart": "charge_period_start",
+    "ChargePeriodEnd": "charge_period_end",
+    "ProviderName": "provider",
+    "ServiceName": "model",
+    "SubAccountName": "sub_account_name",
+    "ResourceId": "call_id",
+    "BilledCost": "billed_cost",
+    "BilledCurrency": "billing_currency",
+    "UsageQuantity": "total_tokens",
+    "UsageUnit": "'tokens'",
+    "x-cog-InputTokenCount": "input_tokens",
+    "x-cog-OutputTokenCount": "output_tokens",
+    "x-cog-CacheHit": "coalesce(is_cache_hit, false)",
+    "x-cog-LatencyMs": "latency_ms",
+    "Tags/x-cost-feature": "feature",
+    "Tags/x-cost-department": "coalesce(sub_account_name, sub_account_id)",
+    "Tags/x-cost-user": "user_id",
+    "Tags/x-cost-session": "session_id",
+    "Tags/x-cog-classification": "classification",
+    "sub_account_id": "sub_account_id",
+    "call_key": "call_key",
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What can be extracted: where its rows lie and how they are ordered, dated and summed.
+
+    `order` is a total order whose last column alone is unique. A row belongs to a date range when
+    `start` lies in it or, where `end` is given, when its half-open period overlaps it.
+    """
+
+    name: str
+    focus_id: str | None
+    versions: tuple[str, ...]
+    # grain -> relation without its version; also the file's name
+    relations: dict[str, str]
+    order: tuple[str, ...]
+    start: str
+    end: str | None = None
+    # grain -> DatasetInstanceName of the FOCUS metadata
+    instances: dict[str, str] = field(default_factory=dict)
+    costs: tuple[str, ...] = ()
+    currency: str | None = None
+    # the flat layout is no FOCUS dataset: one relation for all versions, a name -> its SQL
+    layout: dict[str, str] | None = None
+    condition: str | None = None
+    hidden: tuple[str, ...] = ()
+    # raw tables whose rejected rows concern this dataset; empty: those of no other dataset
+    raw_tables: tuple[str, ...] = ()
+    holds_usage: bool = True
+    # whoever reads it in slices copies it first: its view would join everything for each of them
+    is_staged: bool = False
+
+    def file_stem(self, grain: str) -> str:
+        """Name the dataset's file, without an extension."""
+        return self.relations[grain]
+
+    def relation(self, grain: str, version: str) -> str:
+        """Name the relation that holds the rows."""
+        if self.layout is not None:
+            return self.relations[grain]
+        return f"{self.relations[grain]}_v{version.replace('.', '_')}"
+
+
+DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        Dataset(
+            name="cost-and-usage",
+            focus_id="CostAndUsage",
+            versions=("1.4", "1.3", "1.2", "1.1", "1.0"),
+            relations={"call": "focus_cost_and_usage", "day": "focus_cost_and_usage_daily"},
+            order=("ChargePeriodStart", "x_ChargeId"),
+            start="ChargePeriodStart",
+            instances={"call": "Cost and Usage by Call", "day": "Cost and Usage Daily"},
+            costs=_COSTS,
+            currency="BillingCurrency",
+        ),
+        Dataset(
+            name="contract-commitment",
+            focus_id="ContractCommitment",
+            versions=("1.4", "1.3"),
+            relations={"call": "focus_contract_commitment"},
+            order=("ContractCommitmentId",),
+            start="ContractCommitmentPeriodStart",
+            end="ContractCommitmentPeriodEnd",
+            instances={"call": "Contract Commitment"},
+            costs=("ContractCommitmentCost",),
+            currency="BillingCurrency",
+            raw_tables=("contracts", "commitments"),
+            holds_usage=False,
+        ),
+        Dataset(
+            name="ai-calls",
+            focus_id=None,
+            versions=("1.1",),
+            relations={"call": "ai_calls"},
+            order=("ChargePeriodStart", "call_key"),
+            start="ChargePeriodStart",
+            costs=("BilledCost",),
+            currency="BilledCurrency",
+            layout=AI_CALLS,
+            condition="hold_reason is null",
+            hidden=("sub_account_id", "call_key"),
+            is_staged=True,
+        ),
+    )
+}
+
+# those of the specification, with its names for them
+FOCUS_IDS = {name: entry.focus_id for name, entry in DATASETS.items() if entry.focus_id}

@@ -1,0 +1,1 @@
+"""Extracts: what is selected, and the files it is written to."""

@@ -1,0 +1,132 @@
+"""The manifest beside an extract: what the file holds, where it came from, what is missing."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from exporter.extract.pages import Measure
+from exporter.extract.writer import Coverage, Extract, Selection
+from exporter.home import DESCRIPTION
+
+_CHUNK = 1 << 20
+
+
+def hash_file(path: Path) -> tuple[str, int]:
+    """Give a file's SHA-256 (lower-case hex) and its size in bytes, reading it in chunks."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def read_build(database: Path) -> dict[str, str | None]:
+    """Name the build that a resolved DuckDB file belongs to.
+
+    `build_id` is null for a file that plain `dbt build` wrote; its `finished_at` is unknown too.
+    """
+    folder = database.parent
+    try:
+        content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = {}
+    name = folder.name if folder.parent.name == "builds" else None
+    return {
+        "build_id": content.get("build_id", name),
+        "finished_at": content.get("finished_at"),
+    }
+
+
+def describe_coverage(coverage: Coverage) -> dict[str, Any]:
+    """Lay out a coverage; shares are cut off, not rounded, so that 1 means all."""
+    return {
+        "calls": coverage.calls,
+        "priced_calls": coverage.priced_calls,
+        "priced_calls_share": _share(coverage.priced_calls, coverage.calls),
+        "tokens": coverage.tokens,
+        "priced_tokens": coverage.priced_tokens,
+        "priced_tokens_share": _share(coverage.priced_tokens, coverage.tokens),
+        "quarantined_calls": dict(coverage.held_back),
+    }
+
+
+def _share(part: int, whole: int) -> str | None:
+    if whole == 0:
+        return None
+    return f"{Decimal(part * 10**6 // whole).scaleb(-6).normalize():f}"
+
+
+def describe(
+    *,
+    file: Path,
+    fmt: str,
+    compress: str | None,
+    safe_csv: bool,
+    selection: Selection,
+    extract: Extract,
+    measure: Measure,
+    coverage: Coverage | None,
+    rejected_rows: int,
+    dataset_instance_id: str | None,
+    schema_id: str | None,
+    build: dict[str, str | None],
+    tool_version: str,
+) -> dict[str, Any]:
+    """Put a manifest together, without size and hash: keys always stand in the same order."""
+    manifest: dict[str, Any] = {
+        "file": file.name,
+        "dataset": selection.dataset.name,
+        "focus_dataset_id": selection.dataset.focus_id,
+        "focus_version": selection.focus_version,
+        "grain": selection.grain,
+        "dataset_instance_id": dataset_instance_id,
+        "schema_id": schema_id,
+        "format": fmt,
+        "compression": compress,
+        "safe_csv": safe_csv,
+        "from": selection.from_date.isoformat() if selection.from_date else None,
+        "to": selection.to_date.isoformat() if selection.to_date else None,
+        "filters": [{"column": name, "value": value} for name, value in selection.filters],
+        "columns": [column.name for column in extract.columns],
+        "rows": measure.rows,
+        "costs": [
+            {"currency": total.currency, "rows": total.rows, **total.costs}
+            for total in measure.currencies
+        ],
+        "coverage": describe_coverage(coverage) if coverage is not None else None,
+        "rejected_rows": rejected_rows,
+        "build": build,
+        "tool_version": tool_version,
+        "written_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    if selection.dataset.focus_id is None and coverage is not None:
+        manifest["left_out_calls"] = coverage.calls - coverage.priced_calls
+    return manifest
+
+
+def describe_gaps(manifest: dict[str, Any]) -> str | None:
+    """Say in one sentence what the extract's dates lack; None when they are complete."""
+    parts = []
+    coverage = manifest["coverage"]
+    if coverage is not None and coverage["quarantined_calls"]:
+        reasons = ", ".join(
+            f"{reason} {count}" for reason, count in coverage["quarantined_calls"].items()
+        )
+        held = coverage["calls"] - coverage["priced_calls"]
+        parts.append(f"{held} of {coverage['calls']} calls have no cost ({reasons})")
+    if manifest["rejected_rows"]:
+        parts.append(f"{manifest['rejected_rows']} raw records were rejected")
+    return " and ".join(parts) or None
+
+
+def to_text(manifest: dict[str, Any]) -> str:
+    """Write a manifest as JSON text."""
+    return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,1 @@
+"""The FOCUS specification: metadata of its datasets and rules of its columns."""

@@ -1,0 +1,1 @@
+"""The price book and the published prices it is compared with."""

@@ -1,0 +1,1 @@
+"""Raw files: which source each is of."""

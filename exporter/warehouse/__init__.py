@@ -1,0 +1,1 @@
+"""Warehouses: connections, loading, checks, and copies of their builds."""

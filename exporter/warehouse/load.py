@@ -1,0 +1,145 @@
+"""Stages raw files into the raw tables of a warehouse by its own bulk path.
+
+DuckDB reads the files exactly as a build with --raw-dir does, and writes one Parquet file per raw
+table: every column as text, with file, line and fault. The warehouse takes that file whole or not.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter.dbt.runner import Operation, run_operations
+from exporter.errors import UserError
+from exporter.home import Home
+from exporter.project import Project, load_project
+from exporter.raw.recognise import RawPlan, plan_files, plan_raw_files
+from exporter.targets import DUCKDB, check_warehouse
+from exporter.warehouse.connection import open_warehouse
+
+
+@dataclass(frozen=True)
+class Load:
+    """What was loaded into one raw table; `relation` is its name in full."""
+
+    table: str
+    relation: str
+    rows: int
+    replaced: int
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What was loaded, which raw tables were made, and what is to be said of the files."""
+
+    loads: list[Load]
+    made: list[str]
+    notes: list[str]
+    # every raw table was loaded or made now, so all know their files and lines
+    is_complete: bool
+
+
+def load_files(
+    home: Home,
+    target: str,
+    *,
+    source: str | None = None,
+    paths: Sequence[Path] = (),
+    raw_dir: Path | None = None,
+    replace: bool = False,
+    variables: dict[str, Any],
+) -> LoadResult:
+    """Load a source's files, or a whole raw folder, into the raw tables that they belong to.
+
+    `replace` empties those tables first. Raw tables that are not there are made, all of them, since
+    a build needs every one. Raises UserError for faults of files, tables or the connection.
+    """
+    project = load_project()
+    if target == DUCKDB:
+        raise UserError(
+            "DuckDB reads files itself: use `focus-export build --raw-dir`, or name a warehouse "
+            "with --target."
+        )
+    if raw_dir is not None and source is None:
+        plan = plan_raw_files(raw_dir, project)
+    elif source is not None and paths and raw_dir is None:
+        plan = plan_files(source, paths, project)
+    else:
+        raise UserError("Name a source and its files, or a raw folder with --raw-dir.")
+    check_warehouse(target)
+    home.prepare()
+    scratch = Path(tempfile.mkdtemp(prefix=".load.", dir=home.path))
+    try:
+        staged = _stage(home, project, plan, scratch)
+        prepared = _prepare(home, project, target, list(staged), variables)
+        loads = []
+        with open_warehouse(target, project) as warehouse:
+            for table, file in staged.items():
+                found = prepared[table]
+                rows = warehouse.load_parquet(file, found["relation"], replace=replace)
+                loads.append(Load(table, found["relation"], rows, found["rows"] if replace else 0))
+        made = [found["relation"] for found in prepared.values() if found["is_new"]]
+        is_complete = all(found["is_new"] or name in staged for name, found in prepared.items())
+        return LoadResult(loads, made, plan.notes, is_complete)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _stage(home: Home, project: Project, plan: RawPlan, scratch: Path) -> dict[str, Path]:
+    """Write a Parquet file for each table."""
+    staged = {table: scratch / f"{table}.parquet" for table in plan.raw_files}
+    operations = [
+        Operation(
+            "stage_raw_table",
+            {
+                "table": table,
+                "groups": plan.raw_files[table],
+                "path": str(file),
+            },
+        )
+        for table, file in staged.items()
+    ]
+    for outcome in run_operations(home, project, DUCKDB, operations, {}, scratch):
+        if outcome.error is not None:
+            raise UserError(f"The files could not be read ({outcome.error[:300]}).")
+    return staged
+
+
+def _prepare(
+    home: Home, project: Project, target: str, tables: list[str], variables: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Make the tables that are missing, and refuse those that have other columns."""
+    names = [table.name for table in project.raw_tables()]
+    operations = [
+        Operation("prepare_raw_table", {"table": name, "is_loaded": name in tables})
+        for name in names
+    ]
+    chosen = {"raw_origin": "source", **variables}
+    prepared = {}
+    for table, outcome in zip(
+        names, run_operations(home, project, target, operations, chosen), strict=True
+    ):
+        if outcome.error is not None:
+            raise UserError(
+                f"The table {table} can't be prepared in the target {target} "
+                f"({' '.join(outcome.error.split())[:300]}): "
+                f"run `focus-export doctor --target {target}`."
+            )
+        found = outcome.values[-1]
+        if found["is_view"]:
+            raise UserError(
+                f"{found['relation']} is a view: load into tables of another schema, "
+                "with --vars '{raw_schema: …}'."
+            )
+        if found["missing"]:
+            raise UserError(
+                f"The table {found['relation']} lacks {', '.join(found['missing'])}: add the "
+                "columns as text (_line as a whole number), or load into another schema with "
+                "--vars '{raw_schema: …}'."
+            )
+        prepared[table] = found
+    return prepared

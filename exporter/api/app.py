@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
@@ -25,7 +24,7 @@ from exporter.api.middleware import Gate
 from exporter.api.rate_limit import RateLimit
 from exporter.api.responses import problem_handlers
 from exporter.api.routes.jobs import job_components, make_job_router
-from exporter.api.routes.lists import LISTS, make_router
+from exporter.api.routes.lists import make_router
 from exporter.api.routes.spend import make_spend_router
 from exporter.api.service import Service
 from exporter.project import load_project, tool_version
@@ -98,9 +97,8 @@ def create_app(
     project = load_project()
     app.state.service = service
     app.state.metrics = metrics
-    lists = CapacityLimiter(LISTS)
-    app.include_router(make_router(service, project, metrics, lists))
-    app.include_router(make_spend_router(service, project, metrics, lists))
+    app.include_router(make_router(service, project, metrics))
+    app.include_router(make_spend_router(service, project, metrics))
     components = openapi.components(project)
     if jobs is not None:
         app.include_router(make_job_router(jobs))

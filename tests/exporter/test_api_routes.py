@@ -329,10 +329,10 @@ def test_totals_are_computed_once_and_few_are_kept(
     measured: list[object] = []
     measure = Service._measure
 
-    def count(self: Service, build: Any, query: Any) -> Any:
+    def count(self: Service, cursor: Any, query: Any) -> Any:
         measured.append(query.filters)
         time.sleep(0.05)
-        return measure(self, build, query)
+        return measure(self, cursor, query)
 
     monkeypatch.setattr(Service, "_measure", count)
     monkeypatch.setattr(service, "_KEPT_SUMMARIES", 2)

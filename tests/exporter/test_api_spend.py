@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,8 @@ from spend_world import CREDITED, HOSTILE, TINY, TINY_COST, make_world
 from starlette.testclient import TestClient
 
 from exporter.api import service
-from exporter.api.cache import Kept
 from exporter.api.datasets import API_DATASETS
+from exporter.extract.pages import Group, PagedExtract
 from exporter.home import Home
 
 SPEND = "/api/spend"
@@ -331,39 +329,65 @@ def test_sql_in_a_parameter_is_a_value_and_nothing_else(client: TestClient, text
     assert ask(client)["totals"] == before
 
 
-def test_sums_are_computed_once_for_those_who_wait() -> None:
-    kept = Kept[int](most=2, most_weight=100, weigh=lambda value: value)
-    computed: list[str] = []
+@pytest.fixture
+def summed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the departments whose charges were summed, each time."""
+    names: list[str] = []
+    break_down = PagedExtract.break_down
+
+    def count(extract: PagedExtract, *arguments: Any) -> list[Group]:
+        names.append(str(extract._parameters[0]))
+        return break_down(extract, *arguments)
+
+    monkeypatch.setattr(PagedExtract, "break_down", count)
+    return names
+
+
+def sum_of(client: TestClient, name: str) -> Any:
+    return ask(client, groupBy="chargeCategory,day", subAccountId=name)["groups"]
+
+
+def test_sums_are_computed_once_for_those_who_wait(
+    world: Home, monkeypatch: pytest.MonkeyPatch, summed: list[str]
+) -> None:
+    monkeypatch.setattr(service, "_KEPT_BREAKDOWNS", 2)
     together = threading.Barrier(8)
 
-    def compute(name: str, value: int) -> int:
-        computed.append(name)
-        time.sleep(0.05)
-        return value
-
-    def wait(_number: int) -> int:
+    def wait(_number: int) -> Any:
         together.wait()
-        return kept.get("a", lambda: compute("a", 10))
+        return sum_of(client, "Marketing")
 
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(wait, range(8))) == {10}
-    assert computed == ["a"]
-    # the third pushes out what was not asked for the longest
-    for name in ("b", "a", "c", "a", "b"):
-        kept.get(name, partial(compute, name, 10))
-    assert computed == ["a", "b", "c", "b"]
-    # one that is too heavy stays alone
-    kept.get("heavy", lambda: compute("heavy", 1000))
-    kept.get("heavy", lambda: compute("heavy", 1000))
-    assert computed[4:] == ["heavy"]
+    with open_client(world.path, token="all-token") as client, ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(wait, range(8)))
+        assert found == [found[0]] * 8
+        assert summed == ["Marketing"]
+        # the third pushes out what was not asked for the longest
+        for name in ("Finance", "Marketing", "Research", "Marketing", "Finance"):
+            sum_of(client, name)
+    assert summed == ["Marketing", "Finance", "Research", "Finance"]
 
 
-def test_what_could_not_be_computed_is_tried_again() -> None:
-    kept = Kept[int](most=2, most_weight=100, weigh=lambda value: value)
+def test_no_more_groups_are_kept_than_the_memory_holds(
+    world: Home, monkeypatch: pytest.MonkeyPatch, summed: list[str]
+) -> None:
+    monkeypatch.setattr(service, "_KEPT_GROUPS", 8)
+    monkeypatch.setattr(service, "_KEPT_BREAKDOWNS", 8)
+    with open_client(world.path, token="all-token") as client:
+        for _ in range(2):
+            many = ask(client, groupBy="day,modelId", subAccountId="Marketing")["groups"]
+            few = ask(client, groupBy="chargeCategory", subAccountId="Finance")["groups"]
+    assert len(many) > 8 >= len(few)
+    assert summed == ["Marketing", "Finance", "Marketing"]
 
-    def fail() -> int:
-        raise ValueError
 
-    with pytest.raises(ValueError):
-        kept.get("a", fail)
-    assert kept.get("a", lambda: 1) == 1
+def test_what_could_not_be_computed_is_tried_again(
+    world: Home, monkeypatch: pytest.MonkeyPatch, summed: list[str]
+) -> None:
+    with open_client(world.path, token="all-token") as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(PagedExtract, "break_down", lambda *_arguments: 1 / 0)
+            parameters = {"groupBy": "chargeCategory,day", "subAccountId": "Marketing"}
+            response = client.get(SPEND, params=parameters, headers=bearer("all"))
+            assert response.status_code == 500
+        assert sum_of(client, "Marketing")
+    assert summed == ["Marketing"]

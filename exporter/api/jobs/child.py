@@ -16,9 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from exporter.api.answers import describe_page_coverage, describe_totals
 from exporter.api.principal import Caller
 from exporter.api.problems import RequestError
-from exporter.api.service import Service, describe_page_coverage, describe_totals
+from exporter.api.queries import read_query
+from exporter.api.service import Service
 from exporter.children import Send, serve
 from exporter.duck import count_progress, lock_down
 from exporter.errors import UserError
@@ -73,9 +75,7 @@ def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
     path.touch()
     service = Service(Home(Path(task.home)), is_locked=False)
     try:
-        query = service.read_query(
-            read_caller(task.caller), task.dataset, task.parameters, task.grain
-        )
+        query = read_query(read_caller(task.caller), task.dataset, task.parameters, task.grain)
         dataset = query.selection.dataset
         json_names = json_column_names(load_project(), dataset.focus_id)
         with service.builds.current() as build, build.cursor() as cursor:

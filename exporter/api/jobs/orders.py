@@ -25,9 +25,10 @@ from exporter.api.datasets import API_DATASETS
 from exporter.api.jobs.child import describe_caller, read_caller
 from exporter.api.jobs.store import Job, JobStore, OtherRequestError, QueueFullError
 from exporter.api.jobs.workers import JobSettings, JobWorkers, path_of
-from exporter.api.page_tokens import sign
+from exporter.api.page_tokens import make_signer
 from exporter.api.principal import Caller
 from exporter.api.problems import Fault, RequestError, invalid
+from exporter.api.queries import read_query
 from exporter.api.service import Service
 from exporter.datasets import DATASETS
 from exporter.options import FORMATS
@@ -71,6 +72,7 @@ class Jobs:
         """
         self._is_good = is_good
         self._service = service
+        self._links = make_signer(service.secret, "download")
         self._settings = settings or JobSettings.from_environment()
         self._folder = service.home.path / "jobs"
         self._store: JobStore | None = None
@@ -218,8 +220,7 @@ class Jobs:
 
     def open_download(self, job_id: str, name: str, expires: str, signature: str) -> Download:
         """Follow a signed link; raises a RequestError when it was altered or is past its time."""
-        expected = self._signature(job_id, name, expires)
-        if not hmac.compare_digest(expected.encode(), signature.encode()):
+        if not self._links.verify_signature("\n".join((job_id, name, expires)), signature):
             raise RequestError("forbidden", "The link was not given out by this server.")
         gone = RequestError("gone", "The link has expired: ask for the job's status again.")
         if int(expires) <= time.time():
@@ -258,7 +259,7 @@ class Jobs:
         if faults:
             detail = "; ".join(f"{fault.parameter} {fault.detail}" for fault in faults[:5])
             raise RequestError("invalid-parameter", f"{detail}.", faults[:20])
-        query = self._service.read_query(caller, dataset, filters, grain)
+        query = read_query(caller, dataset, filters, grain)
         return {
             "caller": describe_caller(caller),
             "dataset": dataset,
@@ -272,13 +273,9 @@ class Jobs:
             raise RequestError("unavailable", f"There are no export jobs here: {self._failure}")
         return self._store
 
-    def _signature(self, job_id: str, name: str, expires: str) -> str:
-        content = "\n".join((job_id, name, expires)).encode()
-        return sign(self._service.secret, "download", content).hex()
-
     def _sign_link(self, job: Job, expires: int) -> str:
         name = _file_name(job)
-        signature = self._signature(job.id, name, str(expires))
+        signature = self._links.get_signature("\n".join((job.id, name, str(expires)))).decode()
         query = urlencode({"expires": expires, "signature": signature})
         return f"downloads/{quote(job.id)}/{quote(name)}?{query}"
 

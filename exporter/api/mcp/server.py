@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import anyio
 import mcp_types as types
-from anyio import CapacityLimiter
 from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -41,6 +40,7 @@ from exporter.api.problems import RequestError
 from exporter.api.responses import describe_problem, problem_handlers, respond_problem
 from exporter.api.routes import downloads
 from exporter.api.service import Service
+from exporter.api.turns import in_thread
 from exporter.project import tool_version
 
 PATHS = ("/mcp", "/")
@@ -48,8 +48,6 @@ _PLACE = f"There is nothing at this path; the MCP server is at {' and '.join(PAT
 _NOTHING_HERE = {"not-found": _PLACE, "method-not-allowed": _PLACE}
 # where everybody may ask: at / is the server itself
 OPEN_PATHS = frozenset({"/healthz"})
-# calls at once; more would only share the same processors
-_CALLS = 4
 _LARGEST_BODY = 262_144
 _JSON = "application/json"
 _log = logging.getLogger("focus_export.api")
@@ -77,10 +75,10 @@ def make_server(offer: Offer, is_local: bool) -> Server[Any]:
     tools = {tool.name: tool for tool in offer.tools}
     resources = {resource.uri: resource for resource in offer.resources}
     prompts = {prompt.name: prompt for prompt in offer.prompts}
-    limiter = CapacityLimiter(_CALLS)
 
-    async def run(function: Callable[..., _Result], *arguments: Any) -> _Result:
-        return await anyio.to_thread.run_sync(function, *arguments, limiter=limiter)
+    async def run(context: _Context, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        receive = None if is_local else _request_of(context).receive
+        return await in_thread(receive, function, *arguments)
 
     def caller_of(context: _Context) -> Caller:
         if is_local:
@@ -101,7 +99,7 @@ def make_server(offer: Offer, is_local: bool) -> Server[Any]:
         base_url = None if is_local else str(_request_of(context).base_url)
         try:
             arguments = read_arguments(tool.input_schema, params.arguments or {})
-            text = await run(tool.call, Asked(caller_of(context), arguments, base_url))
+            text = await run(context, tool.call, Asked(caller_of(context), arguments, base_url))
         except RequestError as error:
             return _fail(error)
         except Exception:
@@ -132,7 +130,7 @@ def make_server(offer: Offer, is_local: bool) -> Server[Any]:
         if resource is None:
             raise _refuse(f"There is no resource {params.uri[:128]!r}.")
         try:
-            text = await run(resource.read, caller_of(context))
+            text = await run(context, resource.read, caller_of(context))
         except RequestError as error:
             raise _refuse(error.detail) from None
         return types.ReadResourceResult(

@@ -5,31 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
-from anyio import CapacityLimiter
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, StreamingResponse
 
 from exporter.api import openapi
+from exporter.api.answers import MEDIA_TYPES, Page
 from exporter.api.datasets import API_DATASETS, DEFAULT_VERSION, ApiDataset
 from exporter.api.metrics import Metrics
 from exporter.api.parameters import read_day
 from exporter.api.principal import Caller
 from exporter.api.problems import Fault, RequestError, invalid
 from exporter.api.responses import problem_responses
-from exporter.api.service import MEDIA_TYPES, Page, Service
+from exporter.api.service import Service
+from exporter.api.turns import in_thread
 from exporter.datasets import DATASETS
 from exporter.focus.schemas import VERSIONS
 from exporter.project import Project
-
-# lists and sums read at once; more would only share the same processors
-LISTS = 4
-# files made at once; each takes a processor for minutes
-_STREAMS = 4
-_Result = TypeVar("_Result")
 
 
 def caller_of(request: Request) -> Caller:
@@ -63,12 +58,9 @@ def write_page(page: Page) -> bytes:
     return f'{head}, "records": [{",".join(page.lines)}]}}'.encode()
 
 
-def make_router(
-    service: Service, project: Project, metrics: Metrics, lists: CapacityLimiter
-) -> APIRouter:
+def make_router(service: Service, project: Project, metrics: Metrics) -> APIRouter:
     """Make the routes of a service."""
     router = APIRouter()
-    streams = CapacityLimiter(_STREAMS)
     for entry in API_DATASETS.values():
         if entry.path is not None:
             add_list(
@@ -76,7 +68,6 @@ def make_router(
                 service,
                 metrics,
                 entry,
-                lists,
                 path=f"/focus/v1/{entry.path}",
                 described=openapi.list_parameters(entry),
                 example=openapi.page_example(entry, project),
@@ -85,16 +76,9 @@ def make_router(
                 tags=["FOCUS"],
             )
     _add_schema(router, service)
-    _add_file(router, service, streams)
+    _add_file(router, service)
     _add_health(router, service, metrics)
     return router
-
-
-async def in_thread(
-    limiter: CapacityLimiter, function: Callable[..., _Result], *arguments: Any
-) -> _Result:
-    """Call a function that blocks, when the limiter has room."""
-    return await anyio.to_thread.run_sync(function, *arguments, limiter=limiter)
 
 
 def add_get(
@@ -133,7 +117,6 @@ def add_list(
     service: Service,
     metrics: Metrics,
     entry: ApiDataset,
-    limiter: CapacityLimiter,
     *,
     path: str,
     described: list[dict[str, Any]],
@@ -150,7 +133,7 @@ def add_list(
 
     async def list_rows(request: Request) -> Response:
         parameters = read_parameters(request, allowed)
-        body = await in_thread(limiter, read, caller_of(request), parameters)
+        body = await in_thread(request.receive, read, caller_of(request), parameters)
         return Response(body, media_type="application/json")
 
     page = f"{DATASETS[entry.name].focus_id}Page"
@@ -172,7 +155,8 @@ def _add_schema(router: APIRouter, service: Service) -> None:
 
     async def describe_schema(request: Request) -> Response:
         given = read_parameters(request, ("focusVersion", "dataset"))
-        described = await run_in_threadpool(
+        described = await in_thread(
+            request.receive,
             service.describe_schema,
             caller_of(request),
             given.get("focusVersion"),
@@ -210,7 +194,7 @@ def _add_schema(router: APIRouter, service: Service) -> None:
     )
 
 
-def _add_file(router: APIRouter, service: Service, limiter: CapacityLimiter) -> None:
+def _add_file(router: APIRouter, service: Service) -> None:
     described = [
         openapi.query_parameter("from", openapi.DAY, "First day, inclusive, UTC.", "2026-10-01"),
         openapi.query_parameter("to", openapi.DAY, "Last day, inclusive, UTC.", "2026-10-31"),
@@ -233,35 +217,23 @@ def _add_file(router: APIRouter, service: Service, limiter: CapacityLimiter) -> 
         if from_date and to_date and from_date > to_date:
             raise invalid("to", "lies before from")
         version = given.get("focusVersion")
-        try:
-            limiter.acquire_on_behalf_of_nowait(request)
-        except anyio.WouldBlock:
-            raise RequestError(
-                "too-many-requests",
-                f"{_STREAMS} files are being made already: try again in a minute.",
-                retry_after=60,
-            ) from None
-        try:
-            stream = await run_in_threadpool(
-                service.stream,
-                caller_of(request),
-                "ai-calls" if version is None else "cost-and-usage",
-                {} if version is None else {"focusVersion": version},
-                given.get("format", "csv"),
-                "call",
-                from_date,
-                to_date,
-            )
-        except BaseException:
-            limiter.release_on_behalf_of(request)
-            raise
+        stream = await in_thread(
+            request.receive,
+            service.stream,
+            caller_of(request),
+            "ai-calls" if version is None else "cost-and-usage",
+            {} if version is None else {"focusVersion": version},
+            given.get("format", "csv"),
+            "call",
+            from_date,
+            to_date,
+        )
 
         class Answer(StreamingResponse):
             async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
                 try:
                     await super().__call__(scope, receive, send)
                 finally:
-                    limiter.release_on_behalf_of(request)
                     with anyio.CancelScope(shield=True):
                         await run_in_threadpool(stream.close)
 

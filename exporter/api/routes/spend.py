@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 
-from anyio import CapacityLimiter
 from fastapi import APIRouter, Request, Response
 
 from exporter.api import openapi
@@ -15,8 +14,9 @@ from exporter.api.datasets import API_DATASETS
 from exporter.api.metrics import Metrics
 from exporter.api.parameters import read_names
 from exporter.api.principal import Caller
-from exporter.api.routes.lists import add_get, add_list, caller_of, in_thread, read_parameters
+from exporter.api.routes.lists import add_get, add_list, caller_of, read_parameters
 from exporter.api.service import Service
+from exporter.api.turns import in_thread
 from exporter.project import Project
 
 SPEND = "/api/spend"
@@ -24,19 +24,16 @@ _DATASET = "cost-and-usage"
 _GROUP_BY = "groupBy"
 
 
-def make_spend_router(
-    service: Service, project: Project, metrics: Metrics, limiter: CapacityLimiter
-) -> APIRouter:
+def make_spend_router(service: Service, project: Project, metrics: Metrics) -> APIRouter:
     """Make the routes of spend."""
     router = APIRouter()
     entry = API_DATASETS[_DATASET]
-    _add_sums(router, service, project, limiter)
+    _add_sums(router, service, project)
     add_list(
         router,
         service,
         metrics,
         entry,
-        limiter,
         path=f"{SPEND}/charges",
         described=openapi.list_parameters(entry, whole=True),
         example=openapi.page_example(entry, project),
@@ -47,9 +44,7 @@ def make_spend_router(
     return router
 
 
-def _add_sums(
-    router: APIRouter, service: Service, project: Project, limiter: CapacityLimiter
-) -> None:
+def _add_sums(router: APIRouter, service: Service, project: Project) -> None:
     entry = API_DATASETS[_DATASET]
     choices = "|".join(entry.dimensions)
     described = [
@@ -71,7 +66,7 @@ def _add_sums(
 
     async def sum_spend(request: Request) -> Response:
         parameters = read_parameters(request, allowed)
-        body = await in_thread(limiter, read, caller_of(request), parameters)
+        body = await in_thread(request.receive, read, caller_of(request), parameters)
         return Response(body, media_type="application/json")
 
     schema = {"$ref": "#/components/schemas/Spend"}

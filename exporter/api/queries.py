@@ -1,0 +1,125 @@
+"""Requests for rows: what is asked, checked, with the caller's scope in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exporter.api.datasets import API_DATASETS, ApiDataset
+from exporter.api.parameters import check_length, read_moment, read_version
+from exporter.api.principal import Caller
+from exporter.api.problems import Fault, RequestError, invalid
+from exporter.errors import UserError
+from exporter.extract.writer import Selection, Term, choose
+
+PAGING = ("pageSize", "pageToken")
+_OTHERS = ("focusVersion", *PAGING)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A checked request for rows: a selection with the caller's scope in it, and what was asked.
+
+    `filters` are the parameters as they were given. `calls` are the terms of the coverage: column
+    of ai_calls, operator, values; None where the dataset has no coverage. `counted_by` names the
+    parameters that the coverage goes by.
+    """
+
+    dataset: ApiDataset
+    selection: Selection
+    filters: tuple[tuple[str, str], ...]
+    calls: tuple[tuple[str, str, tuple[str, ...]], ...] | None
+    counted_by: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Tell selections apart, with the scope of whoever asks: it is among their terms."""
+        it = self.selection
+        return (it.dataset.name, it.focus_version, it.grain, it.terms, self.calls)
+
+
+def read_query(
+    caller: Caller, dataset: str, parameters: Mapping[str, str], grain: str = "call"
+) -> Query:
+    """Check filters (and `focusVersion`) and put the caller's scope to them.
+
+    `pageSize` and `pageToken` are not looked at; any other name is a RequestError. Jobs
+    keep what was given and read it again here, so that a scope that changed meanwhile holds.
+    """
+    entry = _find(dataset)
+    caller.check_dataset(entry.name)
+    known = {parameter.name: parameter for parameter in entry.parameters}
+    faults = [
+        Fault(name, f"is no parameter here: choose from {', '.join(_names(entry))}")
+        for name in parameters
+        if name not in known and name not in _OTHERS
+    ]
+    if faults:
+        raise RequestError(
+            "invalid-parameter",
+            "; ".join(f"{fault.parameter} {fault.detail}" for fault in faults),
+            tuple(faults),
+        )
+    version = read_version(parameters.get("focusVersion"), entry.default_version)
+    try:
+        extracted, version = choose(entry.name, version, grain)
+    except UserError as error:
+        raise invalid("focusVersion", str(error)) from None
+    filters = tuple(
+        (name, parameters[name])
+        for name in (*known, "focusVersion")
+        if parameters.get(name) is not None
+    )
+    terms = []
+    calls: list[tuple[str, str, tuple[str, ...]]] = []
+    counted_by = []
+    for name, value in filters:
+        parameter = known.get(name)
+        if parameter is None:
+            continue
+        check_length(name, value)
+        text = read_moment(name, value) if parameter.is_moment else value
+        columns = parameter.columns_of(version)
+        terms.append(Term(columns, (text,), parameter.operator))
+        if parameter.call is not None:
+            calls.append((parameter.call, parameter.operator, (text,)))
+            counted_by.append(name)
+    _check_period(filters)
+    for accounts, column, call in (
+        (caller.billing_accounts, entry.billing_account, "billing_account_id"),
+        (caller.sub_accounts, entry.sub_account, "sub_account_id"),
+    ):
+        if accounts is not None:
+            values = tuple(sorted(accounts))
+            # no column: no row is known to be the caller's
+            terms.append(Term((column,) if column else (), values))
+            calls.append((call, "=", values))
+    selection = Selection(extracted, version, grain, terms=tuple(terms))
+    return Query(
+        dataset=entry,
+        selection=selection,
+        filters=filters,
+        calls=tuple(calls) if extracted.holds_usage else None,
+        counted_by=tuple(counted_by),
+    )
+
+
+def _find(dataset: str) -> ApiDataset:
+    if dataset not in API_DATASETS:
+        raise invalid("dataset", f"choose one of {', '.join(API_DATASETS)}")
+    return API_DATASETS[dataset]
+
+
+def _names(entry: ApiDataset) -> list[str]:
+    names = [parameter.name for parameter in entry.parameters if parameter.public]
+    return [*names, *_OTHERS]
+
+
+def _check_period(filters: tuple[tuple[str, str], ...]) -> None:
+    given = dict(filters)
+    for period in ("billingPeriod", "chargePeriod"):
+        start, end = given.get(f"{period}Start"), given.get(f"{period}End")
+        if start is None or end is None:
+            continue
+        if read_moment(f"{period}Start", start) >= read_moment(f"{period}End", end):
+            raise invalid(f"{period}End", f"must lie after {period}Start")

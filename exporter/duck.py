@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -25,6 +27,22 @@ _STALLED = 10
 _MEMORY_WAIT = 20
 # seconds that an interrupted writer has to end by itself
 _PATIENCE = 5
+
+# what DuckDB and SQLite say of a full disk
+_FULL = ("No space left", "Disk quota exceeded", "max_temp_directory_size", "disk is full")
+
+
+class DiskFullError(UserError):
+    """A disk has no room for what is written to it."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether an error, whoever raised it, comes from a full disk."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, duckdb.Error | sqlite3.Error):
+        return any(said in str(error) for said in _FULL)
+    return isinstance(error, DiskFullError)
 
 
 def check_memory_limit() -> str:
@@ -148,7 +166,7 @@ class _Stall:
         if written != self._size or shutil.disk_usage(self._file.parent).free > 0:
             self._size, self._moved = written, now
         elif now - self._moved > _STALLED:
-            raise UserError(
+            raise DiskFullError(
                 f"There is no space left in {self._file.parent}: free some, "
                 "or name another file with --output."
             )

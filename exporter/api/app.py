@@ -64,6 +64,7 @@ def create_app(
     Whoever gives `jobs` starts and closes them. Without, there are no routes of jobs.
     """
     metrics = metrics or Metrics()
+    metrics.waiting.set_function(service.count_waiting)
     middleware = [
         Middleware(
             Gate,

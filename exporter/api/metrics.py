@@ -37,6 +37,11 @@ class Metrics:
         self.running = Gauge(
             "focus_requests_running", "Requests being answered.", registry=self._registry
         )
+        self.waiting = Gauge(
+            "focus_requests_waiting",
+            "Requests that wait for their turn.",
+            registry=self._registry,
+        )
         self.rows = Counter(
             "focus_rows_listed", "Rows given in lists.", ("dataset",), registry=self._registry
         )

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from exporter.api.auth import Authenticator
 from exporter.api.metrics import Metrics
 from exporter.api.principal import Caller
-from exporter.api.problems import RequestError
+from exporter.api.problems import RequestError, read_failure
 from exporter.api.rate_limit import RateLimit
 from exporter.api.responses import respond_problem
 
@@ -89,7 +89,7 @@ class Gate:
                     # the connection breaks off, so that half a file is not taken for a whole one
                     _log.exception("request %s broke off", request_id)
                     raise
-                refusal = error if isinstance(error, RequestError) else None
+                refusal = read_failure(error)
                 if refusal is None:
                     _log.exception("request %s failed", request_id)
                     refusal = RequestError(

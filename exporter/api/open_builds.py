@@ -17,8 +17,8 @@ from pathlib import Path
 
 import duckdb
 
-from exporter.api.problems import RequestError
-from exporter.duck import lock_down, open_cursor, open_database
+from exporter.api.problems import RequestError, no_space
+from exporter.duck import is_disk_full, lock_down, open_cursor, open_database
 from exporter.errors import UserError
 from exporter.extract.files import scratch_folder
 from exporter.extract.manifest import read_build
@@ -58,7 +58,10 @@ class Build:
         try:
             cursor = open_cursor(self.connection)
             yield cursor
-        except duckdb.OutOfMemoryException:
+        except duckdb.OutOfMemoryException as error:
+            if is_disk_full(error):
+                # there was nowhere to put what the memory does not hold
+                raise no_space() from None
             _log.warning("out of memory: AI_FOCUS_MEMORY_LIMIT raises the limit", exc_info=True)
             raise RequestError(
                 "busy",
@@ -150,7 +153,7 @@ class Builds:
         return newest
 
     def _find(self, key: str) -> Build:
-        if key in self._open:
+        if key in self._open and self._open[key].database.exists():
             return self._open[key]
         for database in (self._home.builds / key / DATABASE, self._home.database):
             with suppress(UserError, OSError):
@@ -184,7 +187,7 @@ class Builds:
         return build
 
     def _tidy(self) -> None:
-        """Close what nobody needs: old builds without readers, whose page tokens are over."""
+        """Close old builds without readers that are deleted, or whose page tokens are over."""
         if len(self._open) < 2:
             return
         with suppress(UserError, OSError):
@@ -200,7 +203,8 @@ class Builds:
             )
             surplus = len(idle) - _MOST_OLD_BUILDS
             for index, build in enumerate(idle):
-                if index < surplus or build.leased_until < now:
+                is_gone = not build.database.exists()
+                if index < surplus or build.leased_until < now or is_gone:
                     del self._open[build.key]
                     build.stack.close()
 

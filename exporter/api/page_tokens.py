@@ -77,9 +77,14 @@ def _read_key(file: Path) -> bytes | None:
     return key if len(key) >= _KEY else None
 
 
-def make_signer(secret: bytes, purpose: str) -> Signer:
-    """Make what signs text for a purpose, so that a signature is good for nothing else."""
-    return Signer(_keys(secret), salt=purpose, digest_method=hashlib.sha256)
+def sign(secret: bytes, purpose: str, content: str) -> str:
+    """Sign text for a purpose, so that a signature is good for nothing else."""
+    return _signer(secret, purpose).get_signature(content).decode()
+
+
+def is_signed(secret: bytes, purpose: str, content: str, signature: str) -> bool:
+    """Tell whether a signature is that of the text."""
+    return _is_plain(signature) and _signer(secret, purpose).verify_signature(content, signature)
 
 
 def write_page_token(secret: bytes, token: PageToken) -> str:
@@ -101,9 +106,7 @@ def read_page_token(secret: bytes, text: str) -> PageToken:
         found = _tokens(secret).loads(text)
     except BadData:
         raise fault from None
-    signature = text.rpartition(".")[2]
-    # the same bytes have one text
-    if base64_encode(base64_decode(signature)).decode() != signature:
+    if not _is_plain(text.rpartition(".")[2]):
         raise fault
     found["filters"] = tuple((name, value) for name, value in found["filters"])
     found["after"] = tuple(found["after"])
@@ -134,6 +137,18 @@ def find_place(
             (Fault("pageToken", "has expired"),),
         )
     return token
+
+
+def _is_plain(signature: str) -> bool:
+    # the same bytes have one text
+    try:
+        return base64_encode(base64_decode(signature)).decode() == signature
+    except BadData:
+        return False
+
+
+def _signer(secret: bytes, purpose: str) -> Signer:
+    return Signer(_keys(secret), salt=purpose, digest_method=hashlib.sha256)
 
 
 def _tokens(secret: bytes) -> URLSafeSerializer:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from exporter.duck import is_disk_full
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -47,9 +49,26 @@ KINDS = {
     "internal-error": (500, "The request failed"),
     "unavailable": (503, "There is no data yet"),
     "busy": (503, "The server is busy"),
+    "no-space": (507, "The server's disk is full"),
 }
 
 
 def invalid(parameter: str, detail: str) -> RequestError:
     """Make the problem of one parameter that is not valid."""
     return RequestError("invalid-parameter", f"{parameter}: {detail}", (Fault(parameter, detail),))
+
+
+def no_space() -> RequestError:
+    """Make the problem of a full disk."""
+    return RequestError(
+        "no-space",
+        "There is no space left on the server's disk: delete export jobs, wait until one expires, "
+        "or have some space freed.",
+    )
+
+
+def read_failure(error: BaseException) -> RequestError | None:
+    """Give the problem that an error is for whoever asked; None for one that nobody foresaw."""
+    if isinstance(error, RequestError):
+        return error
+    return no_space() if is_disk_full(error) else None

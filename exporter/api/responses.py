@@ -99,10 +99,10 @@ def problem_handlers(details: Mapping[str, str]) -> dict[Any, _Handler]:
 def problem_responses(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """Describe the refusals of a route for the OpenAPI document, one per HTTP status.
 
-    A route that reads a build may also find the server busy.
+    A route that reads a build may also find the server busy, or its disk full.
     """
     titles: dict[int, list[str]] = {}
-    for kind in (*kinds, *(["busy"] if "unavailable" in kinds else [])):
+    for kind in (*kinds, *(["busy", "no-space"] if "unavailable" in kinds else [])):
         status, title = KINDS[kind]
         titles.setdefault(status, []).append(title)
     return {

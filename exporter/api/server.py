@@ -11,8 +11,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporter.api.auth import SHORTEST_TOKEN, VARIABLE, Authenticator
 from exporter.api.jobs.orders import Jobs
@@ -31,6 +33,10 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d+)?|https?://\[[0-9a-fA-F:]+\
 _log = logging.getLogger("focus_export.api")
 # bytes of a request's line and headers
 _LARGEST_HEAD = 65_536
+# connections at once; to more a request is answered with 503
+_CONNECTIONS = 512
+# seconds in which a request must have come as a whole
+_REQUEST_SECONDS = 30
 # seconds that running requests have when the server is stopped
 _GRACE = 10
 
@@ -140,6 +146,35 @@ def _make_apps(
     return apps
 
 
+class _Protocol(H11Protocol):
+    """Hangs up on who does not send a request to its end."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _expect(self) -> None:
+        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            self._forget()
+        elif self._late is None:
+            self._late = self.loop.call_later(_REQUEST_SECONDS, self.transport.close)
+
+    def _forget(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
 def _serve(settings: Settings, apps: dict[int, ASGIApp]) -> None:
     servers = [
         uvicorn.Server(
@@ -147,7 +182,8 @@ def _serve(settings: Settings, apps: dict[int, ASGIApp]) -> None:
                 app,
                 host=settings.host,
                 port=port,
-                http="h11",
+                http=_Protocol,
+                limit_concurrency=_CONNECTIONS,
                 h11_max_incomplete_event_size=_LARGEST_HEAD,
                 # the gate writes the log, without queries and headers
                 access_log=False,

@@ -94,6 +94,10 @@ class Service:
         """Close the builds; call it when nothing is read any more."""
         self.builds.close()
 
+    def count_waiting(self) -> int:
+        """Count the requests that wait for their turn."""
+        return self._queries.count_waiting() + self._files.count_waiting()
+
     def check_ready(self) -> str | None:
         """Name the published build. Raises a RequestError when there is none to read."""
         with self.builds.current() as build:

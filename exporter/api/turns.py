@@ -57,6 +57,10 @@ class Turns:
         self._turn = 0
         self._last_turns: dict[str, int] = {}
 
+    def count_waiting(self) -> int:
+        """Count those who wait for their turn."""
+        return len(self._waiting)
+
     @contextmanager
     def take(self, identity: str, seconds: float) -> Iterator[None]:
         """Work when it is one's turn; raises a RequestError when none comes within the seconds."""

@@ -17,6 +17,8 @@ from exporter.home import DATABASE, DESCRIPTION, LEASE, Home
 
 LOCK = ".lock"
 KEPT_BUILDS = 2
+# builds that page tokens keep; of more the oldest goes
+_LEASED_BUILDS = 4
 
 
 class BusyError(UserError):
@@ -120,7 +122,7 @@ def remove_leftovers(home: Home) -> None:
         # a build younger than the published one was finished but never published
         complete = [folder for folder in complete if folder.name < published.name]
     # a server's page tokens name these builds for a while yet
-    leased = [folder for folder in complete if _is_leased(folder)]
+    leased = [folder for folder in complete if _is_leased(folder)][-_LEASED_BUILDS:]
     kept = {published, *complete[1 - KEPT_BUILDS :], *leased}
     for folder in home.builds.iterdir():
         if folder.is_dir() and folder not in kept:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import hashlib
 import io
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -29,6 +31,7 @@ from starlette.testclient import TestClient
 
 from exporter.api.app import create_app
 from exporter.api.auth import Authenticator
+from exporter.api.jobs import child as job_process
 from exporter.api.jobs.child import Task, describe_caller
 from exporter.api.jobs.orders import Jobs
 from exporter.api.jobs.store import STATES, Job, JobStore
@@ -257,11 +260,147 @@ def test_a_queued_job_can_be_cancelled(home: Path) -> None:
         assert client.get(route).json()["state"] == "cancelled"
 
 
-def test_an_ended_job_is_not_cancelled(home: Path) -> None:
+def test_an_ended_job_without_a_file_is_not_cancelled(home: Path) -> None:
+    with open_client(home, JobSettings(keep=0)) as client:
+        route = order(client, dataset="contract-commitment")
+        await_job(client, route, "expired")
+        assert "expired" in detail(client.delete(route), 409)
+
+
+def test_the_file_of_a_job_is_removed_with_it(home: Path) -> None:
     with open_client(home) as client:
         job = await_job(client, route := order(client))
-        assert "succeeded" in detail(client.delete(route), 409)
         assert client.get(job["file"]["url"]).status_code == 200
+        response = client.delete(route)
+        assert (response.status_code, response.json()["state"]) == (200, "expired")
+        assert client.get(job["file"]["url"]).status_code == 410
+        assert files_of(home) == []
+        assert "expired" in detail(client.delete(route), 409)
+
+
+def make_job(owner: str, number: int, created_at: float) -> Job:
+    ends = dict.fromkeys(("worker", "result", "error", "started_at", "ended_at", "expires_at"))
+    request = {"format": "csv", "number": number}
+    return Job(f"{owner}-{number}", owner, request, "queued", 0, 0, created_at=created_at, **ends)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[JobStore]:
+    with contextlib.closing(JobStore(tmp_path / "jobs.sqlite")) as opened:
+        yield opened
+
+
+def test_owners_are_served_in_turn(store: JobStore) -> None:
+    for moment, (owner, number) in enumerate(
+        [*(("acme", number) for number in range(20)), ("globex", 0), ("globex", 1), ("other", 0)]
+    ):
+        store.add(make_job(owner, number, moment), None, 50, 50)
+
+    def claim(now: float) -> str | None:
+        job = store.claim("w", now, most_own=2)
+        return job and job.id
+
+    found = [claim(now) for now in range(100, 105)]
+    assert found == ["acme-0", "globex-0", "other-0", "acme-1", "globex-1"]
+    # nobody has more than two, however many workers are free
+    assert claim(105) is None
+    for number, now in ((0, 106), (1, 107)):
+        assert store.finish(f"acme-{number}", "w", "failed", now)
+    store.add(make_job("other", 1, 108), None, 50, 50)
+    store.finish("other-0", "w", "failed", 109)
+    # of those with nothing under way the one whose last turn is the longest ago
+    assert [claim(now) for now in (110, 111)] == ["other-1", "acme-2"]
+
+
+def test_an_owner_is_told_of_its_last_hundred_jobs(store: JobStore) -> None:
+    for number in range(150):
+        store.add(make_job("acme", number, number), None, 200, 200)
+        store.cancel(f"acme-{number}", number)
+    store.add(make_job("globex", 0, 0), None, 200, 200)
+    store.cancel("globex-0", 1)
+    store.forget(-1)
+    assert store.count("acme")["cancelled"] == 100
+    assert store.count()["cancelled"] == 101
+    assert store.find("acme-49") is None and store.find("acme-50") is not None
+
+
+def test_one_owner_leaves_a_worker_to_others(home: Path) -> None:
+    tokens = write_tokens(home / "tokens.json", TOKENS)
+    with (
+        serve(home, "--tokens", tokens) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        flood = [order(client, bearer("acme")) for _ in range(20)]
+        with frozen_job(server.process.pid):
+            await_job(client, order(client, bearer("globex")), headers=bearer("globex"))
+            states = [client.get(route, headers=bearer("acme")).json()["state"] for route in flood]
+            assert states == ["running", *["queued"] * 19]
+
+
+def test_files_that_take_too_much_are_told_to_go_first(home: Path) -> None:
+    with open_client(home) as client:
+        job = await_job(client, route := order(client))
+        assert client.post(EXPORT, headers={"Idempotency-Key": "a"}, json={}).status_code == 202
+    with open_client(home, JobSettings(owner_bytes=job["file"]["bytes"]), works=False) as client:
+        refused = client.post(EXPORT, json={})
+        said = detail(refused, 429)
+        assert "delete a job" in said and "expires" in said
+        assert 0 < int(refused.headers["retry-after"]) <= 86_400
+        # what was ordered already is told of
+        again = client.post(EXPORT, headers={"Idempotency-Key": "a"}, json={})
+        assert again.status_code == 200
+        assert client.delete(route).status_code == 200
+        client.delete(f"{EXPORT}/{again.json()['jobId']}")
+        order(client)
+
+
+def test_a_file_that_grows_too_large_is_ended(home: Path) -> None:
+    variables = {"AI_FOCUS_JOB_OWNER_BYTES": "1000000000"}
+    with (
+        serve(home, variables=variables) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        route = order(client)
+        with frozen_job(server.process.pid):
+            # as large a file as no test writes; it takes no room
+            job = job_of(home, route)
+            part = home / "jobs" / "files" / f".{job.id}.csv.{job.worker}.part"
+            part.touch()
+            os.truncate(part, 1_000_000_000)
+            error = await_job(client, route, "failed")["error"]
+    assert "1000000000 bytes" in error and "delete a job" in error
+
+
+def test_a_full_disk_is_said_before_and_while_a_file_is_made(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "no space left on the server's disk"
+    with open_client(home, works=False) as client:
+        route = order(client)
+        monkeypatch.setattr(
+            "exporter.api.jobs.room.shutil.disk_usage", lambda _: SimpleNamespace(free=0)
+        )
+        assert said in detail(client.post(EXPORT, json={}), 507)
+    with open_client(home) as client:
+        assert said in await_job(client, route, "failed")["error"]
+    monkeypatch.undo()
+
+    def fail(*_arguments: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with open_client(home) as client:
+        monkeypatch.setattr(JobStore, "add", fail)
+        assert said in detail(client.post(EXPORT, json={}), 507)
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(job_process, "write_file", raise_full)
+    task = Task(str(home), "", {}, "cost-and-usage", {}, "call", "csv")
+    job_process._run(asdict(task), lambda event, **rest: sent.append({"event": event, **rest}))
+    assert [event["event"] for event in sent] == ["failed"]
+    assert said in sent[0]["error"]
+
+
+def raise_full(*_arguments: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_link_that_was_altered_leads_nowhere(home: Path) -> None:
@@ -397,7 +536,8 @@ def test_a_setting_that_is_no_number_is_the_users_mistake(monkeypatch: pytest.Mo
     with pytest.raises(UserError, match="AI_FOCUS_JOB_QUEUE is 'many'"):
         JobSettings.from_environment()
     monkeypatch.setenv("AI_FOCUS_JOB_QUEUE", "7")
-    assert JobSettings.from_environment() == JobSettings(queue=7)
+    monkeypatch.setenv("AI_FOCUS_JOB_OWNER_BYTES", "1000000000000")
+    assert JobSettings.from_environment() == JobSettings(queue=7, owner_bytes=10**12)
 
 
 def workers_of(server: int) -> list[int]:
@@ -558,7 +698,11 @@ def test_a_job_whose_process_is_killed_starts_again(home: Path, times: int, stat
 
 
 def test_a_process_that_is_killed_ends_no_other_job(home: Path) -> None:
-    with serve(home) as server, httpx.Client(base_url=server.url) as client:
+    variables = {"AI_FOCUS_JOB_WORKERS": "3"}
+    with (
+        serve(home, variables=variables) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
         routes = [order(client), order(client)]
         process = server.process.pid
         with frozen_job(process) as one, frozen_job(process, {one}) as other:

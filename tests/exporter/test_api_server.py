@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -13,9 +15,12 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from api_client import LIST, bearer, copy_home, free_port, publish, serve, write_tokens
 from conftest import assert_one_sentence, focus_export
+from uvicorn.server import ServerState
 
+from exporter.api import server as api_server
 from exporter.home import LEASE, Home
 
 TOTALS_OF = "Engineering"
@@ -180,6 +185,69 @@ def test_a_leased_build_outlives_later_builds(home: Home) -> None:
     remove_leftovers(home)
     left = {folder.name for folder in home.builds.iterdir()}
     assert left == {home.database.resolve().parent.name, "20200101T0Z", "20200103T0Z"}
+
+
+def test_of_many_leased_builds_the_oldest_goes(home: Home) -> None:
+    from exporter.build.builds import remove_leftovers
+
+    names = [f"2020010{number}T0Z" for number in range(1, 8)]
+    for name in names:
+        shutil.copytree(home.database.resolve().parent, home.builds / name)
+        (home.builds / name / LEASE).touch()
+        os.utime(home.builds / name / LEASE, (time.time() + 100,) * 2)
+    remove_leftovers(home)
+    left = {folder.name for folder in home.builds.iterdir()}
+    assert left == {home.database.resolve().parent.name, *names[-4:]}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /healthz HTTP/1.1\r\nHost: a",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{",
+    ],
+)
+def test_who_sends_half_a_request_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(api_server, "_REQUEST_SECONDS", 0.1)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def talk() -> bytes:
+        config = uvicorn.Config(app, lifespan="off", log_config=None)
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: api_server._Protocol(config, state, {}), "127.0.0.1", 0
+        )
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            # a whole one is answered first, in the time that it takes
+            writer.write(b"GET /whole HTTP/1.1\r\nHost: a\r\n\r\n" if sent else b"")
+            writer.write(sent)
+            received = await asyncio.wait_for(reader.read(), 60)
+            writer.close()
+        return received
+
+    received = asyncio.run(talk())
+    assert received.count(b"HTTP/1.1 204") == (1 if sent else 0)
+
+
+def test_more_connections_than_it_holds_are_answered_with_503(home: Home) -> None:
+    with serve(home.path) as server, contextlib.ExitStack() as opened:
+        for _ in range(api_server._CONNECTIONS):
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+            opened.enter_context(connection).sendall(b"GET /healthz HTTP/1.1\r\n")
+        assert httpx.get(f"{server.url}/healthz", timeout=30).status_code == 503
+        opened.close()
+        server.wait()
 
 
 def test_headers_without_end_are_cut_off_and_harm_nobody(home: Home) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from exporter.api.answers import describe_page_coverage, describe_totals
 from exporter.api.principal import Caller
-from exporter.api.problems import RequestError
+from exporter.api.problems import read_failure
 from exporter.api.queries import read_query
 from exporter.api.service import Service
 from exporter.children import Send, serve
@@ -132,13 +132,15 @@ def _run(request: dict[str, Any], send: Send) -> None:
         os.nice(_NICENESS)
     try:
         described = write_file(Task(**request), lambda share: send("progress", share=share))
-    except RequestError as error:
-        send("failed", error=error.detail)
-    except UserError as error:
-        send("failed", error=str(error))
     except Exception as error:
-        traceback.print_exc()
-        reason = f"The job failed ({type(error).__name__}); the server's log says more."
+        problem = read_failure(error)
+        if problem is not None:
+            reason = problem.detail
+        elif isinstance(error, UserError):
+            reason = str(error)
+        else:
+            traceback.print_exc()
+            reason = f"The job failed ({type(error).__name__}); the server's log says more."
         send("failed", error=reason)
     else:
         send("done", result=described)

@@ -23,9 +23,10 @@ from urllib.parse import quote, urlencode
 
 from exporter.api.datasets import API_DATASETS
 from exporter.api.jobs.child import describe_caller, read_caller
+from exporter.api.jobs.room import check_room
 from exporter.api.jobs.store import Job, JobStore, OtherRequestError, QueueFullError
 from exporter.api.jobs.workers import JobSettings, JobWorkers, path_of
-from exporter.api.page_tokens import make_signer
+from exporter.api.page_tokens import is_signed, sign
 from exporter.api.principal import Caller
 from exporter.api.problems import Fault, RequestError, invalid
 from exporter.api.queries import read_query
@@ -72,7 +73,6 @@ class Jobs:
         """
         self._is_good = is_good
         self._service = service
-        self._links = make_signer(service.secret, "download")
         self._settings = settings or JobSettings.from_environment()
         self._folder = service.home.path / "jobs"
         self._store: JobStore | None = None
@@ -123,9 +123,12 @@ class Jobs:
         if idempotency_key is not None and not 1 <= len(idempotency_key) <= LONGEST_KEY:
             raise invalid("Idempotency-Key", f"write 1 to {LONGEST_KEY} characters")
         self._service.check_ready()
+        owner = _owner_of(caller)
+        if idempotency_key is None or store.find_by_key(owner, idempotency_key) is None:
+            check_room(store, self._folder, owner, self._settings.owner_bytes)
         job = Job(
             id=secrets.token_urlsafe(18),
-            owner=_owner_of(caller),
+            owner=owner,
             request=request,
             state="queued",
             progress=0,
@@ -168,11 +171,13 @@ class Jobs:
         return job
 
     def cancel(self, caller: Caller, job_id: str) -> Job:
-        """Cancel a caller's own job; a job that has ended otherwise is a conflict."""
+        """Cancel a caller's own job, or remove its file; without either it is a conflict."""
         job = self.find(caller, job_id)
+        is_over = _state_of(job) in ("failed", "expired")
         job = self._open_store().cancel(job.id, time.time())
-        if job.state != "cancelled":
+        if is_over or job.state == "failed":
             raise RequestError("conflict", f"The job has ended already: it is {_state_of(job)}.")
+        path_of(self._folder, job).unlink(missing_ok=True)
         return job
 
     def describe(self, job: Job, base_url: str | None = None) -> dict[str, Any]:
@@ -220,7 +225,8 @@ class Jobs:
 
     def open_download(self, job_id: str, name: str, expires: str, signature: str) -> Download:
         """Follow a signed link; raises a RequestError when it was altered or is past its time."""
-        if not self._links.verify_signature("\n".join((job_id, name, expires)), signature):
+        content = "\n".join((job_id, name, expires))
+        if not is_signed(self._service.secret, "download", content, signature):
             raise RequestError("forbidden", "The link was not given out by this server.")
         gone = RequestError("gone", "The link has expired: ask for the job's status again.")
         if int(expires) <= time.time():
@@ -275,7 +281,8 @@ class Jobs:
 
     def _sign_link(self, job: Job, expires: int) -> str:
         name = _file_name(job)
-        signature = self._links.get_signature("\n".join((job.id, name, str(expires)))).decode()
+        content = "\n".join((job.id, name, str(expires)))
+        signature = sign(self._service.secret, "download", content)
         query = urlencode({"expires": expires, "signature": signature})
         return f"downloads/{quote(job.id)}/{quote(name)}?{query}"
 

@@ -18,6 +18,8 @@ from typing import Any
 STATES = ("queued", "running", "succeeded", "failed", "cancelled", "expired")
 # a job that was interrupted this often is likely what interrupts
 MOST_ATTEMPTS = 3
+# jobs without a file of which an owner is told
+_REMEMBERED = 100
 # a smaller step of the progress is not worth a write
 _NOTED = 0.02
 _SCHEMA = """
@@ -40,6 +42,7 @@ create table if not exists jobs (
 );
 create index if not exists jobs_by_state on jobs (state, created_at);
 """
+_BY_KEY = "owner = ? and idempotency_key = ?"
 _COLUMNS = (
     "id, owner, request, state, progress, attempts, worker, result, error,"
     " created_at, started_at, ended_at, expires_at"
@@ -106,9 +109,7 @@ class JobStore:
         """
         with self._change() as connection:
             if idempotency_key is not None:
-                earlier = self._select(
-                    "owner = ? and idempotency_key = ?", job.owner, idempotency_key
-                )
+                earlier = self._select(_BY_KEY, job.owner, idempotency_key)
                 if earlier and earlier[0].request != job.request:
                     raise OtherRequestError
                 if earlier:
@@ -136,10 +137,26 @@ class JobStore:
             found = self._select("id = ?", job_id)
         return found[0] if found else None
 
-    def claim(self, worker: str, now: float) -> Job | None:
-        """Give the job that waits longest to a worker."""
+    def find_by_key(self, owner: str, idempotency_key: str) -> Job | None:
+        """Look up the job that was ordered with a key."""
+        with self._lock:
+            found = self._select(_BY_KEY, owner, idempotency_key)
+        return found[0] if found else None
+
+    def claim(self, worker: str, now: float, most_own: int) -> Job | None:
+        """Give a worker the next job: of the owner with the fewest running, served longest ago.
+
+        `most_own` jobs of one owner run with the worker at once.
+        """
+        own = "from jobs as own where own.owner = jobs.owner"
+        running = f"(select count(*) {own} and state = 'running'"
         with self._change() as connection:
-            found = self._select("state = 'queued' order by created_at, id limit 1")
+            found = self._select(
+                f"state = 'queued' and {running} and worker = ?) < ? order by {running}),"
+                f" (select coalesce(max(started_at), 0) {own}), created_at, id limit 1",
+                worker,
+                most_own,
+            )
             if not found:
                 return None
             connection.execute(
@@ -195,23 +212,41 @@ class JobStore:
             return changed.rowcount == 1
 
     def cancel(self, job_id: str, now: float) -> Job:
-        """Cancel a job that has not ended; gives it as it is then."""
+        """Cancel a job that has not ended, expire one that has a file; gives it as it is then."""
         with self._change() as connection:
             connection.execute(
                 "update jobs set state = 'cancelled', ended_at = ?, worker = null"
                 " where id = ? and state in ('queued', 'running')",
                 (now, job_id),
             )
+            connection.execute(
+                "update jobs set state = 'expired', expires_at = min(?, expires_at)"
+                " where id = ? and state = 'succeeded'",
+                (now, job_id),
+            )
             return self._select("id = ?", job_id)[0]
 
     def count(self, owner: str | None = None) -> dict[str, int]:
         """Count the jobs of each state: those of an owner, or all."""
+        # of all without a look at a row: the index knows
+        where, values = ("", ()) if owner is None else (" where owner = ?", (owner,))
         with self._lock:
             found = self._connection.execute(
-                "select state, count(*) from jobs where owner = coalesce(?, owner) group by state",
-                (owner,),
+                f"select state, count(*) from jobs{where} group by state",  # noqa: S608
+                values,
             ).fetchall()
         return {**dict.fromkeys(STATES, 0), **dict(found)}
+
+    def count_bytes(self, owner: str) -> tuple[int, int, float | None]:
+        """Add up the files that are there: an owner's, and all; tells when one of the own goes."""
+        with self._lock:
+            found = self._connection.execute(
+                "select owner = ?, sum(json_extract(result, '$.bytes')), min(expires_at)"
+                " from jobs where state = 'succeeded' group by 1",
+                (owner,),
+            ).fetchall()
+        own, expires_at = next(((row[1], row[2]) for row in found if row[0]), (0, None))
+        return own, sum(row[1] for row in found), expires_at
 
     def list_workers(self) -> set[str]:
         """Name the workers that jobs are running with."""
@@ -252,12 +287,14 @@ class JobStore:
             )
 
     def forget(self, ended_before: float) -> None:
-        """Drop what ended long ago."""
+        """Drop what ended long ago, and of each owner's jobs without a file all but the last."""
         with self._change() as connection:
             connection.execute(
-                "delete from jobs where ended_at < ?"
-                " and state in ('failed', 'cancelled', 'expired')",
-                (ended_before,),
+                "delete from jobs where id in (select id from (select id, ended_at, row_number()"
+                " over (partition by owner order by ended_at desc) as place from jobs"
+                " where state in ('failed', 'cancelled', 'expired'))"
+                " where ended_at < ? or place > ?)",
+                (ended_before, _REMEMBERED),
             )
 
     @contextmanager

@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from exporter.api.jobs.child import Task, read_caller
+from exporter.api.jobs.room import check_room
 from exporter.api.jobs.store import Job, JobStore
 from exporter.api.principal import Caller
+from exporter.api.problems import RequestError, read_failure
+from exporter.api.settings import read_number
 from exporter.children import Child
-from exporter.errors import UserError
 
 _FILES = "files"
 _LOCK = ".lock"
@@ -37,33 +39,36 @@ _REMEMBER = 7 * 86_400
 _MEMORY_LIMIT = "1GB"
 # what ends a process that has not come so far as to leave signals to its parent
 _POLITE = (-signal.SIGTERM, -signal.SIGINT)
+_FAILED = "The job failed; the server's log says more."
 _log = logging.getLogger("focus_export.api")
 
 
 @dataclass(frozen=True)
 class JobSettings:
-    """How many jobs run and wait, and for how many seconds files, links and running jobs last."""
+    """How many jobs run and wait, for how many seconds files, links and running jobs last.
+
+    The files of one owner take `owner_bytes` at most.
+    """
 
     workers: int = 2
     queue: int = 50
     keep: float = 86_400
     link: float = 3_600
     limit: float = 14_400
+    owner_bytes: int = 20 * 10**9
 
     @classmethod
     def from_environment(cls) -> JobSettings:
-        """Read AI_FOCUS_JOB_WORKERS, _QUEUE, _KEEP_SECONDS, _LINK_SECONDS and _LIMIT_SECONDS."""
-        read = {}
-        for name in ("workers", "queue", "keep", "link", "limit"):
-            variable = f"AI_FOCUS_JOB_{name.upper()}"
-            if name in ("keep", "link", "limit"):
-                variable += "_SECONDS"
-            text = os.environ.get(variable)
-            if not text:
-                continue
-            if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10**7:
-                raise UserError(f"{variable} is {text!r}: give a whole number from 1 on.")
-            read[name] = int(text)
+        """Read the variables that begin with AI_FOCUS_JOB_; raises UserError for no number."""
+        read = {
+            name: read_number(f"AI_FOCUS_JOB_{name.upper()}{unit}", getattr(cls, name), most)
+            for names, unit, most in (
+                (("workers", "queue"), "", 10**7),
+                (("keep", "link", "limit"), "_SECONDS", 10**7),
+                (("owner_bytes",), "", 10**15),
+            )
+            for name in names
+        }
         return cls(**read)
 
 
@@ -146,13 +151,16 @@ class JobWorkers:
         while not self._stops.is_set():
             job = None
             try:
-                job = store.claim(self._worker, time.time())
+                # one owner leaves a worker to others
+                most_own = max(1, self._settings.workers - 1)
+                job = store.claim(self._worker, time.time(), most_own)
                 if job is not None:
                     self._run(store, job)
-            except Exception:
+            except Exception as failure:
                 _log.exception("the worker failed at the job %s", job.id if job else "-")
                 if job is not None:
-                    error = "The job failed; the server's log says more."
+                    problem = read_failure(failure)
+                    error = problem.detail if problem else _FAILED
                     with contextlib.suppress(sqlite3.Error):
                         store.finish(job.id, self._worker, "failed", time.time(), error=error)
             if job is None:
@@ -162,7 +170,7 @@ class JobWorkers:
 
     def _run(self, store: JobStore, job: Job) -> None:
         path = path_of(self._folder, job)
-        temporary = path.with_name(f".{path.name}.{self._worker}.part")
+        temporary = self._part_of(job)
         request = job.request
         refusal = self._refuse(job, 0)
         if refusal is not None:
@@ -232,7 +240,17 @@ class JobWorkers:
         if seconds > self._settings.limit:
             limit = int(self._settings.limit)
             return f"The job took longer than {limit} s, the most that one may take here."
+        part = self._part_of(job)
+        writing = part.stat().st_size if part.exists() else 0
+        try:
+            check_room(self._store, self._folder, job.owner, self._settings.owner_bytes, writing)
+        except RequestError as error:
+            return error.detail
         return None
+
+    def _part_of(self, job: Job) -> Path:
+        path = path_of(self._folder, job)
+        return path.with_name(f".{path.name}.{self._worker}.part")
 
     def _watch(self) -> None:
         """Note how far the jobs are, and stop those that nobody wants any more."""

@@ -36,7 +36,7 @@ from exporter.api.mcp.tools import (
     read_arguments,
 )
 from exporter.api.principal import LOCAL, Caller
-from exporter.api.problems import RequestError
+from exporter.api.problems import RequestError, read_failure
 from exporter.api.responses import describe_problem, problem_handlers, respond_problem
 from exporter.api.routes import downloads
 from exporter.api.service import Service
@@ -100,9 +100,9 @@ def make_server(offer: Offer, is_local: bool) -> Server[Any]:
         try:
             arguments = read_arguments(tool.input_schema, params.arguments or {})
             text = await run(context, tool.call, Asked(caller_of(context), arguments, base_url))
-        except RequestError as error:
-            return _fail(error)
-        except Exception:
+        except Exception as error:
+            if problem := read_failure(error):
+                return _fail(problem)
             _log.exception("the tool %s failed", tool.name)
             return _fail(RequestError("internal-error", "The call failed; the log says more."))
         return types.CallToolResult(

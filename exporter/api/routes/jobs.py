@@ -156,7 +156,13 @@ def make_job_router(jobs: Jobs) -> APIRouter:
             "How far an ordered file is, and its link.",
             (),
         ),
-        (cancel, "DELETE", "cancelcostandusageexport", "Cancel an order.", ("conflict",)),
+        (
+            cancel,
+            "DELETE",
+            "cancelcostandusageexport",
+            "Cancel an order, or remove its file.",
+            ("conflict",),
+        ),
     ):
         router.add_api_route(
             f"{path}/{{jobId}}",

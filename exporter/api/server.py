@@ -159,6 +159,11 @@ class _Protocol(H11Protocol):
         super().data_received(data)
         self._expect()
 
+    def on_response_complete(self) -> None:
+        # the next request may have come with the one before
+        super().on_response_complete()
+        self._expect()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
         super().connection_lost(exc)

@@ -6,11 +6,16 @@ Without a home that has a build, the calls are generated and built first (4 mill
 million FOCUS rows). Prints a JSON object: per filter the seconds of the totals (the first request),
 and p50 and p95 in milliseconds of page 1 and of page 5,000 (or the last one), one client, 1,000
 rows a page; requests a second and errors of 50 readers; the server's memory in MB after every
-thousandth of 10,000 requests; peak memory and seconds of a streamed file of all rows.
+thousandth of 10,000 requests; peak memory and seconds of a streamed file of all rows; p50 and p95
+of one token's page of one row, and the seconds until its export order starts, while another token
+sends 300 requests at once, again and again, and 20 orders.
 """
 
 import argparse
+import asyncio
+import hashlib
 import json
+import multiprocessing
 import random
 import statistics
 import subprocess
@@ -18,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -27,6 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from exporter.api.page_tokens import PageToken, write_page_token
 from exporter.api.principal import LOCAL
+from exporter.api.queries import read_query
 from exporter.api.service import Service
 from exporter.home import Home
 
@@ -45,14 +52,17 @@ FILTERS: list[dict[str, str]] = [
 ]
 PAGE_SIZE = 1_000
 FAR_PAGE = 5_000
-PARTS = ("pages", "readers", "memory", "stream")
+PARTS = ("pages", "readers", "memory", "stream", "tenants")
+EXPORT = f"{LIST}/export"
+FLOOD = 300
+ORDERS = 20
 
 
 class Server:
     """A running server and what its process holds in memory."""
 
-    def __init__(self, home: Path, port: int) -> None:
-        command = [sys.executable, "-m", "exporter.cli", "serve", "--home", str(home)]
+    def __init__(self, home: Path, port: int, *options: str) -> None:
+        command = [sys.executable, "-m", "exporter.cli", "serve", "--home", str(home), *options]
         with (home / "logs" / "serve.log").open("ab") as log:
             self.process = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, stderr=log)
         self.url = f"http://127.0.0.1:{port}"
@@ -77,7 +87,7 @@ def find_tokens(home: Path, filters: dict[str, str], rows: list[int]) -> list[st
     """
     service = Service(Home(home))
     try:
-        query = service.read_query(LOCAL, "cost-and-usage", filters)
+        query = read_query(LOCAL, "cost-and-usage", filters)
         with service.builds.current() as build, build.cursor() as cursor:
             extract = service._extract(cursor, query.selection)
             measure = extract.measure()
@@ -211,11 +221,97 @@ def measure_stream(server: Server) -> dict[str, object]:
     }
 
 
+def bearer(name: str) -> dict[str, str]:
+    """Give the header of one of the two tokens."""
+    return {"Authorization": f"Bearer {name}-token"}
+
+
+def flood(url: str, seconds: float) -> None:
+    """Order files, and send many different requests at once, again when all are answered."""
+
+    async def run() -> None:
+        limits = httpx.Limits(max_connections=FLOOD)
+        groups = ["day", "month", "subAccountId", "modelId", "providerName", "day,modelId"]
+        async with httpx.AsyncClient(
+            base_url=url, headers=bearer("flood"), timeout=600, limits=limits
+        ) as client:
+            for _ in range(ORDERS):
+                await client.post(EXPORT, json={})
+            until, number, statuses = time.monotonic() + seconds, 0, dict[int, int]()
+            while time.monotonic() < until:
+                asked = []
+                for _ in range(FLOOD // 3):
+                    # no two are the same, so that nothing is kept of them
+                    number += 1
+                    day = f"2026-10-{number % 28 + 1:02d}T00:00:{number // 28 % 60:02d}Z"
+                    start = {"chargePeriodStart": day}
+                    sums = {**start, "groupBy": groups[number % len(groups)]}
+                    page = {**FILTERS[number % len(FILTERS)], "pageSize": "1000"}
+                    asked += [
+                        client.get(LIST, params=page),
+                        client.get("/api/spend", params=sums),
+                        client.get("/api/spend/charges", params={**start, "pageSize": "1000"}),
+                    ]
+                for answer in await asyncio.gather(*asked):
+                    statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
+            print(json.dumps({"flood": statuses}), file=sys.stderr)
+
+    asyncio.run(run())
+
+
+def moment(text: str) -> int:
+    """Read a moment, as seconds."""
+    return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
+
+
+def share(home: Path, port: int, seconds: float) -> dict[str, object]:
+    """Time one token's page of one row and its order while another one floods the server."""
+    with tempfile.TemporaryDirectory() as folder:
+        tokens = [
+            {"name": name, "sha256": hashlib.sha256(f"{name}-token".encode()).hexdigest()}
+            for name in ("flood", "other")
+        ]
+        file = Path(folder) / "tokens.json"
+        file.write_text(json.dumps({"tokens": tokens}))
+        server = Server(home, port, "--tokens", str(file), "--rate", "0")
+        try:
+            process = multiprocessing.Process(target=flood, args=(server.url, seconds))
+            process.start()
+            with httpx.Client(base_url=server.url, headers=bearer("other"), timeout=600) as client:
+                # all orders of the flood stand before it
+                waiting = f'focus_jobs{{state="queued"}} {ORDERS - 1}'
+                while waiting not in client.get("/metrics").text:
+                    time.sleep(0.1)
+                route = client.post(EXPORT, json={}).raise_for_status().headers["location"]
+                taken = list[float]()
+                while process.is_alive():
+                    taken += time_requests(client, {"pageSize": "1"}, 1)
+                    time.sleep(0.1)
+                job = client.get(route).json()
+            process.join()
+            started = job["startedAt"] and moment(job["startedAt"]) - moment(job["createdAt"])
+            return {
+                "requests": len(taken),
+                **percentiles(taken),
+                "most_ms": round(max(taken), 1),
+                "first_ms": round(taken[0], 1),
+                "order_starts_after_seconds": started,
+                "order": job["state"],
+                "peak_memory_mb": server.memory("VmHWM"),
+            }
+        finally:
+            server.process.terminate()
+            server.process.wait()
+
+
 def measure(home: Path, port: int, parts: list[str], times: int) -> dict[str, object]:
     """Run the parts, each with a server of its own, and return the figures."""
     figures: dict[str, object] = {}
     tokens = find_tokens(home, {}, [number * 97_000 for number in range(100)])
     for part in parts:
+        if part == "tenants":
+            figures[part] = share(home, port, 60)
+            continue
         server = Server(home, port)
         try:
             if part == "pages":

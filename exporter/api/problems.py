@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from exporter.duck import is_disk_full
+
+_log = logging.getLogger("focus_export.api")
 
 
 @dataclass(frozen=True)
@@ -71,4 +74,7 @@ def read_failure(error: BaseException) -> RequestError | None:
     """Give the problem that an error is for whoever asked; None for one that nobody foresaw."""
     if isinstance(error, RequestError):
         return error
-    return no_space() if is_disk_full(error) else None
+    if not is_disk_full(error):
+        return None
+    _log.warning("the disk is full", exc_info=error)
+    return no_space()

@@ -1,4 +1,4 @@
-"""How often a caller may ask, and how much runs at once."""
+"""How often a caller may ask."""
 
 from __future__ import annotations
 

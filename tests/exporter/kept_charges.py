@@ -33,6 +33,8 @@ class KeptCharges(Pipeline):
         names = {self.manifest.nodes[key].alias for key in self.upstream} - {CHARGES}
         self.order = [name for name in self.order if name in names]
 
+        # of what was built once for a key: what the raw folder held
+        self._read_for: dict[str, str] = {}
         self.selected: list[str] | None = None
         patch.setattr(selected_resources, "set_selected_resources", self._select)
 
@@ -78,8 +80,10 @@ class KeptCharges(Pipeline):
             assert not self.differences()
             self.close()
             shutil.copy(self.database, kept)
+            self._read_for[key] = self.read
         self.close()
         shutil.copy(kept, self.database)
+        self.stale, self.read = set(), self._read_for[key]
         self.connect()
 
     def differences(self) -> list[tuple]:

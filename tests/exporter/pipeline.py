@@ -56,18 +56,22 @@ class Pipeline:
         assert done.success, done.exception or [it.message for it in done.result]
         manifest = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
         self.models: dict[str, tuple[str, str]] = {}
-        parents = {}
+        # of models, what they read: other models, seeds
+        self._parents: dict[str, list[str]] = {}
         for key, node in manifest["nodes"].items():
             if node["resource_type"] == "model" and "compiled_code" in node:
                 kind = node["config"]["materialized"]
                 self.models[node["alias"]] = (kind, node["compiled_code"])
-                parents[node["alias"]] = [
+                self._parents[node["alias"]] = [
                     manifest["nodes"][parent]["alias"]
                     for parent in manifest["parent_map"][key]
-                    if parent.startswith("model.")
+                    if parent.startswith(("model.", "seed."))
                 ]
-        self.order = _sorted(parents)
+        self.order = _sorted(self._parents)
         self._rewritten: set[str] = set()
+        # seeds and models that have changed since the last run, and what the raw folder held then
+        self.stale: set[str] = set()
+        self.read = ""
         self.connect()
         if command == "compile":
             # no view is there yet
@@ -97,14 +101,18 @@ class Pipeline:
                 DuckDBConnectionManager.close_all_connections()
 
     def _parse(self) -> Any:
-        """Parse the project once for all processes; raw files are asked for by compiling alone."""
-        variables = json.dumps(self.variables, sort_keys=True)
+        """Parse the project once for all processes; raw files are asked for by compiling alone.
+
+        A model that unites the sources depends on each, and compiles to those of the folder.
+        """
+        every = {"usage_sources": load_project().usage_sources}
+        variables = json.dumps(self.variables | every, sort_keys=True)
         key = hashlib.sha256(variables.encode()).hexdigest()
         if key not in _MANIFESTS:
             with made_once(f"parsed_{key}") as (folder, is_missing):
                 file = folder / "manifest.pickle"
                 if is_missing:
-                    parsed = self.dbt("parse", "--no-partial-parse")
+                    parsed = self.dbt("parse", "--no-partial-parse", **every)
                     assert parsed.success, parsed.exception
                     file.write_bytes(pickle.dumps(parsed.result))
             _MANIFESTS[key] = pickle.loads(file.read_bytes())
@@ -125,7 +133,11 @@ class Pipeline:
         rewrites: dict[str, Rewrite] | None = None,
         everywhere: tuple[str, str] | None = None,
     ) -> None:
-        """Execute every table again, with some models' SQL rewritten; a rewrite must do something.
+        """Execute the tables again, with some models' SQL rewritten; a rewrite must do something.
+
+        What reads, however far back, neither raw files nor seeds nor models that have changed since
+        the last run stays as it is.
+
 
         `everywhere` is a text and what to put in its place in whichever models have it. Views are
         made anew only where they are rewritten, and put back by the next run.
@@ -139,8 +151,15 @@ class Pipeline:
             assert named, f"no model has '{everywhere[0]}'"
             for name in named:
                 rewrites[name] = _after(code_with(everywhere), rewrites.get(name))
+        self.stale |= set(rewrites) | self._rewritten
+        content = self._content()
         for name in self.order:
             kind, code = self.models[name]
+            reads_files = content != self.read and str(self.raw) in code
+            if reads_files or self.stale.intersection(self._parents[name]):
+                self.stale.add(name)
+            if name not in self.stale:
+                continue
             if name in rewrites:
                 rewritten = rewrites[name](code)
                 assert rewritten != code, f"the mutation of {name} finds nothing to change"
@@ -149,6 +168,14 @@ class Pipeline:
                 continue
             self.connection.execute(f"create or replace {kind} {name} as {code}")
         self._rewritten = set(rewrites)
+        self.stale, self.read = set(), content
+
+    def _content(self) -> str:
+        """Tell one content of the raw folder from another."""
+        digest = hashlib.sha256()
+        for file in sorted(path for path in self.raw.rglob("*") if path.is_file()):
+            digest.update(f"{file}\n".encode() + file.read_bytes())
+        return digest.hexdigest()
 
     def seed(self, name: str) -> list[dict[str, str]]:
         """Give a seed's rows."""
@@ -174,6 +201,7 @@ class Pipeline:
         self.connection.execute(f"delete from {name}")
         self.connection.execute(f"insert into {name} select * from given_rows")
         self.connection.unregister("given_rows")
+        self.stale.add(name)
 
     def rows(self, query: str) -> list[tuple]:
         return self.connection.execute(query).fetchall()
@@ -194,7 +222,7 @@ def _sorted(parents: dict[str, list[str]]) -> list[str]:
     order: list[str] = []
 
     def visit(name: str) -> None:
-        if name not in order:
+        if name not in order and name in parents:
             for parent in sorted(parents[name]):
                 visit(parent)
             order.append(name)

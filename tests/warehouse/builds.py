@@ -102,10 +102,13 @@ def rows_of(file: Path, relation: str) -> list[Row]:
         return read_mart(connection, relation)
 
 
-def reference(name: str, rows: Rows | None = None, *, is_tested: bool = False) -> tuple[Path, Path]:
+def reference(
+    name: str, rows: Rows | None = None, selection: Sequence[str] = (), *, is_tested: bool = False
+) -> tuple[Path, Path]:
     """Give DuckDB's database and manifest of a build: of the demo, or of these raw rows.
 
-    Each is made once for all suites of a run, whatever process they are in.
+    Each is made once for all suites of a run, whatever process they are in; of a name that is asked
+    for with a selection of dbt's and without one, the whole comes first.
     """
     if rows is None:
         demo = run_demo()
@@ -117,7 +120,7 @@ def reference(name: str, rows: Rows | None = None, *, is_tested: bool = False) -
             with duckdb.connect(str(file)) as connection:
                 _fill(connection, rows)
             without = WITHOUT_UNIT_TESTS if is_tested else WITHOUT_TESTS
-            target.build(*without, variables=OF_SOURCES)
+            target.build(*selection, *without, variables=OF_SOURCES)
     return file, target.manifest
 
 
@@ -143,15 +146,18 @@ class Engines:
                     to.load_parquet(folder / f"{table}.parquet", f"{schema}.{table}", replace=False)
 
     def compare(
-        self, name: str, rows: Rows | None = None, models: Sequence[str] = ()
+        self, name: str, rows: Rows | None = None, selection: Sequence[str] = ()
     ) -> dict[str, int]:
-        """Give the marts (or these models) with their count of rows, after all were DuckDB's.
+        """Give the marts (or the selection's last model) with their count of rows.
+
+        They have been found to be those of DuckDB.
 
         Of given rows the newest FOCUS version alone is compared: the older ones are views of the
         same relation, and compared with the demo.
         """
         counts, apart = {}, {}
-        file, manifest = reference(name, rows)
+        models = [name.lstrip("+") for name in selection[-1:]]
+        file, manifest = reference(name, rows, selection)
         expected = relations(manifest, models)
         found = relations(self.warehouse.manifest, models)
         assert expected.keys() == found.keys()

@@ -34,11 +34,13 @@ from exporter.errors import DataError, UserError
 from exporter.home import DATABASE, DESCRIPTION, Home
 from exporter.progress import Progress
 from exporter.project import Project, load_project, tool_version
-from exporter.raw.recognise import RawPlan, plan_raw_files, select_sources
+from exporter.raw.plan import Fault, RawPlan, find_raw_files, plan_raw_files, select_sources
 from exporter.targets import DUCKDB, check_warehouse
 
 SHOWN_FAILURES = 20
 SHOWN_LINES = 12
+# the raw table that closes periods
+_CLOSINGS = "billing_periods"
 # what macros/vars.sql says of a variable that no model knows
 _VARIABLE_MISTAKE = re.compile(r"The variable \w+ is .*?: it must be [^.]+\.")
 
@@ -49,6 +51,7 @@ class BuildRequest:
 
     raw_dir: Path | None = None
     sources: tuple[str, ...] = ()
+    set_aside: bool = False
     target: str = DUCKDB
     full_refresh: bool = False
     variables: dict[str, Any] = field(default_factory=dict)
@@ -67,6 +70,8 @@ class BuildResult:
     seconds: float
     is_demo: bool = False
     target: str = DUCKDB
+    # what --set-aside left out
+    set_aside: list[Fault] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Say what was published."""
@@ -88,7 +93,10 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
     _check_settings(request)
     plan = None
     if request.raw_dir is not None:
-        plan = plan_raw_files(request.raw_dir, project, request.sources)
+        plan = plan_raw_files(
+            request.raw_dir, project, request.sources, set_aside=request.set_aside
+        )
+        _check_closed_periods(home, plan)
     variables = _variables(project, request, plan)
     home.prepare()
     with lock(home):
@@ -100,9 +108,63 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
         remove_leftovers(home)
         build_id, database = _build(home, project, request, variables, plan)
         remove_leftovers(home)
-    notes = plan.notes if plan else []
-    is_demo = variables.get("raw_origin", "seed") == "seed"
-    return BuildResult(build_id, database, notes, time.monotonic() - started, is_demo)
+    return BuildResult(
+        build_id,
+        database,
+        plan.notes if plan else [],
+        time.monotonic() - started,
+        is_demo=variables.get("raw_origin", "seed") == "seed",
+        set_aside=plan.faults if plan else [],
+    )
+
+
+def show_plan(home: Home, request: BuildRequest) -> None:
+    """Print what a build would read; raises what the build would, UserError or IncompleteError."""
+    from exporter.build import report
+    from exporter.raw.preview import preview
+
+    if request.raw_dir is None:
+        raise UserError("--dry-run shows what is read of a raw folder: name one with --raw-dir.")
+    plan = find_raw_files(request.raw_dir, load_project(), request.sources)
+    click.echo("\n".join(preview(plan)))
+    _note_mended_files(home, plan)
+    for remark in plan.remarks:
+        say(f"Note: {remark}")
+    plan.check(set_aside=request.set_aside)
+    _check_closed_periods(home, plan)
+    for line in report.describe_set_aside(plan.faults):
+        say(line)
+    report.check_set_aside(plan.faults)
+
+
+def _check_closed_periods(home: Home, plan: RawPlan) -> None:
+    """Refuse to set aside a file whose rows may stand in a closed period already."""
+    from exporter.build import totals
+
+    if not plan.faults or _CLOSINGS not in plan.raw_files or not home.database.exists():
+        return
+    counts = totals.count_readable_records(home.published())
+    if known := [fault.file for fault in plan.faults if counts.get(fault.file, (0, ""))[0]]:
+        raise UserError(
+            f"{', '.join(known)} can't be set aside: the published build holds its records, which "
+            f"may stand in billing periods that {_CLOSINGS} closes. Mend the file."
+        )
+
+
+def _note_mended_files(home: Home, plan: RawPlan) -> None:
+    """Note what the published build was made without, where periods may be closed since then."""
+    from exporter.extract.manifest import describe_build
+
+    if _CLOSINGS not in plan.raw_files or not home.database.exists():
+        return
+    before = {fault["file"] for fault in describe_build(home.published()).get("set_aside", [])}
+    before -= {fault.file for fault in plan.faults}
+    plan.remarks += [
+        f"{file.label} was set aside before and is read now: its calls of closed periods are late "
+        "calls where their ingested_at lies after the closing, and change what is closed elsewhere."
+        for file in plan.read
+        if file.label in before
+    ]
 
 
 def _check_settings(request: BuildRequest) -> None:
@@ -164,7 +226,8 @@ def _build(
         if wal.exists():
             raise DataError(f"The build's file is not complete ({wal} is left): build again.")
         if plan is not None:
-            _refuse_wholly_rejected_files(database)
+            _check_rejected_files(home, request, plan, database)
+            _note_mended_files(home, plan)
         description = {
             "build_id": build_id,
             "started_at": moment_text(started_at),
@@ -175,6 +238,7 @@ def _build(
             "raw_dir": str(plan.root) if plan else None,
             "raw_files": plan.files if plan else 0,
             "raw_bytes": plan.bytes if plan else 0,
+            "set_aside": _describe_set_aside(plan.faults if plan else []),
             "counts": _count_kinds(results),
         }
         write_durably(folder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
@@ -194,17 +258,28 @@ def _count_kinds(results: list[dict[str, Any]]) -> dict[str, int]:
     return counts
 
 
-def _refuse_wholly_rejected_files(database: Path) -> None:
+def _describe_set_aside(faults: list[Fault]) -> list[dict[str, str]]:
+    return [{"file": fault.file, "reason": fault.reason} for fault in faults]
+
+
+def _check_rejected_files(home: Home, request: BuildRequest, plan: RawPlan, database: Path) -> None:
+    """Take a file of which every record was rejected for one that can't be read."""
     from exporter.build import totals
 
-    found = totals.find_wholly_rejected_file(database)
-    if found is not None:
-        file, fault = found
-        reason = " ".join(fault.split())
-        raise UserError(
-            f"Every record of {file} was rejected, the first because: {reason.rstrip('.')}; "
-            "mend the file or take it out of the raw folder. Nothing was published."
-        )
+    usage = {file.label for file in plan.read if file.table.folder in plan.usage_sources}
+    for file, (readable, fault) in totals.count_readable_records(database).items():
+        if not readable:
+            reason = (
+                f"Every record of {file} was rejected, the first because: "
+                f"{' '.join(fault.split()).rstrip('.')}; "
+                "mend the file or take it out of the raw folder."
+            )
+            plan.faults.append(Fault(file, reason, file in usage))
+    try:
+        plan.check(set_aside=request.set_aside)
+        _check_closed_periods(home, plan)
+    except UserError as error:
+        raise UserError(f"{error} Nothing was published.") from None
 
 
 def _run_dbt(

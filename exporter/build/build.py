@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 
+from exporter.build import report, set_aside, totals
 from exporter.build.builds import (
     is_published,
     lock,
@@ -39,8 +40,6 @@ from exporter.targets import DUCKDB, check_warehouse
 
 SHOWN_FAILURES = 20
 SHOWN_LINES = 12
-# the raw table that closes periods
-_CLOSINGS = "billing_periods"
 # what macros/vars.sql says of a variable that no model knows
 _VARIABLE_MISTAKE = re.compile(r"The variable \w+ is .*?: it must be [^.]+\.")
 
@@ -96,7 +95,7 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
         plan = plan_raw_files(
             request.raw_dir, project, request.sources, set_aside=request.set_aside
         )
-        _check_closed_periods(home, plan)
+        set_aside.check_closed_periods(home, plan)
     variables = _variables(project, request, plan)
     home.prepare()
     with lock(home):
@@ -120,51 +119,20 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
 
 def show_plan(home: Home, request: BuildRequest) -> None:
     """Print what a build would read; raises what the build would, UserError or IncompleteError."""
-    from exporter.build import report
     from exporter.raw.preview import preview
 
     if request.raw_dir is None:
         raise UserError("--dry-run shows what is read of a raw folder: name one with --raw-dir.")
     plan = find_raw_files(request.raw_dir, load_project(), request.sources)
     click.echo("\n".join(preview(plan)))
-    _note_mended_files(home, plan)
+    set_aside.note_mended_files(home, plan)
     for remark in plan.remarks:
         say(f"Note: {remark}")
     plan.check(set_aside=request.set_aside)
-    _check_closed_periods(home, plan)
+    set_aside.check_closed_periods(home, plan)
     for line in report.describe_set_aside(plan.faults):
         say(line)
     report.check_set_aside(plan.faults)
-
-
-def _check_closed_periods(home: Home, plan: RawPlan) -> None:
-    """Refuse to set aside a file whose rows may stand in a closed period already."""
-    from exporter.build import totals
-
-    if not plan.faults or _CLOSINGS not in plan.raw_files or not home.database.exists():
-        return
-    counts = totals.count_readable_records(home.published())
-    if known := [fault.file for fault in plan.faults if counts.get(fault.file, (0, ""))[0]]:
-        raise UserError(
-            f"{', '.join(known)} can't be set aside: the published build holds its records, which "
-            f"may stand in billing periods that {_CLOSINGS} closes. Mend the file."
-        )
-
-
-def _note_mended_files(home: Home, plan: RawPlan) -> None:
-    """Note what the published build was made without, where periods may be closed since then."""
-    from exporter.extract.manifest import describe_build
-
-    if _CLOSINGS not in plan.raw_files or not home.database.exists():
-        return
-    before = {fault["file"] for fault in describe_build(home.published()).get("set_aside", [])}
-    before -= {fault.file for fault in plan.faults}
-    plan.remarks += [
-        f"{file.label} was set aside before and is read now: its calls of closed periods are late "
-        "calls where their ingested_at lies after the closing, and change what is closed elsewhere."
-        for file in plan.read
-        if file.label in before
-    ]
 
 
 def _check_settings(request: BuildRequest) -> None:
@@ -204,8 +172,6 @@ def _build(
     variables: dict[str, Any],
     plan: RawPlan | None,
 ) -> tuple[str, Path]:
-    from exporter.build import totals
-
     started_at = datetime.now(timezone.utc)
     build_id = make_build_id(started_at)
     folder = home.building
@@ -226,8 +192,8 @@ def _build(
         if wal.exists():
             raise DataError(f"The build's file is not complete ({wal} is left): build again.")
         if plan is not None:
-            _check_rejected_files(home, request, plan, database)
-            _note_mended_files(home, plan)
+            set_aside.check_rejected_files(home, plan, database, set_aside=request.set_aside)
+            set_aside.note_mended_files(home, plan)
         description = {
             "build_id": build_id,
             "started_at": moment_text(started_at),
@@ -238,7 +204,10 @@ def _build(
             "raw_dir": str(plan.root) if plan else None,
             "raw_files": plan.files if plan else 0,
             "raw_bytes": plan.bytes if plan else 0,
-            "set_aside": _describe_set_aside(plan.faults if plan else []),
+            "set_aside": [
+                {"file": fault.file, "reason": fault.reason}
+                for fault in (plan.faults if plan else [])
+            ],
             "counts": _count_kinds(results),
         }
         write_durably(folder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
@@ -256,30 +225,6 @@ def _count_kinds(results: list[dict[str, Any]]) -> dict[str, int]:
     for result in results:
         counts[result["kind"]] = counts.get(result["kind"], 0) + 1
     return counts
-
-
-def _describe_set_aside(faults: list[Fault]) -> list[dict[str, str]]:
-    return [{"file": fault.file, "reason": fault.reason} for fault in faults]
-
-
-def _check_rejected_files(home: Home, request: BuildRequest, plan: RawPlan, database: Path) -> None:
-    """Take a file of which every record was rejected for one that can't be read."""
-    from exporter.build import totals
-
-    usage = {file.label for file in plan.read if file.table.folder in plan.usage_sources}
-    for file, (readable, fault) in totals.count_readable_records(database).items():
-        if not readable:
-            reason = (
-                f"Every record of {file} was rejected, the first because: "
-                f"{' '.join(fault.split()).rstrip('.')}; "
-                "mend the file or take it out of the raw folder."
-            )
-            plan.faults.append(Fault(file, reason, file in usage))
-    try:
-        plan.check(set_aside=request.set_aside)
-        _check_closed_periods(home, plan)
-    except UserError as error:
-        raise UserError(f"{error} Nothing was published.") from None
 
 
 def _run_dbt(
@@ -358,8 +303,6 @@ def _describe_failure(end: dict[str, Any], database: Path | None, log: Path) -> 
 
 
 def _example_rows(database: Path, query: str) -> list[str]:
-    from exporter.build import totals
-
     rows = totals.read_failing_rows(database, query)
     return [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
 

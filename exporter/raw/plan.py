@@ -59,6 +59,7 @@ class RawPlan:
 
     root: Path
     read: list[RawFile] = field(default_factory=list)
+    # those of which a file is read
     usage_sources: list[str] = field(default_factory=list)
     # sentences on what is not read, and on what holds nothing
     remarks: list[str] = field(default_factory=list)
@@ -118,10 +119,12 @@ class RawPlan:
         if len(faults) > SHOWN_FAULTS:
             lines.append(f"and {len(faults) - SHOWN_FAULTS:,} more")
         if not is_left:
-            lines += ["No other usage log is left to read.", *self.remarks]
+            lines += self.remarks
+        if set_aside and faults[0].may_be_set_aside:
+            lines.append("No other usage log is left to read.")
         elif set_aside:
             lines.append("--set-aside is for usage logs: other tables decide what calls cost.")
-        elif all(fault.may_be_set_aside for fault in faults):
+        elif is_left and all(fault.may_be_set_aside for fault in faults):
             lines.append("With --set-aside the rest is read without.")
         if len(faults) == 1:
             raise UserError(" ".join(lines))
@@ -165,7 +168,8 @@ def find_raw_files(root: Path, project: Project, sources: tuple[str, ...] = ()) 
             continue
         files, unreadable = walk(root / folder)
         plan.faults += [
-            Fault(_printable(name), text, is_usage) for name, text in unreadable.items()
+            Fault(_printable(os.path.relpath(name, root)), text, is_usage)
+            for name, text in unreadable.items()
         ]
         is_read = [plan.add(file, tables, is_usage=is_usage) for file in files]
         if is_usage and any(is_read):

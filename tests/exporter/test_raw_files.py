@@ -393,7 +393,7 @@ def test_files_that_are_loaded_may_be_set_aside_but_not_replaced(
     write("b.csv", "")
     plan = plan_files("gateway", [tmp_path], project, set_aside=True)
     assert (plan.files, [found.file for found in plan.faults]) == (1, ["b.csv"])
-    with pytest.raises(UserError, match="b.csv is empty"):
+    with pytest.raises(UserError, match=r"b\.csv is empty"):
         plan_files("contracts", [tmp_path / "b.csv"], project, set_aside=True)
     load = ["load", "gateway", tmp_path, "--target", "snowflake", "--home", tmp_path / "home"]
     result = focus_export(*load, "--set-aside", "--replace")

@@ -84,11 +84,6 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
     """Build and publish; raises UserError (mistakes, file faults) or DataError (failed checks)."""
     project = load_project()
     started = time.monotonic()
-    if request.target != DUCKDB and request.raw_dir is not None:
-        raise UserError(
-            f"--raw-dir works with DuckDB only: load the raw tables into {request.target} and "
-            "leave --raw-dir out."
-        )
     _check_settings(request)
     plan = None
     if request.raw_dir is not None:
@@ -121,6 +116,7 @@ def show_plan(home: Home, request: BuildRequest) -> None:
     """Print what a build would read; raises what the build would, UserError or IncompleteError."""
     from exporter.raw.preview import preview
 
+    _check_settings(request)
     if request.raw_dir is None:
         raise UserError("--dry-run shows what is read of a raw folder: name one with --raw-dir.")
     plan = find_raw_files(request.raw_dir, load_project(), request.sources)
@@ -136,7 +132,12 @@ def show_plan(home: Home, request: BuildRequest) -> None:
 
 
 def _check_settings(request: BuildRequest) -> None:
-    """Say what is wrong with the environment before dbt says it in its own words."""
+    """Say what is wrong with options and environment before dbt says it in its own words."""
+    if request.target != DUCKDB and request.raw_dir is not None:
+        raise UserError(
+            f"--raw-dir works with DuckDB only: load the raw tables into {request.target} and "
+            "leave --raw-dir out."
+        )
     threads = os.environ.get("AI_FOCUS_THREADS") or "1"
     if request.threads is None and (not threads.isdecimal() or int(threads) < 1):
         raise UserError(f"AI_FOCUS_THREADS is {threads!r}: give a whole number of 1 or more.")

@@ -314,6 +314,25 @@ def test_an_unreadable_file(tmp_path: Path, project: Project, write: Write) -> N
     assert "gateway/a.csv can't be read (Permission denied)" in fault(tmp_path, project)
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_unreadable_folders_are_named_like_files(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", "")
+    write("gateway/b/c.csv", CSV).parent.chmod(0)
+    write("gatway/gateway/d.csv", CSV).parent.parent.chmod(0)
+    sentence = fault(tmp_path, project)
+    assert "gateway/a.csv is empty" in sentence
+    assert f"folder {tmp_path / 'gateway' / 'b'} can't be read (Permission denied)" in sentence
+    assert "The folder gatway was not read (0 files): name it gateway" in sentence
+    for mode in (0, 0o400):
+        tmp_path.chmod(mode)
+        assert f"The folder {tmp_path} can't be read" in fault(tmp_path, project)
+        assert "can't be read" in fault(tmp_path / "raw", project)
+    for folder in (tmp_path, tmp_path / "gateway" / "b", tmp_path / "gatway"):
+        folder.chmod(0o700)
+
+
 def test_a_link_to_nowhere_cannot_be_read(tmp_path: Path, project: Project) -> None:
     (tmp_path / "gateway").mkdir()
     (tmp_path / "gateway" / "a.csv").symlink_to(tmp_path / "gone.csv")

@@ -125,7 +125,7 @@ class RawPlan:
         elif set_aside:
             lines.append("--set-aside is for usage logs: other tables decide what calls cost.")
         elif is_left and all(fault.may_be_set_aside for fault in faults):
-            lines.append("With --set-aside the rest is read without.")
+            lines.append("With --set-aside the others are read.")
         if len(faults) == 1:
             raise UserError(" ".join(lines))
         head = f"{len(faults):,} files of {self.root} can't be read:"

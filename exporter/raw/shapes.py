@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -26,9 +27,10 @@ DELIMITERS = (",", ";", "\t", "|")
 JSON_LINES_ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 # enough to meet every key that a log's records usually carry
 SAMPLE_RECORDS = 1000
-# of a file's columns, in a sentence
+# of a file's columns, in a sentence: where a header is missing they are a record, which may hold a
+# prompt, so what looks like no name is not shown
 SHOWN_COLUMNS = 12
-SHOWN_LETTERS = 40
+_NAME = re.compile(r"[^\W\d][\w .:-]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -98,14 +100,13 @@ def match_table(shape: Shape, label: str, tables: list[RawTable]) -> RawTable:
 
 
 def list_columns(names: Iterable[str]) -> str:
-    """Name columns in a sentence, many or long ones cut short."""
-    flat = [" ".join(name.split()) for name in names]
-    shown = [
-        name if len(name) <= SHOWN_LETTERS else name[: SHOWN_LETTERS - 1] + "…"
-        for name in flat[:SHOWN_COLUMNS]
-    ]
-    more = f" and {len(flat) - SHOWN_COLUMNS} more" if len(flat) > SHOWN_COLUMNS else ""
-    return ", ".join(shown) + more
+    """Name columns in a sentence, of many the first; what is no name is only counted."""
+    every = list(names)
+    shown = [name for name in every if _NAME.fullmatch(name)][:SHOWN_COLUMNS]
+    hidden = len(every) - len(shown)
+    return " and ".join(
+        [*([", ".join(shown)] if shown else []), *([f"{hidden} more"] * (hidden > 0))]
+    )
 
 
 @cache

@@ -380,6 +380,15 @@ def test_all_faults_are_named_at_once_with_the_columns_that_the_files_have(
             assert part in line
 
 
+def test_no_fault_quotes_the_record_that_stands_where_a_header_is_missing(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV)
+    write("gateway/b.csv", f'c1,2026-01-05,"{"a long prompt " * 5}","{{""role"": 1}}",gpt-5\n')
+    sentence = fault(tmp_path, project)
+    assert "it has the columns c1, gpt-5 and 3 more," in sentence
+
+
 def test_faults_of_usage_logs_may_be_set_aside(
     tmp_path: Path, project: Project, write: Write
 ) -> None:

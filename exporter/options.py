@@ -25,6 +25,14 @@ raw_dir_option = click.option(
 source_option = click.option(
     "--source", "sources", multiple=True, metavar="NAME", help="Build this usage source only."
 )
+set_aside_option = click.option(
+    "--set-aside",
+    is_flag=True,
+    help="Go on without usage logs that can't be read; exit 3 and name them.",
+)
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Show what would be read of the raw folder; build nothing."
+)
 target_option = click.option(
     "--target",
     envvar="AI_FOCUS_TARGET",

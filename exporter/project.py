@@ -19,6 +19,8 @@ class RawTable:
     folder: str
     columns: tuple[str, ...]
     required: tuple[str, ...]
+    # when a record happened
+    time: str | None
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Project:
         """Read every raw table from models/staging/*/_*__sources.yml."""
         tables = []
         for file in sorted((self.path / "models" / "staging").glob("*/_*__sources.yml")):
-            content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+            content = _read_yaml(file)
             for source in content.get("sources", []):
                 if source["name"] != "raw":
                     continue
@@ -62,7 +64,7 @@ class Project:
         from jinja2 import Template
 
         for file in sorted((self.path / "models" / "marts").glob("*/_*__models.yml")):
-            content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+            content = _read_yaml(file)
             for model in content.get("models", []):
                 if model["name"] == name and "versions" not in model:
                     return {
@@ -75,18 +77,25 @@ class Project:
         raise LookupError(f"no mart is named {name}")
 
 
+def _read_yaml(file: Path) -> dict[str, Any]:
+    # libyaml where PyYAML was built with it: the project's files are read before each build
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(file.read_text(encoding="utf-8"), loader) or {}  # noqa: S506
+
+
 def _raw_table(table: dict[str, Any], folder: str) -> RawTable:
     columns = table.get("columns", [])
 
-    def is_required(column: dict[str, Any]) -> bool:
-        meta = (column.get("config") or {}).get("meta") or {}
-        return bool(meta.get("required"))
+    def marked(mark: str) -> tuple[str, ...]:
+        metas = {column["name"]: (column.get("config") or {}).get("meta") for column in columns}
+        return tuple(name for name, meta in metas.items() if (meta or {}).get(mark))
 
     return RawTable(
         name=table["name"],
         folder=folder,
         columns=tuple(column["name"] for column in columns),
-        required=tuple(column["name"] for column in columns if is_required(column)),
+        required=marked("required"),
+        time=next(iter(marked("time")), None),
     )
 
 
@@ -96,7 +105,7 @@ def load_project() -> Project:
     for folder in (package / "dbt_project", package.parent):
         file = folder / "dbt_project.yml"
         if file.is_file():
-            return Project(folder, yaml.safe_load(file.read_text(encoding="utf-8")))
+            return Project(folder, _read_yaml(file))
     raise UserError(
         f"The dbt project is missing beside {package}: install ai-focus again, "
         "or run from a complete checkout."

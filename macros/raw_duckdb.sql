@@ -40,7 +40,7 @@
 {{ sql_text(modules.re.sub('([*?[])', '[\\1]', path)) }}, hive_partitioning = false
 {%- endmacro %}
 
-{#- What raw_files.py told from the content; DuckDB goes by more endings than this one. -#}
+{#- What the wrapper told from the content; DuckDB goes by more endings than this one. -#}
 {% macro duckdb__compression(path) %}compression = '{{ 'gzip' if path.lower().endswith('.gz') else 'none' }}'{% endmacro %}
 
 {#- DuckDB's buffer would be 16 of the longest lines, 1 GB for each packed file. -#}

@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 
+from exporter.build import report, set_aside, totals
 from exporter.build.builds import (
     is_published,
     lock,
@@ -34,7 +35,7 @@ from exporter.errors import DataError, UserError
 from exporter.home import DATABASE, DESCRIPTION, Home
 from exporter.progress import Progress
 from exporter.project import Project, load_project, tool_version
-from exporter.raw.recognise import RawPlan, plan_raw_files, select_sources
+from exporter.raw.plan import Fault, RawPlan, find_raw_files, plan_raw_files, select_sources
 from exporter.targets import DUCKDB, check_warehouse
 
 SHOWN_FAILURES = 20
@@ -49,6 +50,7 @@ class BuildRequest:
 
     raw_dir: Path | None = None
     sources: tuple[str, ...] = ()
+    set_aside: bool = False
     target: str = DUCKDB
     full_refresh: bool = False
     variables: dict[str, Any] = field(default_factory=dict)
@@ -67,6 +69,8 @@ class BuildResult:
     seconds: float
     is_demo: bool = False
     target: str = DUCKDB
+    # what --set-aside left out
+    set_aside: list[Fault] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Say what was published."""
@@ -80,15 +84,13 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
     """Build and publish; raises UserError (mistakes, file faults) or DataError (failed checks)."""
     project = load_project()
     started = time.monotonic()
-    if request.target != DUCKDB and request.raw_dir is not None:
-        raise UserError(
-            f"--raw-dir works with DuckDB only: load the raw tables into {request.target} and "
-            "leave --raw-dir out."
-        )
     _check_settings(request)
     plan = None
     if request.raw_dir is not None:
-        plan = plan_raw_files(request.raw_dir, project, request.sources)
+        plan = plan_raw_files(
+            request.raw_dir, project, request.sources, set_aside=request.set_aside
+        )
+        set_aside.check_closed_periods(home, plan)
     variables = _variables(project, request, plan)
     home.prepare()
     with lock(home):
@@ -100,13 +102,42 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
         remove_leftovers(home)
         build_id, database = _build(home, project, request, variables, plan)
         remove_leftovers(home)
-    notes = plan.notes if plan else []
-    is_demo = variables.get("raw_origin", "seed") == "seed"
-    return BuildResult(build_id, database, notes, time.monotonic() - started, is_demo)
+    return BuildResult(
+        build_id,
+        database,
+        plan.notes if plan else [],
+        time.monotonic() - started,
+        is_demo=variables.get("raw_origin", "seed") == "seed",
+        set_aside=plan.faults if plan else [],
+    )
+
+
+def show_plan(home: Home, request: BuildRequest) -> None:
+    """Print what a build would read; raises what the build would, UserError or IncompleteError."""
+    from exporter.raw.preview import preview
+
+    _check_settings(request)
+    if request.raw_dir is None:
+        raise UserError("--dry-run shows what is read of a raw folder: name one with --raw-dir.")
+    plan = find_raw_files(request.raw_dir, load_project(), request.sources)
+    click.echo("\n".join(preview(plan)))
+    set_aside.note_mended_files(home, plan)
+    for remark in plan.remarks:
+        say(f"Note: {remark}")
+    plan.check(set_aside=request.set_aside)
+    set_aside.check_closed_periods(home, plan)
+    for line in report.describe_set_aside(plan.faults):
+        say(line)
+    report.check_set_aside(plan.faults)
 
 
 def _check_settings(request: BuildRequest) -> None:
-    """Say what is wrong with the environment before dbt says it in its own words."""
+    """Say what is wrong with options and environment before dbt says it in its own words."""
+    if request.target != DUCKDB and request.raw_dir is not None:
+        raise UserError(
+            f"--raw-dir works with DuckDB only: load the raw tables into {request.target} and "
+            "leave --raw-dir out."
+        )
     threads = os.environ.get("AI_FOCUS_THREADS") or "1"
     if request.threads is None and (not threads.isdecimal() or int(threads) < 1):
         raise UserError(f"AI_FOCUS_THREADS is {threads!r}: give a whole number of 1 or more.")
@@ -142,8 +173,6 @@ def _build(
     variables: dict[str, Any],
     plan: RawPlan | None,
 ) -> tuple[str, Path]:
-    from exporter.build import totals
-
     started_at = datetime.now(timezone.utc)
     build_id = make_build_id(started_at)
     folder = home.building
@@ -164,7 +193,8 @@ def _build(
         if wal.exists():
             raise DataError(f"The build's file is not complete ({wal} is left): build again.")
         if plan is not None:
-            _refuse_wholly_rejected_files(database)
+            set_aside.check_rejected_files(home, plan, database, set_aside=request.set_aside)
+            set_aside.note_mended_files(home, plan)
         description = {
             "build_id": build_id,
             "started_at": moment_text(started_at),
@@ -175,6 +205,10 @@ def _build(
             "raw_dir": str(plan.root) if plan else None,
             "raw_files": plan.files if plan else 0,
             "raw_bytes": plan.bytes if plan else 0,
+            "set_aside": [
+                {"file": fault.file, "reason": fault.reason}
+                for fault in (plan.faults if plan else [])
+            ],
             "counts": _count_kinds(results),
         }
         write_durably(folder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
@@ -192,19 +226,6 @@ def _count_kinds(results: list[dict[str, Any]]) -> dict[str, int]:
     for result in results:
         counts[result["kind"]] = counts.get(result["kind"], 0) + 1
     return counts
-
-
-def _refuse_wholly_rejected_files(database: Path) -> None:
-    from exporter.build import totals
-
-    found = totals.find_wholly_rejected_file(database)
-    if found is not None:
-        file, fault = found
-        reason = " ".join(fault.split())
-        raise UserError(
-            f"Every record of {file} was rejected, the first because: {reason.rstrip('.')}; "
-            "mend the file or take it out of the raw folder. Nothing was published."
-        )
 
 
 def _run_dbt(
@@ -283,8 +304,6 @@ def _describe_failure(end: dict[str, Any], database: Path | None, log: Path) -> 
 
 
 def _example_rows(database: Path, query: str) -> list[str]:
-    from exporter.build import totals
-
     rows = totals.read_failing_rows(database, query)
     return [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from exporter.build.totals import Totals
+from exporter.errors import IncompleteError
+from exporter.raw.plan import Fault
 
 _SMALLEST_SHOWN = Decimal("0.01")
 
 
-def describe(totals: Totals) -> list[str]:
+def describe(totals: Totals, set_aside: Sequence[Fault] = ()) -> list[str]:
     """Give the lines of the summary."""
     rows = [
         ("Rows", f"{totals.rows:,}", "Cost and Usage"),
@@ -20,6 +23,8 @@ def describe(totals: Totals) -> list[str]:
         ("Rejected", f"{_total(totals.rejected):,}", "records"),
         ("Quarantined", f"{_total(totals.quarantined):,}", "calls"),
     ]
+    if set_aside:
+        rows.append(("Set aside", f"{len(set_aside):,}", "raw files"))
     if totals.compared_calls:
         agreeing = _share(totals.compared_calls - totals.differing_calls, totals.compared_calls)
         rows.append(("Source costs", agreeing, "equal the list cost; the others: price_findings"))
@@ -34,9 +39,9 @@ def describe(totals: Totals) -> list[str]:
     return [f"{title:<12} {value:>{width}}  {unit}".rstrip() for title, value, unit in rows]
 
 
-def describe_incomplete(totals: Totals) -> list[str]:
+def describe_incomplete(totals: Totals, set_aside: Sequence[Fault] = ()) -> list[str]:
     """Give a sentence for everything that the datasets lack."""
-    lines = []
+    lines = describe_set_aside(set_aside)
     if not totals.calls:
         lines.append("Incomplete: there is no call that a provider can charge for.")
     if totals.rejected:
@@ -50,6 +55,20 @@ def describe_incomplete(totals: Totals) -> list[str]:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in totals.quarantined)
         lines.append(f"Incomplete: calls are not priced ({reasons}); see quarantined_usage.")
     return lines
+
+
+def describe_set_aside(faults: Sequence[Fault]) -> list[str]:
+    """Name each file that was left out, with the reason."""
+    if not faults:
+        return []
+    return ["Incomplete: raw files were set aside.", *(f"  {fault.reason}" for fault in faults)]
+
+
+def check_set_aside(faults: Sequence[Fault]) -> None:
+    """End with IncompleteError where files were left out, once everything else is done."""
+    if faults:
+        number = f"{len(faults):,} raw file{'s' if len(faults) > 1 else ''}"
+        raise IncompleteError(f"Done without {number}, since --set-aside was given.")
 
 
 def _total(counts: list[tuple[str, int]]) -> int:

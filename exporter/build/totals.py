@@ -174,26 +174,20 @@ def read_missing_prices(database: Path) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def find_wholly_rejected_file(database: Path) -> tuple[str, str] | None:
-    """Give the first file of which every record was rejected, with its first reason."""
+def count_readable_records(database: Path) -> dict[str, tuple[int, str]]:
+    """Give, for each raw file, how many of its records could be read, and its first fault."""
+    counts: dict[str, tuple[int, str]] = {}
     with open_database(database) as connection:
         for (relation,) in connection.execute(_CHECKED_RELATIONS).fetchall():
-            # the name comes from the catalog
-            name = '"' + relation.replace('"', '""') + '"'
-            found = connection.execute(
-                f"""
-                select _file, min_by(fault_reason, _line)
-                from {name}
+            query = f"""
+                select _file, count(*) - count(fault_reason), min_by(fault_reason, _line)
+                from {DuckDB(connection).column(relation)}
                 where _file is not null
                 group by 1
-                having count(*) = count(fault_reason)
                 order by 1
-                limit 1
-                """  # noqa: S608
-            ).fetchall()
-            if found:
-                return found[0]
-    return None
+            """  # noqa: S608
+            counts |= {file: (*found,) for file, *found in connection.execute(query).fetchall()}
+    return counts
 
 
 def read_failing_rows(database: Path, query: str, limit: int = 3) -> list[dict[str, object]]:

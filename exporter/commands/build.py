@@ -8,12 +8,21 @@ import click
 
 from exporter.errors import IncompleteError
 from exporter.home import Home, home_option
-from exporter.options import raw_dir_option, source_option, target_option, variables_option
+from exporter.options import (
+    dry_run_option,
+    raw_dir_option,
+    set_aside_option,
+    source_option,
+    target_option,
+    variables_option,
+)
 
 
 @click.command(name="build")
 @raw_dir_option
 @source_option
+@set_aside_option
+@dry_run_option
 @target_option
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models of the target.")
 @variables_option("")
@@ -22,17 +31,21 @@ from exporter.options import raw_dir_option, source_option, target_option, varia
 @click.option("--verbose", "-v", is_flag=True, help="One line per model and test.")
 @click.option("--strict", is_flag=True, help="Exit 3 when usage is unpriced or rejected.")
 @home_option
-def command(home: Home, quiet: bool, strict: bool, **options: Any) -> None:
+def command(home: Home, quiet: bool, strict: bool, dry_run: bool, **options: Any) -> None:
     """Build the datasets and publish them whole or not at all.
 
     A warehouse (--target) is built in place, from raw tables that `focus-export load` or another
     loader has filled. A build that fails or is stopped leaves the last published one as it is.
     """
     from exporter.build import report
-    from exporter.build.build import BuildRequest, run_build, say
+    from exporter.build.build import BuildRequest, run_build, say, show_plan
     from exporter.build.totals import ask_totals, read_totals
 
-    result = run_build(home, BuildRequest(quiet=quiet, **options))
+    request = BuildRequest(quiet=quiet, **options)
+    if dry_run:
+        show_plan(home, request)
+        return
+    result = run_build(home, request)
     for note in result.notes:
         say(f"Note: {note}")
     if result.database is not None:
@@ -45,9 +58,10 @@ def command(home: Home, quiet: bool, strict: bool, **options: Any) -> None:
             totals = ask_totals(warehouse)
     if not quiet:
         click.echo(f"{result}\n")
-        click.echo("\n".join(report.describe(totals)))
-    incomplete = report.describe_incomplete(totals)
+        click.echo("\n".join(report.describe(totals, result.set_aside)))
+    incomplete = report.describe_incomplete(totals, result.set_aside)
     for line in incomplete:
         say(line)
     if strict and incomplete:
         raise IncompleteError("The build is published but not complete, and --strict was given.")
+    report.check_set_aside(result.set_aside)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from exporter.home import Home, home_option
-from exporter.options import target_option, variables_option
+from exporter.options import set_aside_option, target_option, variables_option
 
 _EXAMPLES = """\b
 Examples:
@@ -31,6 +31,7 @@ Examples:
     metavar="DIR",
     help="Load all files of a raw folder: DIR/gateway/, DIR/litellm/ …",
 )
+@set_aside_option
 @target_option
 @click.option("--replace", is_flag=True, help="Empty the raw tables of these files first.")
 @variables_option(": raw_schema and raw_database say where the tables are")
@@ -39,6 +40,7 @@ def command(
     source: str | None,
     files: tuple[Path, ...],
     raw_dir: Path | None,
+    set_aside: bool,
     target: str,
     replace: bool,
     variables: dict[str, Any],
@@ -50,6 +52,7 @@ def command(
     there are made. Rows are added: what is delivered twice counts once, so a file may be loaded
     again. The files of one table are loaded whole or not at all.
     """
+    from exporter.build import report
     from exporter.build.build import say
     from exporter.warehouse.load import load_files
 
@@ -60,6 +63,7 @@ def command(
         paths=files,
         raw_dir=raw_dir,
         replace=replace,
+        set_aside=set_aside,
         variables=variables,
     )
     for note in result.notes:
@@ -76,3 +80,6 @@ def command(
             f"Build with --target {target} --vars '{{raw_has_lines: {known}}}', so that rejected "
             "rows name their file and line."
         )
+    for line in report.describe_set_aside(result.set_aside):
+        say(line)
+    report.check_set_aside(result.set_aside)

@@ -11,12 +11,21 @@ import click
 from exporter.datasets import DATASETS, FOCUS_IDS
 from exporter.errors import UserError
 from exporter.home import Home, home_option
-from exporter.options import FORMATS, parse_day, raw_dir_option, source_option
+from exporter.options import (
+    FORMATS,
+    dry_run_option,
+    parse_day,
+    raw_dir_option,
+    set_aside_option,
+    source_option,
+)
 
 
 @click.command(name="run")
 @raw_dir_option
 @source_option
+@set_aside_option
+@dry_run_option
 @click.option(
     "--from",
     "from_date",
@@ -50,6 +59,8 @@ def command(
     home: Home,
     raw_dir: Path | None,
     sources: tuple[str, ...],
+    set_aside: bool,
+    dry_run: bool,
     from_date: date | None,
     to_date: date | None,
     focus_version: str | None,
@@ -68,14 +79,18 @@ def command(
             "unset it, or use `focus-export build`."
         )
     from exporter.build import report
-    from exporter.build.build import BuildRequest, run_build, say
+    from exporter.build.build import BuildRequest, run_build, say, show_plan
     from exporter.build.totals import read_totals
     from exporter.extract import writer
     from exporter.extract.files import export_dataset
 
+    request = BuildRequest(raw_dir=raw_dir, sources=sources, set_aside=set_aside)
+    if dry_run:
+        show_plan(home, request)
+        return
     # a version that doesn't exist is said before the build
     version = writer.choose("cost-and-usage", focus_version, "call")[1]
-    result = run_build(home, BuildRequest(raw_dir=raw_dir, sources=sources))
+    result = run_build(home, request)
     files = []
     for dataset in FOCUS_IDS:
         if version not in DATASETS[dataset].versions:
@@ -96,9 +111,10 @@ def command(
     assert result.database is not None  # noqa: S101
     totals = read_totals(result.database)
     click.echo(f"{result}\n")
-    click.echo("\n".join(report.describe(totals)) + "\n")
+    click.echo("\n".join(report.describe(totals, result.set_aside)) + "\n")
     width = max(len(rows) for _, rows in files)
     for path, rows in files:
         click.echo(f"{rows:>{width}} rows in {path}")
-    for line in report.describe_incomplete(totals):
+    for line in report.describe_incomplete(totals, result.set_aside):
         say(line)
+    report.check_set_aside(result.set_aside)

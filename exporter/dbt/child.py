@@ -74,6 +74,8 @@ def _run_operations(request: dict[str, Any], manifest: Any, reporter: _Reporter)
 
 
 def _run(request: dict[str, Any], send: Send) -> None:
+    # a run keeps nearly all that it makes, so collecting would only walk the graph over and over
+    gc.disable()
     reporter = _Reporter(send)
     send("phase", text="starting dbt")
 
@@ -85,8 +87,6 @@ def _run(request: dict[str, Any], send: Send) -> None:
     if request.get("folder"):
         # only now: a module in this folder must not stand in the way of dbt's
         os.chdir(request["folder"])
-    # a run keeps nearly all that it makes, so collecting would only walk the graph over and over
-    gc.disable()
     runner = dbtRunner(callbacks=[reporter.on_event])
     outcome = runner.invoke(request["arguments"], vars=request["variables"])
     results = getattr(outcome.result, "results", None) or []

@@ -144,7 +144,7 @@ class _Source:
 
     connection: duckdb.DuckDBPyConnection
     engine: Engine
-    build: dict[str, str | None]
+    build: dict[str, Any]
     check: Callable[[], None]
 
 
@@ -157,7 +157,7 @@ def _open_source(
         keeps_order = not selection.dataset.is_staged
         with open_database(database, scratch, keeps_order=keeps_order) as connection:
             # what is published never changes
-            build = manifests.read_build(database)
+            build = manifests.describe_build(database)
             yield _Source(connection, DuckDB(connection), build, lambda: None)
         return
     from exporter.warehouse.connection import (

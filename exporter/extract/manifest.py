@@ -34,15 +34,26 @@ def read_build(database: Path) -> dict[str, str | None]:
     `build_id` is null for a file that plain `dbt build` wrote; its `finished_at` is unknown too.
     """
     folder = database.parent
-    try:
-        content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        content = {}
+    content = _read_description(database)
     name = folder.name if folder.parent.name == "builds" else None
     return {
         "build_id": content.get("build_id", name),
         "finished_at": content.get("finished_at"),
     }
+
+
+def describe_build(database: Path) -> dict[str, Any]:
+    """Name the build, and the raw files that were left out of it, where some were."""
+    set_aside = _read_description(database).get("set_aside")
+    return {**read_build(database), **({"set_aside": set_aside} if set_aside else {})}
+
+
+def _read_description(database: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads((database.parent / DESCRIPTION).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content
 
 
 def describe_coverage(coverage: Coverage) -> dict[str, Any]:
@@ -77,7 +88,7 @@ def describe(
     rejected_rows: int,
     dataset_instance_id: str | None,
     schema_id: str | None,
-    build: dict[str, str | None],
+    build: dict[str, Any],
     tool_version: str,
 ) -> dict[str, Any]:
     """Put a manifest together, without size and hash: keys always stand in the same order."""
@@ -124,6 +135,8 @@ def describe_gaps(manifest: dict[str, Any]) -> str | None:
         parts.append(f"{held} of {coverage['calls']} calls have no cost ({reasons})")
     if manifest["rejected_rows"]:
         parts.append(f"{manifest['rejected_rows']} raw records were rejected")
+    if files := manifest["build"].get("set_aside"):
+        parts.append(f"{len(files)} raw files were set aside")
     return " and ".join(parts) or None
 
 

@@ -17,7 +17,7 @@ from exporter.dbt.runner import Operation, run_operations
 from exporter.errors import UserError
 from exporter.home import Home
 from exporter.project import Project, load_project
-from exporter.raw.recognise import RawPlan, plan_files, plan_raw_files
+from exporter.raw.plan import Fault, RawPlan, plan_files, plan_raw_files
 from exporter.targets import DUCKDB, check_warehouse
 from exporter.warehouse.connection import open_warehouse
 
@@ -41,6 +41,8 @@ class LoadResult:
     notes: list[str]
     # every raw table was loaded or made now, so all know their files and lines
     is_complete: bool
+    # what --set-aside left out
+    set_aside: list[Fault]
 
 
 def load_files(
@@ -51,6 +53,7 @@ def load_files(
     paths: Sequence[Path] = (),
     raw_dir: Path | None = None,
     replace: bool = False,
+    set_aside: bool = False,
     variables: dict[str, Any],
 ) -> LoadResult:
     """Load a source's files, or a whole raw folder, into the raw tables that they belong to.
@@ -65,11 +68,16 @@ def load_files(
             "with --target."
         )
     if raw_dir is not None and source is None:
-        plan = plan_raw_files(raw_dir, project)
+        plan = plan_raw_files(raw_dir, project, set_aside=set_aside)
     elif source is not None and paths and raw_dir is None:
-        plan = plan_files(source, paths, project)
+        plan = plan_files(source, paths, project, set_aside=set_aside)
     else:
         raise UserError("Name a source and its files, or a raw folder with --raw-dir.")
+    if replace and plan.faults:
+        raise UserError(
+            f"--replace empties the tables, also of what {plan.faults[0].file} has brought: "
+            "leave out --set-aside or --replace."
+        )
     check_warehouse(target)
     home.prepare()
     scratch = Path(tempfile.mkdtemp(prefix=".load.", dir=home.path))
@@ -84,7 +92,7 @@ def load_files(
                 loads.append(Load(table, found["relation"], rows, found["rows"] if replace else 0))
         made = [found["relation"] for found in prepared.values() if found["is_new"]]
         is_complete = all(found["is_new"] or name in staged for name, found in prepared.items())
-        return LoadResult(loads, made, plan.notes, is_complete)
+        return LoadResult(loads, made, plan.notes, is_complete, plan.faults)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

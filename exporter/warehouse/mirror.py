@@ -29,7 +29,7 @@ from exporter.extract.manifest import read_build
 from exporter.home import DATABASE, DESCRIPTION, Home
 from exporter.progress import Progress
 from exporter.project import Project, tool_version
-from exporter.raw.recognise import RawPlan
+from exporter.raw.plan import RawPlan
 from exporter.targets import DUCKDB
 from exporter.warehouse.connection import (
     BuildRecord,

@@ -24,7 +24,7 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from shared import made_once, run_demo
 
 from exporter.project import load_project
-from exporter.raw.recognise import plan_raw_files
+from exporter.raw.plan import plan_raw_files
 
 Rewrite = Callable[[str], str]
 _MANIFESTS: dict[str, Any] = {}

@@ -433,20 +433,156 @@ def test_a_file_of_which_every_row_is_bad_stops_the_publication(
 ) -> None:
     published, builds = built.database.readlink(), sorted(built.home.glob("builds/*"))
     bad = csv_text(call("c", model=""), call("d", prompt_tokens="-1"))
-    write_files(tmp_path / "gateway", {"a.csv": csv_text(call("a")), "b.csv": bad})
+    files = {"a.csv": csv_text(call("a")), "b.csv": bad, "c.csv": csv_text(call("e", model=""))}
+    write_files(tmp_path / "gateway", files)
     result = focus_export("build", "--home", built.home, "--raw-dir", tmp_path)
-    assert_one_sentence(result, 2, "Every record of gateway/b.csv", "model is missing")
+    assert_one_sentence(result, 2, f"2 files of {tmp_path} can't be read")
+    assert "Every record of gateway/b.csv was rejected, the first because: model" in result.stderr
+    assert "Every record of gateway/c.csv was rejected, the first because: model" in result.stderr
     assert built.database.readlink() == published
     assert sorted(built.home.glob("builds/*")) == builds
 
 
-@pytest.mark.parametrize("command", ["build", "run"])
-def test_file_faults_stop_before_the_build(tmp_path: Path, command: str) -> None:
-    write_files(tmp_path / "raw" / "gateway", {"a.csv": "name,age\nAnn,7\n"})
+@pytest.mark.parametrize("arguments", [["build"], ["run"], ["build", "--dry-run"]], ids=" ".join)
+def test_file_faults_stop_before_the_build(tmp_path: Path, arguments: list[str]) -> None:
+    files = {"a.csv": "name,age\nAnn,7\n"}
+    write_files(tmp_path / "raw" / "gateway", files)
     home = tmp_path / "home"
-    result = focus_export(command, "--home", home, "--raw-dir", tmp_path / "raw")
-    assert_one_sentence(result, 2, "gateway/a.csv is no log that is known here")
+    arguments += ["--home", str(home), "--raw-dir", str(tmp_path / "raw")]
+    result = focus_export(*arguments)
+    assert_one_sentence(result, 2, "gateway/a.csv is no log that is known here", "name, age")
+    write_files(tmp_path / "raw" / "gateway", {"b.csv": "", "c.csv": csv_text(call("c"))})
+    result = focus_export(*arguments)
+    assert_one_sentence(result, 2, f"2 files of {tmp_path / 'raw'} can't be read:")
+    assert "\n  gateway/a.csv is no log" in result.stderr
+    assert "\n  gateway/b.csv is empty" in result.stderr
     assert not home.exists()
+
+
+SET_ASIDE = {
+    "gateway/empty.csv": "gateway/empty.csv is empty",
+    "litellm/notes.csv": "litellm/notes.csv is no log that is known here: it has the columns name",
+    "gateway/rejected.csv": "Every record of gateway/rejected.csv was rejected, the first because",
+}
+
+
+@pytest.fixture(scope="module")
+def set_aside(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """A raw folder with its home beside it, and what was said of the main job on it."""
+    raw = tmp_path_factory.mktemp("set_aside") / "raw"
+    files: dict[str, str | bytes] = {
+        "gateway/fine.csv": csv_text(call("a")),
+        "gateway/empty.csv": "",
+        "gateway/rejected.csv": csv_text(call("c", model=""), call("d", prompt_tokens="-1")),
+        "litellm/notes.csv": "name,age\n",
+        "billing_periods/periods.csv": "issuer,billing_period,closed_at\n"
+        "openai,2026-03,2026-04-04T09:00:00Z\n",
+    }
+    write_files(raw, files)
+    home = raw.with_name("home")
+    result = focus_export("run", "--set-aside", "--raw-dir", raw, "--home", home)
+    assert_one_sentence(result, 3, "Done without 3 raw files")
+    return raw, result.stdout, result.stderr
+
+
+def test_a_run_goes_on_without_files_that_it_names(set_aside: tuple[Path, str, str]) -> None:
+    raw, out, errors = set_aside
+    assert [line.split() for line in out.splitlines() if "Set aside" in line] == [
+        ["Set", "aside", "3", "raw", "files"]
+    ]
+    for sentence in SET_ASIDE.values():
+        assert f"\n  {sentence}" in errors
+    home = raw.with_name("home")
+    described = json.loads((home / "ai_focus.duckdb").resolve().with_name("build.json").read_text())
+    manifest = home / "exports" / "focus_cost_and_usage.csv.manifest.json"
+    for told in (described, json.loads(manifest.read_text())["build"]):
+        reasons = {fault["file"]: fault["reason"] for fault in told["set_aside"]}
+        assert reasons.keys() == SET_ASIDE.keys()
+        for file, sentence in SET_ASIDE.items():
+            assert reasons[file].startswith(sentence)
+    # what could be read is there, and what was rejected too
+    database = home / "ai_focus.duckdb"
+    assert rows_of(database, "select call_id from ai_calls") == [("a",)]
+    assert rows_of(database, "select count(*) from rejected_rows") == [(2,)]
+
+
+def test_an_extract_says_that_files_were_set_aside(set_aside: tuple[Path, str, str]) -> None:
+    home = set_aside[0].with_name("home")
+    result = focus_export("export", "--home", home, "--output", "-", "--strict")
+    assert_one_sentence(result, 3, "3 raw files were set aside")
+
+
+def test_a_file_that_a_closed_period_may_hold_is_not_set_aside(
+    set_aside: tuple[Path, str, str],
+) -> None:
+    raw = set_aside[0]
+    home = raw.with_name("home")
+    published = (home / "ai_focus.duckdb").readlink()
+    fine = raw / "gateway" / "fine.csv"
+    content = fine.read_bytes()
+    fine.write_bytes(content + b"\xff")
+    write_files(raw, {"gateway/other.csv": csv_text(call("b"))})
+    try:
+        for more in ([], ["--dry-run"]):
+            result = focus_export("build", "--set-aside", "--raw-dir", raw, "--home", home, *more)
+            assert_one_sentence(result, 2, "gateway/fine.csv can't be set aside", "Mend the file")
+            assert "empty.csv can't be set aside" not in result.stderr
+    finally:
+        fine.write_bytes(content)
+        (raw / "gateway" / "other.csv").unlink()
+    assert (home / "ai_focus.duckdb").readlink() == published
+
+
+def test_a_closed_period_keeps_a_file_of_which_every_record_is_now_rejected(
+    set_aside: tuple[Path, str, str],
+) -> None:
+    raw = set_aside[0]
+    home = raw.with_name("home")
+    published = (home / "ai_focus.duckdb").readlink()
+    write_files(
+        raw,
+        {
+            "gateway/fine.csv": csv_text(call("a", model="")),
+            "gateway/other.csv": csv_text(call("b")),
+        },
+    )
+    result = focus_export("build", "--set-aside", "--raw-dir", raw, "--home", home)
+    assert_one_sentence(result, 2, "gateway/fine.csv can't be set aside", "Nothing was published")
+    assert (home / "ai_focus.duckdb").readlink() == published
+
+
+def test_a_file_that_was_set_aside_is_named_when_it_is_read(
+    set_aside: tuple[Path, str, str],
+) -> None:
+    raw = set_aside[0]
+    write_files(raw, {"gateway/empty.csv": csv_text(call("late"))})
+    place = ["--raw-dir", raw, "--home", raw.with_name("home")]
+    result = focus_export("build", "--dry-run", "--set-aside", *place)
+    assert "gateway/empty.csv was set aside before and is read now" in result.stderr
+    assert "notes.csv was set aside before" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["build", "run"])
+def test_a_dry_run_shows_what_would_be_read_and_builds_nothing(
+    tmp_path: Path, command: str
+) -> None:
+    write_files(
+        tmp_path / "raw",
+        {"gateway/a.csv": csv_text(call("a")), "litellm/b.csv": "", "gatewy/c.csv": ""},
+    )
+    home = tmp_path / "home"
+    place = ["--raw-dir", tmp_path / "raw", "--home", home]
+    result = focus_export(command, "--dry-run", "--set-aside", *place)
+    assert_one_sentence(result, 3, "Done without 1 raw file")
+    assert "gateway/a.csv  gateway_calls" in result.stdout
+    assert "2026-03-05 to 2026-03-05" in result.stdout
+    assert "litellm/b.csv is empty" in result.stderr
+    assert "The folder gatewy was not read (1 file): name it gateway" in result.stderr
+    (tmp_path / "raw" / "litellm" / "b.csv").unlink()
+    result = focus_export(command, "--dry-run", *place)
+    assert result.returncode == 0, result.stderr
+    assert not home.exists()
+    assert_one_sentence(focus_export(command, "--dry-run", "--home", home), 2, "--raw-dir")
 
 
 def test_unknown_source_stops_before_the_build(tmp_path: Path) -> None:

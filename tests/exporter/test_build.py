@@ -320,8 +320,10 @@ def test_a_setting_that_is_empty_or_overruled_is_not_checked(
 
 
 def test_raw_dir_needs_duckdb(toy_project: Path, tmp_path: Path) -> None:
-    result = build(toy_project, tmp_path, "--target", "snowflake", "--raw-dir", str(tmp_path))
-    assert_one_sentence(result, 2, "--raw-dir", "snowflake")
+    for more in ([], ["--dry-run"]):
+        place = ["--target", "snowflake", "--raw-dir", str(tmp_path)]
+        result = build(toy_project, tmp_path, *place, *more)
+        assert_one_sentence(result, 2, "--raw-dir works with DuckDB only", "snowflake")
 
 
 def test_a_build_without_a_call_is_not_complete() -> None:

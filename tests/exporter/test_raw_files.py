@@ -10,10 +10,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from conftest import assert_one_sentence, focus_export
 
 from exporter.errors import UserError
 from exporter.project import Project, load_project
-from exporter.raw.recognise import RawPlan, plan_raw_files
+from exporter.raw.plan import RawPlan, find_raw_files, plan_files, plan_raw_files
+from exporter.raw.preview import preview
 
 HEADER = "call_id,provider,model,started_at,latency_ms,prompt_tokens,completion_tokens"
 ROW = "c1,openai,gpt-5,2026-01-05T10:00:00Z,900,100,20"
@@ -272,6 +274,11 @@ def test_an_empty_folder(tmp_path: Path, project: Project) -> None:
         ("a.json", '[{"call_id": "c1"},\n {"call_id": ]', ["JSON array", "line 2"]),
         ("a.json", "[" + json.dumps(RECORD), ["JSON array", "can't be read"]),
         ("a.parquet", b"PAR1 and no more", ["broken Parquet"]),
+        ("a.json", f"[{json.dumps(RECORD)},]", ["JSON array", "can't be read"]),
+        ("a.json", json.dumps([RECORD]) + "}", ["JSON array", "line 1"]),
+        ("a.json", "[" * 200_000, ["JSON array", "can't be read"]),
+        ("a.jsonl", '{"a":' * 200_000, ["no log", "no line is a JSON object"]),
+        ("a.csv", "x" * 200_000, ["no log", "too long for a header"]),
         ("a.csv.gz", gzip.compress(CSV.encode() * 100)[:-20], ["broken gzip"]),
         ("a.csv", gzip.compress(CSV.encode()), ["packed with gzip", ".gz"]),
         ("a.csv.gz", CSV, ["not packed with gzip"]),
@@ -307,6 +314,25 @@ def test_an_unreadable_file(tmp_path: Path, project: Project, write: Write) -> N
     assert "gateway/a.csv can't be read (Permission denied)" in fault(tmp_path, project)
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_unreadable_folders_are_named_like_files(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", "")
+    write("gateway/b/c.csv", CSV).parent.chmod(0)
+    write("gatway/gateway/d.csv", CSV).parent.parent.chmod(0)
+    sentence = fault(tmp_path, project)
+    assert "gateway/a.csv is empty" in sentence
+    assert f"folder {tmp_path / 'gateway' / 'b'} can't be read (Permission denied)" in sentence
+    assert "The folder gatway was not read (0 files): name it gateway" in sentence
+    for mode in (0, 0o400):
+        tmp_path.chmod(mode)
+        assert f"The folder {tmp_path} can't be read" in fault(tmp_path, project)
+        assert "can't be read" in fault(tmp_path / "raw", project)
+    for folder in (tmp_path, tmp_path / "gateway" / "b", tmp_path / "gatway"):
+        folder.chmod(0o700)
+
+
 def test_a_link_to_nowhere_cannot_be_read(tmp_path: Path, project: Project) -> None:
     (tmp_path / "gateway").mkdir()
     (tmp_path / "gateway" / "a.csv").symlink_to(tmp_path / "gone.csv")
@@ -316,7 +342,7 @@ def test_a_link_to_nowhere_cannot_be_read(tmp_path: Path, project: Project) -> N
 def test_a_line_that_no_reader_takes_is_named(
     tmp_path: Path, project: Project, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.raw.recognise.LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("exporter.raw.text.LONGEST_LINE", 1 << 20)
     # longer than the blocks in which a file is passed over
     write("gateway/a.csv", CSV + "x" * (3 << 20) + "\n" + ROW)
     assert "gateway/a.csv has a line of more than 1 MB (line 3)" in fault(tmp_path, project)
@@ -328,3 +354,220 @@ def test_bytes_that_are_no_text_are_found_far_behind_the_start(
     lines = 60_000
     write("gateway/a.csv", f"{HEADER}\n{'ü' + ROW}\n".encode() * lines + b"\xff\n")
     assert f"not UTF-8 text (line {2 * lines + 1})" in fault(tmp_path, project)
+
+
+def test_all_faults_are_named_at_once_with_the_columns_that_the_files_have(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV)
+    write("gateway/b.csv", "")
+    write("gateway/deep/c.csv", "name,age\nAnn,7\n")
+    write("litellm/d.jsonl", json.dumps({"id": 1, "usage": {}}))
+    write("contract_prices/e.csv", ",".join(f"column {number}" for number in range(30)))
+    head, *lines = fault(tmp_path, project).splitlines()
+    assert head == f"4 files of {tmp_path} can't be read:"
+    for line, parts in zip(
+        lines,
+        [
+            ["gateway/b.csv is empty"],
+            ["gateway/deep/c.csv is no log", "it has the columns name, age"],
+            ["litellm/d.jsonl is no log", "it has the keys id, usage"],
+            ["contract_prices/e.csv is no log", "column 11 and 18 more,"],
+        ],
+        strict=True,
+    ):
+        for part in parts:
+            assert part in line
+
+
+def test_no_fault_quotes_the_record_that_stands_where_a_header_is_missing(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV)
+    write("gateway/b.csv", f'c1,2026-01-05,"{"a long prompt " * 5}","{{""role"": 1}}",gpt-5\n')
+    sentence = fault(tmp_path, project)
+    assert "it has the columns c1, gpt-5 and 3 more," in sentence
+
+
+def test_faults_of_usage_logs_may_be_set_aside(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV)
+    write("gateway/b.csv", "")
+    write("litellm/c.csv", "name,age\n")
+    assert "With --set-aside" in fault(tmp_path, project)
+    plan = plan_raw_files(tmp_path, project, set_aside=True)
+    assert [found.file for found in plan.faults] == ["gateway/b.csv", "litellm/c.csv"]
+    assert "gateway/b.csv is empty" in plan.faults[0].reason
+    assert (plan.files, plan.usage_sources) == (1, ["gateway"])
+
+
+def test_what_others_cost_by_is_not_set_aside(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV)
+    write("gateway/b.csv", "")
+    for folder in ("contract_prices", "billing_periods", "exchange_rates"):
+        file = write(f"{folder}/c.csv", "")
+        with pytest.raises(UserError, match=f"{folder}/c.csv is empty.*for usage logs"):
+            plan_raw_files(tmp_path, project, set_aside=True)
+        file.unlink()
+
+
+def test_files_that_are_loaded_may_be_set_aside_but_not_replaced(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("a.csv", CSV)
+    write("b.csv", "")
+    plan = plan_files("gateway", [tmp_path], project, set_aside=True)
+    assert (plan.files, [found.file for found in plan.faults]) == (1, ["b.csv"])
+    with pytest.raises(UserError, match=r"b\.csv is empty"):
+        plan_files("contracts", [tmp_path / "b.csv"], project, set_aside=True)
+    load = ["load", "gateway", tmp_path, "--target", "snowflake", "--home", tmp_path / "home"]
+    result = focus_export(*load, "--set-aside", "--replace")
+    assert_one_sentence(result, 2, "--replace empties the tables", "b.csv")
+    assert not (tmp_path / "home").exists()
+
+
+def test_all_usage_logs_are_not_set_aside(tmp_path: Path, project: Project, write: Write) -> None:
+    write("gateway/a.csv", "")
+    write("gatway/b.csv", CSV)
+    with pytest.raises(UserError) as caught:
+        plan_raw_files(tmp_path, project, set_aside=True)
+    for part in ("gateway/a.csv is empty", "No other usage log", "The folder gatway was not read"):
+        assert part in str(caught.value)
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_named(
+    tmp_path: Path, project: Project, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("gateway/a.csv", CSV)
+    gone = write("gateway/b.csv", CSV)
+
+    def read_and_lose(*_: object) -> None:
+        gone.unlink(missing_ok=True)
+        gone.open()
+
+    monkeypatch.setattr("exporter.raw.shapes.check_text", read_and_lose)
+    assert "gateway/b.csv can't be read (No such file" in fault(tmp_path, project)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("gatewy", "gateway"),
+        ("Gateway", "gateway"),
+        ("litellm_spend_logs", "litellm"),
+        ("LiteLLM_SpendLogs", "litellm"),
+        ("gateway-calls", "gateway"),
+        ("contract-prices", "contract_prices"),
+    ],
+)
+def test_a_misspelt_folder_is_named_with_what_is_meant(
+    tmp_path: Path, project: Project, write: Write, name: str, meant: str
+) -> None:
+    write(f"{name}/day/b.csv", CSV)
+    write(f"{name}/c.csv", CSV)
+    expected = f"The folder {name} was not read (2 files): name it {meant}, if"
+    assert expected in fault(tmp_path, project)
+    write("litellm/a.csv" if meant == "gateway" else "gateway/a.csv", CSV)
+    plan = find_raw_files(tmp_path, project)
+    assert [note for note in plan.notes if note.startswith(expected)]
+
+
+def test_a_raw_folder_within_the_raw_folder_is_named(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("2026/gateway/a.csv", CSV)
+    assert f"of its own, for --raw-dir {tmp_path / '2026'}" in fault(tmp_path, project)
+
+
+def test_the_folder_of_a_source_is_no_raw_folder(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV)
+    sentence = fault(tmp_path / "gateway", project)
+    assert f"--raw-dir takes the folder that holds it, {tmp_path}." in sentence
+
+
+@pytest.mark.parametrize("name", ["logs-rew", "Logs-Raw", "logs-rew/2026"])
+def test_a_misspelt_raw_folder_is_named_with_its_neighbour(
+    tmp_path: Path, project: Project, write: Write, name: str
+) -> None:
+    write("logs-raw/gateway/a.csv", CSV)
+    sentence = fault(tmp_path / name, project)
+    assert f"doesn't exist: did you mean {tmp_path / 'logs-raw'}?" in sentence
+
+
+# ---------------------------------------------------------------- preview
+
+LATE = CSV + ROW.replace("2026-01-05T10", "2026-02-05T01").replace("Z", "+02:00") + "\n"
+RECORDS = [RECORD, {**RECORD, "started_at": "2026-02-05T01:00:00+02:00", "colour": "red"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", LATE),
+        ("a [1].csv", LATE.replace(",", ";")),
+        ("a.csv.gz", gzip.compress(LATE.encode())),
+        ("a.csv", LATE + "no,record\n" + 'c9,"never closed'),
+        ("a.jsonl", "\n".join([json.dumps(RECORDS[0]), "broken", json.dumps(RECORDS[1])])),
+        ("a.json", json.dumps([*RECORDS, 7])),
+        ("a.json.gz", gzip.compress(json.dumps(RECORDS).encode())),
+    ],
+)
+def test_a_preview_tells_table_size_and_days_in_utc(
+    tmp_path: Path, project: Project, write: Write, name: str, content: str | bytes
+) -> None:
+    file = write(f"gateway/{name}", content)
+    head, line, *unread = preview(find_raw_files(tmp_path, project))
+    size = file.stat().st_size
+    assert head == f"Would read {size:,} bytes in {tmp_path}, files: 1"
+    assert line.split("  ") == [
+        f"gateway/{name}",
+        "gateway_calls",
+        f"{size:,} bytes",
+        "2026-01-05 to 2026-02-04",
+    ]
+    assert unread == (["  not read: colour"] if ".json" in name else [])
+
+
+def test_a_preview_of_parquet_reads_times_and_text(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    names = [f"'x' as {name}" for name in HEADER.split(",") if name != "started_at"]
+    for name, value in (
+        ("typed", "timestamptz '2026-03-05 23:00:00+00'"),
+        ("bytes", "encode('2026-03-05 23:00:00')"),
+    ):
+        target = write(f"gateway/{name}.parquet", "")
+        query = f"select {', '.join(names)}, 7 as colour, {value} as started_at"
+        duckdb.sql(query).write_parquet(str(target))
+    lines = list(preview(find_raw_files(tmp_path, project)))
+    assert [line.split("  ")[-1] for line in lines[1::2]] == ["2026-03-05 to 2026-03-05"] * 2
+    assert lines[2::2] == ["  not read: colour"] * 2
+
+
+def test_of_a_large_file_a_preview_reads_the_first_rows(
+    tmp_path: Path, project: Project, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("gateway/a.csv", LATE)
+    write("gateway/b.csv", LATE)
+    plan = find_raw_files(tmp_path, project)
+    monkeypatch.setattr("exporter.raw.preview.FIRST_ROWS", 1)
+    monkeypatch.setattr("exporter.raw.preview.MOST_BYTES_IN_ALL", len(LATE))
+    days = [line.split("  ")[-1] for line in preview(plan)][1:]
+    assert days == ["2026-01-05 to 2026-02-04", "2026-01-05 to …"]
+    monkeypatch.setattr("exporter.raw.preview.MOST_BYTES", 1)
+    assert [line.split("  ")[-1] for line in preview(plan)][1:] == ["2026-01-05 to …"] * 2
+
+
+def test_a_preview_says_where_no_time_was_found(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    write("gateway/a.csv", CSV.replace("2026-01-05T10:00:00Z", "1767607200000"))
+    tables = {table.name: table for table in project.raw_tables()}
+    write("contract_prices/b.csv", ",".join(tables["contract_prices"].columns) + "\n")
+    days = [line.split("  ")[-1] for line in preview(find_raw_files(tmp_path, project))][1:]
+    assert days == ["-", "-"]

@@ -158,7 +158,7 @@ def test_the_documentation_index_lists_every_page() -> None:
 
 def test_the_examples_of_raw_files_are_known_for_what_they_are(tmp_path: Path) -> None:
     from exporter.project import load_project
-    from exporter.raw.recognise import plan_raw_files
+    from exporter.raw.plan import plan_raw_files
 
     blocks = dict(_FENCE.findall(README.read_text(encoding="utf-8")))
     prices = dict(_FENCE.findall((ROOT / "docs/pricing.md").read_text(encoding="utf-8")))

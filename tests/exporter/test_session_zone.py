@@ -12,7 +12,7 @@ from pathlib import Path
 from conftest import ROOT, environment, rows_of
 
 from exporter.project import load_project
-from exporter.raw.recognise import RAW_FILES, plan_files
+from exporter.raw.plan import RAW_FILES, plan_files
 
 COLUMNS = [
     "call_id",

@@ -16,7 +16,7 @@ from exporter.datasets import DATASETS
 from exporter.errors import DataError, UserError
 from exporter.focus.schemas import Structure, column_kinds, structures
 from exporter.project import load_project
-from exporter.raw.recognise import plan_files
+from exporter.raw.plan import plan_files
 from exporter.targets import hide_secrets
 from exporter.warehouse.connection import BigQuery, Snowflake, conform
 

@@ -1,0 +1,77 @@
+"""Passes over a text file once, in blocks, to see that it can be read whole."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from exporter.errors import UserError
+
+BLOCK = 1 << 20
+# what macros/raw_duckdb.sql lets DuckDB read as one line
+LONGEST_LINE = 64 << 20
+
+
+def open_text(file: Path, is_gzip: bool) -> IO[bytes]:
+    """Open a file that may be packed."""
+    return gzip.open(file, "rb") if is_gzip else file.open("rb")  # type: ignore[return-value]
+
+
+def _blocks(file: Path, is_gzip: bool, label: str) -> Iterator[bytes]:
+    try:
+        with open_text(file, is_gzip) as stream:
+            while block := stream.read(BLOCK):
+                yield block
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise UserError(
+            f"{label} is a broken gzip file: copy or export it again, complete."
+        ) from None
+
+
+def check_text(file: Path, is_gzip: bool, label: str) -> int | None:
+    """Refuse what is no UTF-8 text; gives the number of the first line that is too long."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line, length, too_long = 1, 0, None
+    for block in _blocks(file, is_gzip, label):
+        if line == 1 and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise UserError(f"{label} is UTF-16 text: save it as UTF-8.")
+        if b"\0" in block:
+            raise UserError(
+                f"{label} is no log that is known here: it is neither text nor Parquet; "
+                "take it out of the raw folder."
+            )
+        if (cut := block.find(b"\1")) >= 0:
+            line += block.count(b"\n", 0, cut)
+            raise UserError(
+                f"{label} has the control character U+0001 in line {line}, where the line would be"
+                " cut: take it out."
+            )
+        try:
+            decoder.decode(block)
+        except UnicodeDecodeError as error:
+            line += block.count(b"\n", 0, max(0, error.start - len(error.object) + len(block)))
+            raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
+        first = block.find(b"\n")
+        length += len(block) if first < 0 else first
+        if length > LONGEST_LINE and too_long is None:
+            too_long = line
+        if first >= 0:
+            length = len(block) - block.rfind(b"\n") - 1
+        line += block.count(b"\n")
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
+    return too_long
+
+
+def describe_long_line(label: str, line: int) -> UserError:
+    """Say that no reader takes a line."""
+    return UserError(
+        f"{label} has a line of more than {LONGEST_LINE >> 20} MB (line {line}): "
+        "take that line out of it."
+    )

@@ -22,8 +22,8 @@ from exporter.api.datasets import API_DATASETS
 from exporter.api.jobs.orders import Jobs
 from exporter.api.metrics import Metrics
 from exporter.api.middleware import Gate
+from exporter.api.problems import problem_handlers
 from exporter.api.rate_limit import RateLimit
-from exporter.api.responses import problem_handlers
 from exporter.api.routes.jobs import job_components, make_job_router
 from exporter.api.routes.lists import LISTS, make_router
 from exporter.api.routes.spend import make_spend_router

@@ -14,9 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from exporter.api.auth import Authenticator
 from exporter.api.metrics import Metrics
 from exporter.api.principal import Caller
-from exporter.api.problems import RequestError
+from exporter.api.problems import RequestError, respond_problem
 from exporter.api.rate_limit import RateLimit
-from exporter.api.responses import respond_problem
 
 # what holds no data: anybody may see it
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/docs", "/favicon.ico"})

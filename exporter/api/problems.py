@@ -1,8 +1,15 @@
-"""What a request can't be answered with: one kind, one sentence, and the fields it is about."""
+"""Refusals: one kind, one sentence, the fields it is about; as problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 
 @dataclass(frozen=True)
@@ -53,3 +60,105 @@ KINDS = {
 def invalid(parameter: str, detail: str) -> RequestError:
     """Make the problem of one parameter that is not valid."""
     return RequestError("invalid-parameter", f"{parameter}: {detail}", (Fault(parameter, detail),))
+
+
+MEDIA_TYPE = "application/problem+json"
+_Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+# what the framework itself refuses
+_KIND_OF_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "A problem document (RFC 9457).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "Names the kind of problem.",
+            "examples": ["urn:ai-focus:problem:invalid-parameter"],
+        },
+        "title": {"type": "string", "description": "The kind of problem in a few words."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "What is wrong with this request."},
+        "errors": {
+            "type": "array",
+            "description": "The parameters that are at fault.",
+            "items": {
+                "type": "object",
+                "required": ["parameter", "detail"],
+                "properties": {
+                    "parameter": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def describe_problem(error: RequestError) -> dict[str, Any]:
+    """Lay out the problem document of a refused request."""
+    status, title = KINDS[error.kind]
+    document: dict[str, Any] = {
+        "type": f"urn:ai-focus:problem:{error.kind}",
+        "title": title,
+        "status": status,
+        "detail": error.detail,
+    }
+    if error.faults:
+        document["errors"] = [
+            {"parameter": fault.parameter, "detail": fault.detail} for fault in error.faults
+        ]
+    return document
+
+
+def respond_problem(error: RequestError, headers: dict[str, str] | None = None) -> Response:
+    """Make the response of a refused request."""
+    document = describe_problem(error)
+    headers = dict(headers or {})
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.kind == "unauthorized":
+        headers["WWW-Authenticate"] = 'Bearer realm="ai-focus"'
+    return Response(
+        json.dumps(document, ensure_ascii=False),
+        status_code=document["status"],
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def problem_handlers(details: Mapping[str, str]) -> dict[Any, _Handler]:
+    """Make an application's handlers: problem documents for its refusals and for the framework's.
+
+    `details` has a sentence for a kind of problem where the framework's own says too little.
+    """
+
+    async def answer_problem(_request: Request, error: Any) -> Response:
+        return respond_problem(error)
+
+    async def answer_http(_request: Request, error: Any) -> Response:
+        kind = _KIND_OF_STATUS.get(error.status_code, "bad-request")
+        detail = details.get(kind) or str(error.detail) or KINDS[kind][1]
+        return respond_problem(RequestError(kind, detail), dict(error.headers or {}))
+
+    return {RequestError: answer_problem, HTTPException: answer_http}
+
+
+def problem_responses(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """Describe the refusals of a route for the OpenAPI document, one per HTTP status.
+
+    A route that reads a build may also find the server busy.
+    """
+    titles: dict[int, list[str]] = {}
+    for kind in (*kinds, *(["busy"] if "unavailable" in kinds else [])):
+        status, title = KINDS[kind]
+        titles.setdefault(status, []).append(title)
+    return {
+        status: {
+            "description": "; ".join(named),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status, named in titles.items()
+    }

@@ -22,8 +22,8 @@ from conftest import ROOT, focus_export, rows_of
 from starlette.testclient import TestClient
 
 from exporter.api import service
+from exporter.api.answer_schemas import read_examples
 from exporter.api.datasets import API_DATASETS
-from exporter.api.openapi import read_examples
 from exporter.api.service import Service
 from exporter.datasets import DATASETS
 from exporter.extract.pages import PagedExtract, Part

@@ -37,8 +37,12 @@ from exporter.api.mcp.tools import (
     read_arguments,
 )
 from exporter.api.principal import LOCAL, Caller
-from exporter.api.problems import RequestError
-from exporter.api.responses import describe_problem, problem_handlers, respond_problem
+from exporter.api.problems import (
+    RequestError,
+    describe_problem,
+    problem_handlers,
+    respond_problem,
+)
 from exporter.api.routes import downloads
 from exporter.api.service import Service
 from exporter.project import tool_version

@@ -16,10 +16,9 @@ from exporter.api.jobs.orders import DATASET, LONGEST_KEY, MEDIA_TYPES, Jobs
 from exporter.api.jobs.schema import JOB_EXAMPLE, describe_parameters, job_schema
 from exporter.api.jobs.store import Job
 from exporter.api.mcp.tools import input_schema, read_arguments
-from exporter.api.problems import Fault, RequestError
-from exporter.api.responses import problem_responses
+from exporter.api.problems import Fault, RequestError, problem_responses
 from exporter.api.routes import downloads
-from exporter.api.routes.lists import caller_of, read_parameters
+from exporter.api.routes.requests import caller_of, read_parameters
 from exporter.api.routes.spend import SPEND
 
 _LARGEST_BODY = 65_536

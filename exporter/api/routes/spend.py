@@ -11,11 +11,13 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, Request, Response
 
 from exporter.api import openapi
+from exporter.api.answer_schemas import page_example, spend_example
 from exporter.api.datasets import API_DATASETS
 from exporter.api.metrics import Metrics
 from exporter.api.parameters import read_names
 from exporter.api.principal import Caller
-from exporter.api.routes.lists import add_get, add_list, caller_of, in_thread, read_parameters
+from exporter.api.routes.lists import add_list
+from exporter.api.routes.requests import add_get, caller_of, in_thread, read_parameters
 from exporter.api.service import Service
 from exporter.project import Project
 
@@ -39,7 +41,7 @@ def make_spend_router(
         limiter,
         path=f"{SPEND}/charges",
         described=openapi.list_parameters(entry, whole=True),
-        example=openapi.page_example(entry, project),
+        example=page_example(entry, project),
         operation_id="listspendcharges",
         summary="The rows that spend is the sum of, page by page.",
         tags=["Spend"],
@@ -75,7 +77,7 @@ def _add_sums(
         return Response(body, media_type="application/json")
 
     schema = {"$ref": "#/components/schemas/Spend"}
-    example = openapi.spend_example(entry, project)
+    example = spend_example(entry, project)
     add_get(
         router,
         SPEND,

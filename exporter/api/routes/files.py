@@ -1,0 +1,110 @@
+"""The route of a file of some days, which is made while it is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+from anyio import CapacityLimiter
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from exporter.api import openapi
+from exporter.api.parameters import read_day
+from exporter.api.problems import RequestError, invalid
+from exporter.api.routes.requests import add_get, caller_of, read_parameters
+from exporter.api.service import MEDIA_TYPES, Service
+from exporter.focus.schemas import VERSIONS
+
+# files made at once; each takes a processor for minutes
+_STREAMS = 4
+
+
+def add_file(router: APIRouter, service: Service) -> None:
+    """Add the route."""
+    limiter = CapacityLimiter(_STREAMS)
+    described = [
+        openapi.query_parameter("from", openapi.DAY, "First day, inclusive, UTC.", "2026-10-01"),
+        openapi.query_parameter("to", openapi.DAY, "Last day, inclusive, UTC.", "2026-10-31"),
+        openapi.query_parameter(
+            "format",
+            {"type": "string", "enum": list(MEDIA_TYPES), "default": "csv"},
+            "Format of the file.",
+            "csv",
+        ),
+        openapi.focus_version_parameter(None, VERSIONS),
+    ]
+    described[-1]["description"] = (
+        "Gives FOCUS Cost and Usage in this version instead of the flat layout."
+    )
+    allowed = [parameter["name"] for parameter in described]
+
+    async def read_file(request: Request) -> Response:
+        given = read_parameters(request, allowed)
+        from_date, to_date = read_day("from", given.get("from")), read_day("to", given.get("to"))
+        if from_date and to_date and from_date > to_date:
+            raise invalid("to", "lies before from")
+        version = given.get("focusVersion")
+        try:
+            limiter.acquire_on_behalf_of_nowait(request)
+        except anyio.WouldBlock:
+            raise RequestError(
+                "too-many-requests",
+                f"{_STREAMS} files are being made already: try again in a minute.",
+                retry_after=60,
+            ) from None
+        try:
+            stream = await run_in_threadpool(
+                service.stream,
+                caller_of(request),
+                "ai-calls" if version is None else "cost-and-usage",
+                {} if version is None else {"focusVersion": version},
+                given.get("format", "csv"),
+                "call",
+                from_date,
+                to_date,
+            )
+        except BaseException:
+            limiter.release_on_behalf_of(request)
+            raise
+
+        class Answer(StreamingResponse):
+            async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+                try:
+                    await super().__call__(scope, receive, send)
+                finally:
+                    limiter.release_on_behalf_of(request)
+                    with anyio.CancelScope(shield=True):
+                        await run_in_threadpool(stream.close)
+
+        return Answer(
+            stream.chunks,
+            media_type=stream.media_type,
+            headers={"Content-Disposition": f'attachment; filename="{stream.file_name}"'},
+        )
+
+    envelope = {
+        "type": "object",
+        "required": ["focus_version", "records"],
+        "properties": {
+            "focus_version": {"type": "string"},
+            "records": {"type": "array", "items": {"type": "object"}},
+        },
+    }
+    add_get(
+        router,
+        "/api/exports/focus",
+        read_file,
+        parameters=described,
+        description="The file, as `focus-export export` writes it.",
+        content={
+            "text/csv": {"schema": {"type": "string"}},
+            "application/json": {"schema": envelope},
+            "application/jsonl": {"schema": {"type": "string"}},
+        },
+        refusals=("unavailable",),
+        operation_id="downloadfile",
+        summary="One file of a range of days: one flat row per call, or FOCUS Cost and Usage.",
+        tags=["Files"],
+    )

@@ -49,6 +49,15 @@ def focus_version_parameter(default: str | None, versions: tuple[str, ...]) -> d
     )
 
 
+SAFE_CSV = query_parameter(
+    "safeCsv",
+    {"type": "boolean"},
+    "CSV alone: put ' before text that a spreadsheet would run as a formula. Without it only the "
+    "flat layout (ai-calls) has it.",
+    True,
+)
+
+
 def filter_parameter(parameter: Parameter) -> dict[str, Any]:
     """Describe a filter."""
     schema = MOMENT if parameter.is_moment else {"type": "string", "maxLength": LONGEST_VALUE}

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Mount
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ KINDS = {
     "conflict": (409, "The request clashes with an earlier one"),
     "gone": (410, "What was asked for is no longer there"),
     "content-too-large": (413, "The request is too large"),
+    "range-not-satisfiable": (416, "The file ends before what Range asks for"),
     "too-many-requests": (429, "Too many requests"),
     "internal-error": (500, "The request failed"),
     "unavailable": (503, "There is no data yet"),
@@ -65,7 +67,13 @@ def invalid(parameter: str, detail: str) -> RequestError:
 MEDIA_TYPE = "application/problem+json"
 _Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 # what the framework itself refuses
-_KIND_OF_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "content-too-large"}
+_KIND_OF_STATUS = {
+    400: "bad-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "content-too-large",
+    416: "range-not-satisfiable",
+}
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -129,6 +137,12 @@ def respond_problem(error: RequestError, headers: dict[str, str] | None = None) 
     )
 
 
+def plain_problem(status: int, text: str) -> Response | None:
+    """Make the problem document of what the framework refused in plain text, where it has one."""
+    kind = _KIND_OF_STATUS.get(status)
+    return respond_problem(RequestError(kind, text or KINDS[kind][1])) if kind else None
+
+
 def problem_handlers(details: Mapping[str, str]) -> dict[Any, _Handler]:
     """Make an application's handlers: problem documents for its refusals and for the framework's.
 
@@ -138,12 +152,27 @@ def problem_handlers(details: Mapping[str, str]) -> dict[Any, _Handler]:
     async def answer_problem(_request: Request, error: Any) -> Response:
         return respond_problem(error)
 
-    async def answer_http(_request: Request, error: Any) -> Response:
+    async def answer_http(request: Request, error: Any) -> Response:
+        if error.status_code == 405:
+            error.headers = {"Allow": ", ".join(sorted(_methods_at(request)))}
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=error.headers)
         kind = _KIND_OF_STATUS.get(error.status_code, "bad-request")
         detail = details.get(kind) or str(error.detail) or KINDS[kind][1]
         return respond_problem(RequestError(kind, detail), dict(error.headers or {}))
 
     return {RequestError: answer_problem, HTTPException: answer_http}
+
+
+def _methods_at(request: Request) -> set[str]:
+    """Name every method that a path has, whichever routes they belong to."""
+    found = {"OPTIONS"}
+    scope = {**request.scope, "root_path": request.scope.get("app_root_path", "")}
+    for route in request.app.routes:
+        for method in ("GET",) if isinstance(route, Mount) else ("GET", "POST", "DELETE"):
+            if route.matches({**scope, "method": method})[0] is Match.FULL:
+                found |= {method, "HEAD"} if method == "GET" else {method}
+    return found
 
 
 def problem_responses(*kinds: str) -> dict[int | str, dict[str, Any]]:

@@ -305,10 +305,12 @@ class Service:
         grain: str = "call",
         from_date: date | None = None,
         to_date: date | None = None,
+        safe_csv: bool | None = None,
     ) -> Stream:
         """Give a whole selection as a csv, json or jsonl file, byte for byte the extract.
 
-        Dates are UTC days, both inclusive, on the start of the charge period.
+        Dates are UTC days, both inclusive, on the start of the charge period. `safe_csv` None is
+        the dataset's own way.
         """
         if fmt not in MEDIA_TYPES:
             raise invalid("format", f"choose one of {', '.join(MEDIA_TYPES)}")
@@ -327,9 +329,8 @@ class Service:
                     wait_for_memory(lambda: extract.stage(folder))
                 measures: list[Measure] = []
                 wait_for_memory(lambda: measures.append(extract.measure()))
-            # the flat layout is for spreadsheets
-            safe_csv = fmt == "csv" and query.selection.dataset.focus_id is None
-            chunks = extract.stream(measures[0], fmt, safe_csv, folder, turn=self._turn)
+            is_safe = query.selection.dataset.escapes_formulas(fmt, safe_csv)
+            chunks = extract.stream(measures[0], fmt, is_safe, folder, turn=self._turn)
             opened.callback(chunks.close)
             # what can't be begun is refused before the answer begins
             first = next(chunks, b"")

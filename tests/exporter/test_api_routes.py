@@ -357,7 +357,7 @@ def test_unknown_paths_and_methods_are_problems(client: TestClient) -> None:
     problem_of(client.get("/focus/v1/invoice"), 404)
     response = client.post(LIST)
     problem_of(response, 405)
-    assert response.headers["allow"] == "GET"
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS"
     problem_of(client.get("/docs/../../pyproject.toml"), 404)
     problem_of(client.get("/docs/%2e%2e/%2e%2e/__init__.py"), 404)
 

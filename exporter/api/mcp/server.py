@@ -18,6 +18,7 @@ from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -45,6 +46,7 @@ from exporter.api.problems import (
 )
 from exporter.api.routes import downloads
 from exporter.api.service import Service
+from exporter.api.transfer import Transfer
 from exporter.project import tool_version
 
 PATHS = ("/mcp", "/")
@@ -102,7 +104,7 @@ def make_server(offer: Offer, is_local: bool) -> Server[Any]:
         tool = tools.get(params.name)
         if tool is None:
             raise _refuse(f"There is no tool {params.name[:64]!r}: choose from {', '.join(tools)}.")
-        base_url = None if is_local else str(_request_of(context).base_url)
+        base_url = None if is_local else _request_of(context).state.base_url
         try:
             arguments = read_arguments(tool.input_schema, params.arguments or {})
             text = await run(tool.call, Asked(caller_of(context), arguments, base_url))
@@ -215,6 +217,7 @@ def make_app(offer: Offer, jobs: Jobs) -> Starlette:
         ],
         lifespan=lifespan,
         exception_handlers=problem_handlers(_NOTHING_HERE),
+        middleware=[Middleware(Transfer)],
     )
 
 

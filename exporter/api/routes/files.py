@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from exporter.api import openapi
-from exporter.api.parameters import read_day
+from exporter.api.parameters import read_day, read_safe_csv
 from exporter.api.problems import RequestError, invalid
 from exporter.api.routes.requests import add_get, caller_of, read_parameters
 from exporter.api.service import MEDIA_TYPES, Service
@@ -33,11 +33,12 @@ def add_file(router: APIRouter, service: Service) -> None:
             "Format of the file.",
             "csv",
         ),
-        openapi.focus_version_parameter(None, VERSIONS),
+        {
+            **openapi.focus_version_parameter(None, VERSIONS),
+            "description": "Gives FOCUS Cost and Usage in this version instead of the flat layout.",
+        },
+        openapi.SAFE_CSV,
     ]
-    described[-1]["description"] = (
-        "Gives FOCUS Cost and Usage in this version instead of the flat layout."
-    )
     allowed = [parameter["name"] for parameter in described]
 
     async def read_file(request: Request) -> Response:
@@ -45,7 +46,8 @@ def add_file(router: APIRouter, service: Service) -> None:
         from_date, to_date = read_day("from", given.get("from")), read_day("to", given.get("to"))
         if from_date and to_date and from_date > to_date:
             raise invalid("to", "lies before from")
-        version = given.get("focusVersion")
+        version, fmt = given.get("focusVersion"), given.get("format", "csv")
+        safe_csv = read_safe_csv(given.get("safeCsv"), fmt)
         try:
             limiter.acquire_on_behalf_of_nowait(request)
         except anyio.WouldBlock:
@@ -60,10 +62,11 @@ def add_file(router: APIRouter, service: Service) -> None:
                 caller_of(request),
                 "ai-calls" if version is None else "cost-and-usage",
                 {} if version is None else {"focusVersion": version},
-                given.get("format", "csv"),
+                fmt,
                 "call",
                 from_date,
                 to_date,
+                safe_csv,
             )
         except BaseException:
             limiter.release_on_behalf_of(request)

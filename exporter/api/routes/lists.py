@@ -17,7 +17,7 @@ from exporter.api.metrics import Metrics
 from exporter.api.principal import Caller
 from exporter.api.routes.files import add_file
 from exporter.api.routes.health import add_health
-from exporter.api.routes.requests import add_get, caller_of, in_thread, read_parameters
+from exporter.api.routes.requests import add_get, answer_tagged, caller_of, read_parameters
 from exporter.api.service import Page, Service
 from exporter.datasets import DATASETS
 from exporter.focus.schemas import VERSIONS
@@ -81,8 +81,7 @@ def add_list(
 
     async def list_rows(request: Request) -> Response:
         parameters = read_parameters(request, allowed)
-        body = await in_thread(limiter, read, caller_of(request), parameters)
-        return Response(body, media_type="application/json")
+        return await answer_tagged(service, request, limiter, read, parameters)
 
     page = f"{DATASETS[entry.name].focus_id}Page"
     schema = {"$ref": f"#/components/schemas/{page}"}

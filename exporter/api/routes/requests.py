@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import time
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import anyio
 from anyio import CapacityLimiter
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
+from exporter.api.jobs.child import describe_caller
+from exporter.api.page_tokens import LIFETIME
 from exporter.api.principal import Caller
 from exporter.api.problems import Fault, RequestError, problem_responses
+from exporter.api.service import Service
+from exporter.api.transfer import is_known
+from exporter.project import tool_version
 
 _Result = TypeVar("_Result")
 
@@ -45,6 +54,39 @@ async def in_thread(
 ) -> _Result:
     """Call a function that blocks, when the limiter has room."""
     return await anyio.to_thread.run_sync(function, *arguments, limiter=limiter)
+
+
+async def answer_tagged(
+    service: Service,
+    request: Request,
+    limiter: CapacityLimiter,
+    read: Callable[[Caller, dict[str, str]], bytes],
+    parameters: dict[str, str],
+) -> Response:
+    """Answer JSON that follows from the build, the parameters and the caller, with its ETag.
+
+    Whoever has it already is told so without reading, and without a turn. `read` may take its
+    parameters out of the dict.
+    """
+    caller = caller_of(request)
+    tag = await run_in_threadpool(_tag_of, service, request.url.path, caller, dict(parameters))
+    headers = {"ETag": tag} if tag else {}
+    if is_known(tag, request.headers.get("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    body = await in_thread(limiter, read, caller, parameters)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _tag_of(service: Service, path: str, caller: Caller, parameters: dict[str, str]) -> str | None:
+    try:
+        with service.builds.current() as build:
+            key = build.key
+    except RequestError:
+        return None
+    # a page's next token is written anew each time: weak, and not for longer than half its time
+    turn = int(time.time() // (LIFETIME / 2))
+    named = [tool_version(), key, path, describe_caller(caller), parameters, turn]
+    return f'W/"{hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:32]}"'
 
 
 def add_get(

@@ -17,7 +17,7 @@ from exporter.api.metrics import Metrics
 from exporter.api.parameters import read_names
 from exporter.api.principal import Caller
 from exporter.api.routes.lists import add_list
-from exporter.api.routes.requests import add_get, caller_of, in_thread, read_parameters
+from exporter.api.routes.requests import add_get, answer_tagged, read_parameters
 from exporter.api.service import Service
 from exporter.project import Project
 
@@ -73,8 +73,7 @@ def _add_sums(
 
     async def sum_spend(request: Request) -> Response:
         parameters = read_parameters(request, allowed)
-        body = await in_thread(limiter, read, caller_of(request), parameters)
-        return Response(body, media_type="application/json")
+        return await answer_tagged(service, request, limiter, read, parameters)
 
     schema = {"$ref": "#/components/schemas/Spend"}
     example = spend_example(entry, project)

@@ -71,6 +71,13 @@ class Dataset:
         """Name the dataset's file, without an extension."""
         return self.relations[grain]
 
+    def escapes_formulas(self, fmt: str, wanted: bool | None) -> bool:
+        """Tell whether text is kept from being run as a formula; None: as the dataset has it.
+
+        The flat layout is for spreadsheets, the FOCUS datasets for programs.
+        """
+        return fmt == "csv" and (self.focus_id is None if wanted is None else wanted)
+
     def relation(self, grain: str, version: str) -> str:
         """Name the relation that holds the rows."""
         if self.layout is not None:

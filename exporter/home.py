@@ -69,6 +69,10 @@ class Home:
                 "or name another folder with --home."
             ) from None
 
+    def is_shared(self) -> bool:
+        """Tell whether other users of the machine may look into the folder."""
+        return os.name == "posix" and self.path.exists() and bool(self.path.stat().st_mode & 0o077)
+
     def prepare(self) -> None:
         """Make the folders that a build needs; raises UserError when that is not possible."""
         for folder in (self.path, self.builds, self.target, self.logs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -64,6 +65,14 @@ tokens_option = click.option(
     metavar="FILE",
     help="File of hashed tokens with their scopes (AI_FOCUS_TOKENS); docs/api.md tells its form.",
 )
+public_url_option = click.option(
+    "--public-url",
+    envvar="AI_FOCUS_PUBLIC_URL",
+    metavar="URL",
+    callback=lambda _context, _parameter, value: _read_public_url(value),
+    help="Where clients reach the server, such as https://host/prefix, for links "
+    "(AI_FOCUS_PUBLIC_URL; default: what each request says).",
+)
 rate_option = click.option(
     "--rate",
     type=click.IntRange(0),
@@ -71,6 +80,17 @@ rate_option = click.option(
     show_default=True,
     help="Requests a minute that each token may make; 0: any number.",
 )
+
+
+def _read_public_url(value: str | None) -> str | None:
+    if not value:
+        return None
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\-]+(:\d+)?(/[\w.~\-]+)*/?", value, re.ASCII):
+        raise UserError(
+            f"--public-url {value!r} is no address of a server: give one such as "
+            "https://example.com or https://example.com/focus."
+        )
+    return f"{value.removesuffix('/')}/"
 
 
 def variables_option(purpose: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

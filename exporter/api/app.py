@@ -21,12 +21,13 @@ from exporter.api.datasets import API_DATASETS
 from exporter.api.jobs.orders import Jobs
 from exporter.api.metrics import Metrics
 from exporter.api.middleware import Gate
+from exporter.api.problems import problem_handlers
 from exporter.api.rate_limit import RateLimit
-from exporter.api.responses import problem_handlers
 from exporter.api.routes.jobs import job_components, make_job_router
 from exporter.api.routes.lists import make_router
 from exporter.api.routes.spend import make_spend_router
 from exporter.api.service import Service
+from exporter.api.transfer import Transfer
 from exporter.project import load_project, tool_version
 
 RATE = 600
@@ -58,10 +59,12 @@ def create_app(
     metrics: Metrics | None = None,
     jobs: Jobs | None = None,
     cors_origins: Sequence[str] = (),
+    public_url: str | None = None,
 ) -> FastAPI:
     """Make the application; `rate` is requests a minute and token, 0 for any number.
 
-    Whoever gives `jobs` starts and closes them. Without, there are no routes of jobs.
+    `public_url` is as in Gate. Whoever gives `jobs` starts and closes them. Without, there are no
+    routes of jobs.
     """
     metrics = metrics or Metrics()
     metrics.waiting.set_function(service.count_waiting)
@@ -71,9 +74,12 @@ def create_app(
             authenticator=authenticator or Authenticator(),
             rate=rate if isinstance(rate, RateLimit) else RateLimit(rate),
             metrics=metrics,
-        )
+            origins=cors_origins,
+            public_url=public_url,
+        ),
+        Middleware(_Prefixed),
+        Middleware(Transfer),
     ]
-    middleware.append(Middleware(_Prefixed))
     if cors_origins:
         cors = Middleware(
             CORSMiddleware,
@@ -104,7 +110,8 @@ def create_app(
     if jobs is not None:
         app.include_router(make_job_router(jobs))
         components["schemas"].update(job_components())
-    _add_documents(app, components)
+    # relative to the document, which may lie behind a proxy's prefix
+    _add_documents(app, components, (public_url or ".").removesuffix("/"))
     _add_page(app)
     return app
 
@@ -123,7 +130,7 @@ class _Prefixed:
         await self._app(scope, receive, send)
 
 
-def _add_documents(app: FastAPI, components: dict[str, Any]) -> None:
+def _add_documents(app: FastAPI, components: dict[str, Any], server: str) -> None:
     """Add /openapi.json and /docs, whose files lie here, so that nothing is loaded from afar."""
 
     def describe() -> dict[str, Any]:
@@ -133,6 +140,7 @@ def _add_documents(app: FastAPI, components: dict[str, Any]) -> None:
                 version=app.version,
                 description=app.description,
                 routes=app.routes,
+                servers=[{"url": server}],
                 license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
             )
             described = document.setdefault("components", {})
@@ -150,11 +158,11 @@ def _add_documents(app: FastAPI, components: dict[str, Any]) -> None:
 
     async def read_docs() -> Response:
         page = get_swagger_ui_html(
-            openapi_url="/openapi.json",
+            openapi_url="openapi.json",
             title="ai-focus API",
-            swagger_js_url="/docs/swagger-ui-bundle.js",
-            swagger_css_url="/docs/swagger-ui.css",
-            swagger_favicon_url="/docs/favicon.png",
+            swagger_js_url="docs/swagger-ui-bundle.js",
+            swagger_css_url="docs/swagger-ui.css",
+            swagger_favicon_url="docs/favicon.png",
             # the badge of a remote validator
             swagger_ui_parameters={"validatorUrl": None, "deepLinking": True},
         )

@@ -6,17 +6,18 @@ import ipaddress
 import logging
 import time
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.api.auth import Authenticator
 from exporter.api.metrics import Metrics
 from exporter.api.principal import Caller
-from exporter.api.problems import RequestError, read_failure
+from exporter.api.problems import RequestError, read_failure, respond_problem
 from exporter.api.rate_limit import RateLimit
-from exporter.api.responses import respond_problem
 
 # what holds no data: anybody may see it
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/docs", "/favicon.ico"})
@@ -27,7 +28,8 @@ _log = logging.getLogger("focus_export.api")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
     # nothing is loaded from elsewhere, and no text becomes a script
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'",
@@ -44,9 +46,17 @@ class Gate:
         rate: RateLimit,
         metrics: Metrics,
         open_paths: frozenset[str] = OPEN_PATHS,
+        origins: Collection[str] = (),
+        public_url: str | None = None,
     ) -> None:
-        """Stand before an app; `open_paths` need no token."""
+        """Stand before an app; `open_paths` need no token, web pages of `origins` may ask.
+
+        `public_url` is where the server is reached: without it, that is what a request says. It
+        stands in `scope["state"]["base_url"]`, with a slash at its end.
+        """
         self._open_paths = open_paths
+        self._origins = origins
+        self._public_url = public_url
         self._app = app
         self._authenticator = authenticator
         self._rate = rate
@@ -75,6 +85,11 @@ class Gate:
                 headers["X-Request-Id"] = request_id
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                # what has a tag may be kept by whoever asks each time whether it still holds
+                keep = "private, no-cache" if "etag" in headers else "no-store"
+                headers.setdefault("Cache-Control", keep)
+                if caller is not None:
+                    headers.add_vary_header("Authorization")
             await send(message)
 
         caller: Caller | None = None
@@ -82,7 +97,8 @@ class Gate:
         try:
             try:
                 caller = self._admit(scope)
-                scope.setdefault("state", {})["caller"] = caller
+                url = self._public_url or str(Request(scope).base_url)
+                scope.setdefault("state", {}).update(caller=caller, base_url=url)
                 await self._app(scope, receive, answer)
             except Exception as error:
                 if begun:
@@ -113,6 +129,11 @@ class Gate:
         caller = self._authenticator.authenticate(headers.get("authorization"))
         if not self._authenticator.is_open:
             self._rate.take(caller.identity)
+        elif (
+            headers.get("sec-fetch-site") == "cross-site"
+            and headers.get("origin") not in self._origins
+        ):
+            raise RequestError("forbidden", "Web pages of another origin may not ask.")
         return caller
 
     def _record(

@@ -23,6 +23,8 @@ def read_moment(name: str, value: str) -> str:
     """Read a moment of RFC 3339; gives it as UTC text. A date alone is its first moment."""
     found = _MOMENT.fullmatch(value)
     hint = "write a date and time as in RFC 3339, such as 2026-10-01T00:00:00Z"
+    if " " in value:
+        hint += ", and in an address %2B for the + of an offset"
     if found is None:
         raise invalid(name, hint)
     day, clock, second, decimals, offset = found.groups()
@@ -79,6 +81,15 @@ def read_day(name: str, value: str | None) -> date | None:
         return date.fromisoformat(value)
     except ValueError:
         raise invalid(name, "write a day as YYYY-MM-DD") from None
+
+
+def read_safe_csv(value: str | None, fmt: str) -> bool | None:
+    """Read whether a CSV file's text is kept from being run as formulas; None: not said."""
+    if value not in (None, "true", "false"):
+        raise invalid("safeCsv", "write true or false")
+    if value == "true" and fmt != "csv":
+        raise invalid("safeCsv", f"is for CSV, not for {fmt}: leave it away")
+    return None if value is None else value == "true"
 
 
 def read_names(name: str, value: str | None, offered: tuple[str, ...]) -> list[str]:

@@ -53,6 +53,7 @@ class Settings:
     mcp_port: int | None = None
     target: str = DUCKDB
     refresh: int = REFRESH
+    public_url: str | None = None
 
 
 @contextmanager
@@ -86,6 +87,9 @@ def run(home: Home, settings: Settings) -> None:
                 f"trying: set a longer one, or listen on this machine only."
             )
         _log.warning("%s has fewer than %d characters", VARIABLE, SHORTEST_TOKEN)
+    if not authenticator.is_open and home.is_shared():
+        # what lies there is of several tenants
+        _log.warning("other users of this machine may read the rows: run chmod 700 %s", home.path)
     _check_origins(settings.cors_origins, is_open=authenticator.is_open)
     if settings.port is not None and settings.port == settings.mcp_port:
         raise UserError(f"REST and MCP can't both listen on port {settings.port}: choose another.")
@@ -137,12 +141,15 @@ def _make_apps(
             metrics=metrics,
             jobs=jobs,
             cors_origins=settings.cors_origins,
+            public_url=settings.public_url,
         )
     if settings.mcp_port is not None:
         from exporter.api.mcp.server import OPEN_PATHS, make_app, make_offer
 
         app = make_app(make_offer(service, jobs), jobs)
-        apps[settings.mcp_port] = Gate(app, authenticator, rate, metrics, OPEN_PATHS)
+        apps[settings.mcp_port] = Gate(
+            app, authenticator, rate, metrics, OPEN_PATHS, public_url=settings.public_url
+        )
     return apps
 
 

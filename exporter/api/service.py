@@ -161,10 +161,12 @@ class Service:
         grain: str = "call",
         from_date: date | None = None,
         to_date: date | None = None,
+        safe_csv: bool | None = None,
     ) -> Stream:
         """Give a whole selection as a csv, json or jsonl file, byte for byte the extract.
 
-        Dates are UTC days, both inclusive, on the start of the charge period.
+        Dates are UTC days, both inclusive, on the start of the charge period. `safe_csv` None is
+        the dataset's own way.
         """
         if fmt not in MEDIA_TYPES:
             raise invalid("format", f"choose one of {', '.join(MEDIA_TYPES)}")
@@ -178,8 +180,7 @@ class Service:
             cursor = opened.enter_context(build.cursor())
             extract = self._extract(cursor, query.selection)
             folder = Path(opened.enter_context(TemporaryDirectory(dir=self.builds.scratch)))
-            # the flat layout is for spreadsheets
-            safe_csv = fmt == "csv" and query.selection.dataset.focus_id is None
+            is_safe = query.selection.dataset.escapes_formulas(fmt, safe_csv)
             with interrupting(cursor, None):
                 # one file at a time has the memory, for the length of a slice
                 with self._slice:
@@ -187,7 +188,7 @@ class Service:
                         wait_for_memory(lambda: extract.stage(folder))
                     measures: list[Measure] = []
                     wait_for_memory(lambda: measures.append(extract.measure()))
-                chunks = extract.stream(measures[0], fmt, safe_csv, folder, turn=self._slice)
+                chunks = extract.stream(measures[0], fmt, is_safe, folder, turn=self._slice)
                 opened.callback(chunks.close)
                 # what can't be begun is refused before the answer begins
                 first = next(chunks, b"")

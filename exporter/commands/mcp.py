@@ -9,7 +9,14 @@ import click
 
 from exporter.errors import UserError
 from exporter.home import Home, home_option
-from exporter.options import host_option, rate_option, refresh_option, target_option, tokens_option
+from exporter.options import (
+    host_option,
+    public_url_option,
+    rate_option,
+    refresh_option,
+    target_option,
+    tokens_option,
+)
 
 _EXAMPLES = """\b
 Examples:
@@ -35,6 +42,7 @@ Examples:
 )
 @tokens_option
 @rate_option
+@public_url_option
 @target_option
 @refresh_option
 def command(
@@ -44,6 +52,7 @@ def command(
     port: int,
     token_file: Path | None,
     rate: int,
+    public_url: str | None,
     target: str,
     refresh: int,
 ) -> None:
@@ -68,7 +77,14 @@ def command(
 
     if over_http:
         settings = Settings(
-            host, None, token_file, rate, mcp_port=port, target=target, refresh=refresh
+            host,
+            None,
+            token_file,
+            rate,
+            mcp_port=port,
+            target=target,
+            refresh=refresh,
+            public_url=public_url,
         )
         run(home, settings)
         return

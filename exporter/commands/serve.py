@@ -8,7 +8,14 @@ import click
 
 from exporter.errors import UserError
 from exporter.home import Home, home_option
-from exporter.options import host_option, rate_option, refresh_option, target_option, tokens_option
+from exporter.options import (
+    host_option,
+    public_url_option,
+    rate_option,
+    refresh_option,
+    target_option,
+    tokens_option,
+)
 
 _EXAMPLES = """\b
 Examples:
@@ -16,6 +23,7 @@ Examples:
   focus-export serve --mcp
   FINOPS_FOUNDATION_TOKEN=… focus-export serve --host 0.0.0.0
   focus-export serve --host 0.0.0.0 --tokens tokens.yml --rate 120
+  focus-export serve --tokens tokens.yml --public-url https://example.com/focus
   focus-export serve --target snowflake
 """
 
@@ -41,6 +49,7 @@ Examples:
     metavar="URL",
     help="Let web pages of this origin ask; may be given several times  [default: none]",
 )
+@public_url_option
 @target_option
 @refresh_option
 def command(
@@ -52,6 +61,7 @@ def command(
     token_file: Path | None,
     rate: int,
     cors_origins: tuple[str, ...],
+    public_url: str | None,
     target: str,
     refresh: int,
 ) -> None:
@@ -84,5 +94,6 @@ def command(
         mcp_port=mcp_port if with_mcp else None,
         target=target,
         refresh=refresh,
+        public_url=public_url,
     )
     run(home, settings)

@@ -78,7 +78,7 @@ def export_dataset(
         raise UserError(f"--safe-csv is for CSV, not for {fmt}: leave it away.")
     if from_date and to_date and from_date > to_date:
         raise UserError(f"--from {from_date} lies after --to {to_date}: swap the two dates.")
-    safe = fmt == "csv" and (entry.focus_id is None if safe_csv is None else safe_csv)
+    safe = entry.escapes_formulas(fmt, safe_csv)
     database = home.published() if target == DUCKDB else None
     selection = Selection(
         dataset=entry,

@@ -10,6 +10,7 @@ from api_client import copy_home
 from exporter.home import Home
 
 HOSTILE = "<img src=x onerror=\"document.title='run'\">"
+FORMULA = "=1+1"
 TINY = "Tiny"
 # a billed cost that no rounding may turn into nothing
 TINY_COST = "0.000000000001"
@@ -42,6 +43,12 @@ def change(database: Path) -> None:
                 f" $1 as sub_account_id, $1 as sub_account_name, {tiny}) from int_charges"
                 " where charge_category = 'Usage' order by call_key, meter limit 1",
                 [TINY],
+            ),
+            (
+                "insert into int_charges select * replace (call_key || '-formula' as call_key,"
+                " $1 as sub_account_id, $1 as sub_account_name) from int_charges"
+                " where charge_category = 'Usage' order by call_key, meter limit 1",
+                [FORMULA],
             ),
             (
                 "update int_charges set sub_account_id = $1, sub_account_name = $1"

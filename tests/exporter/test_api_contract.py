@@ -32,6 +32,7 @@ BY_ANOTHER = {
     "dataset": "focusVersion",
     "focusVersion": "dataset",
     "grain": "dataset",
+    "safeCsv": "format",
 }
 
 

@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -18,8 +19,8 @@ from api_client import Server, bearer, copy_home, publish, serve, write_tokens
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, rows_of
 from page_browser import Visit, amounts, expect, open_browser, tab_to, visit, wait_until
-from playwright.sync_api import Browser, Page
-from spend_world import CREDITED, HOSTILE, TINY, TINY_COST, make_world
+from playwright.sync_api import Browser, Page, Request, Route
+from spend_world import CREDITED, FORMULA, HOSTILE, TINY, TINY_COST, make_world
 
 from exporter.home import Home
 
@@ -683,15 +684,16 @@ def test_two_tenants_see_their_own_figures_alone(
     with visit(browser, guarded.url, 401, 403) as seen:
         page = seen.go()
         expect(page.locator("#token-form")).to_be_visible()
+        # a sentence for people
         expect(page.locator("#token-problem")).to_have_text(
-            "Send the header Authorization: Bearer TOKEN."
+            "Only who has a token sees the figures."
         )
         assert not page.locator("#figures").is_visible()
         assert page.evaluate("document.activeElement.id") == "token"
         for text, reason in (("wrong", "not known"), ("für", ""), ("\u20ac", "")):
             page.keyboard.type(text)
             page.keyboard.press("Enter")
-            expect(page.locator("#token-problem")).not_to_have_text("Send the header")
+            expect(page.locator("#token-problem")).not_to_contain_text("Only who has")
             expect(page.locator("#token-problem")).to_contain_text(reason)
             seen.settle()
             expect(page.locator("#token")).to_be_focused()
@@ -745,11 +747,56 @@ def test_two_tenants_see_their_own_figures_alone(
         expect(page.locator("#problem")).to_contain_text(
             "does not reach the dataset cost-and-usage"
         )
+        # one reason at a time
+        expect(page.locator("#token-form")).not_to_be_visible()
         assert page.evaluate("Object.keys(localStorage).length + document.cookie.length") == 0
         log = guarded.log.read_text()
         for secret in secrets:
             assert secret not in log
             assert not any(secret in it for it in seen.requests)
+
+
+def test_a_list_of_the_largest_says_so(browser: Browser, url: str) -> None:
+    def cut(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "truncated": True})
+
+    with visit(browser, url) as seen:
+        seen.page.route("**/api/spend?*groupBy=subAccountId*", cut)
+        page = seen.go()
+        options = page.locator("#department option")
+        note = options.nth(1)
+        expect(note).to_have_text(f"The {options.count() - 2} largest, not all:")
+        assert note.is_disabled()
+        assert page.locator("#model option:disabled").count() == 0
+
+
+def test_a_downloaded_csv_runs_no_formula_unless_that_is_wanted(
+    seen: Visit, tmp_path: Path
+) -> None:
+    page = seen.go(f"#department={quote(FORMULA)}")
+    expect(page.get_by_label("Safe for spreadsheets")).to_be_checked()
+    for expected in (f"'{FORMULA}", FORMULA):
+        with page.expect_download() as downloading:
+            page.locator("#order").click()
+        file = tmp_path / "charges.csv"
+        downloading.value.save_as(file)
+        with file.open(encoding="utf-8") as opened:
+            assert {row["SubAccountId"] for row in csv.DictReader(opened)} == {expected}
+        expect(page.locator("#order")).to_have_attribute("aria-disabled", "false")
+        page.get_by_label("Safe for spreadsheets").uncheck()
+    page.get_by_label("Format").select_option("parquet")
+    expect(page.get_by_label("Safe for spreadsheets")).not_to_be_visible()
+
+
+def test_the_disk_keeps_nothing_of_what_is_shown(browser: Browser, url: str) -> None:
+    with visit(browser, url) as seen:
+        asked: list[Request] = []
+        seen.page.on("request", lambda request: asked.append(request))
+        seen.go()
+        data = [it.all_headers() for it in asked if "/api/" in it.url]
+        # what the browser may not keep it asks for past all caches
+        assert data and {it.get("cache-control") for it in data} == {"no-cache"}
 
 
 def test_nothing_that_fits_is_said(seen: Visit) -> None:

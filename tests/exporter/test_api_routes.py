@@ -22,8 +22,8 @@ from conftest import ROOT, focus_export, rows_of
 from starlette.testclient import TestClient
 
 from exporter.api import service
+from exporter.api.answer_schemas import read_examples
 from exporter.api.datasets import API_DATASETS
-from exporter.api.openapi import read_examples
 from exporter.api.service import Service
 from exporter.datasets import DATASETS
 from exporter.extract.pages import PagedExtract, Part
@@ -357,7 +357,7 @@ def test_unknown_paths_and_methods_are_problems(client: TestClient) -> None:
     problem_of(client.get("/focus/v1/invoice"), 404)
     response = client.post(LIST)
     problem_of(response, 405)
-    assert response.headers["allow"] == "GET"
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS"
     problem_of(client.get("/docs/../../pyproject.toml"), 404)
     problem_of(client.get("/docs/%2e%2e/%2e%2e/__init__.py"), 404)
 

@@ -47,6 +47,7 @@ class Task:
     parameters: dict[str, str]
     grain: str
     format: str
+    safe_csv: bool | None = None
 
 
 def describe_caller(caller: Caller) -> dict[str, Any]:
@@ -86,8 +87,7 @@ def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
             coverage = None
             if query.calls is not None:
                 coverage = read_usage_coverage(cursor, query.calls)
-            # the flat layout is for spreadsheets
-            safe_csv = task.format == "csv" and dataset.focus_id is None
+            safe_csv = dataset.escapes_formulas(task.format, task.safe_csv)
             with (
                 TemporaryDirectory(dir=service.builds.scratch) as folder,
                 _reporting(lambda: extract.written or copied(), report),

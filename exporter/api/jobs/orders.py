@@ -27,6 +27,7 @@ from exporter.api.jobs.room import check_room
 from exporter.api.jobs.store import Job, JobStore, OtherRequestError, QueueFullError
 from exporter.api.jobs.workers import JobSettings, JobWorkers, path_of
 from exporter.api.page_tokens import is_signed, sign
+from exporter.api.parameters import read_safe_csv
 from exporter.api.principal import Caller
 from exporter.api.problems import Fault, RequestError, invalid
 from exporter.api.queries import read_query
@@ -113,8 +114,8 @@ class Jobs:
     ) -> tuple[Job, bool]:
         """Order a file; with the same key and parameters it is the earlier job. Tells if it is new.
 
-        Parameters are the filters of the dataset, `dataset`, `focusVersion`, `format` and `grain`;
-        `whole` takes in the filters that are not public.
+        Parameters are the filters of the dataset, `dataset`, `focusVersion`, `format`, `grain` and
+        `safeCsv`; `whole` takes in the filters that are not public.
         Raises a RequestError for what is not valid, when too many jobs wait, and when the key was
         used for something else.
         """
@@ -248,6 +249,7 @@ class Jobs:
         dataset = filters.pop("dataset", DATASET)
         fmt = filters.pop("format", "csv")
         grain = filters.pop("grain", "call")
+        safe_csv = read_safe_csv(filters.pop("safeCsv", None), fmt)
         if dataset not in API_DATASETS:
             raise invalid("dataset", f"choose one of {', '.join(API_DATASETS)}")
         if fmt not in FORMATS:
@@ -256,7 +258,7 @@ class Jobs:
         if grain not in grains:
             raise invalid("grain", f"choose one of {', '.join(grains)} for {dataset}")
         known = [it.name for it in API_DATASETS[dataset].parameters if it.public or whole]
-        allowed = [*known, "focusVersion", "dataset", "format", "grain"]
+        allowed = [*known, "focusVersion", "dataset", "format", "grain", "safeCsv"]
         faults = tuple(
             Fault(name[:64], f"is no parameter here; there are: {', '.join(allowed)}")
             for name in filters
@@ -272,6 +274,8 @@ class Jobs:
             "parameters": {**filters, "focusVersion": query.selection.focus_version},
             "grain": grain,
             "format": fmt,
+            # an order without it is the one that it always was
+            **({} if safe_csv is None else {"safe_csv": safe_csv}),
         }
 
     def _open_store(self) -> JobStore:

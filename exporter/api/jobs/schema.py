@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from exporter.api import openapi
+from exporter.api.answer_schemas import COVERAGE, page_schema
 from exporter.api.datasets import API_DATASETS, DEFAULT_VERSION
 from exporter.api.jobs.orders import DATASET, MEDIA_TYPES, Jobs
 from exporter.api.jobs.store import STATES, Job
@@ -51,7 +52,7 @@ def describe_parameters(*, whole: bool = False) -> list[dict[str, Any]]:
 def job_schema() -> dict[str, Any]:
     """Describe an export job."""
     moment: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
-    page = openapi.page_schema(API_DATASETS[DATASET])["properties"]
+    page = page_schema(API_DATASETS[DATASET])["properties"]
     totals = {**page["totals"], "description": "Of all rows of the file."}
     del totals["properties"]
     file: dict[str, Any] = {
@@ -69,7 +70,7 @@ def job_schema() -> dict[str, Any]:
             "build": page["build"],
             "rows": {"type": "integer", "minimum": 0},
             "totals": totals,
-            "coverage": {"anyOf": [openapi.COVERAGE, {"type": "null"}]},
+            "coverage": {"anyOf": [COVERAGE, {"type": "null"}]},
         },
         "additionalProperties": False,
     }

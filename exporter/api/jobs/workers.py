@@ -184,6 +184,7 @@ class JobWorkers:
             parameters=request["parameters"],
             grain=request["grain"],
             format=request["format"],
+            safe_csv=request.get("safe_csv"),
         )
         try:
             last, code = self._wait_for(job, task)

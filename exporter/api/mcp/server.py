@@ -17,6 +17,7 @@ from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -36,10 +37,16 @@ from exporter.api.mcp.tools import (
     read_arguments,
 )
 from exporter.api.principal import LOCAL, Caller
-from exporter.api.problems import RequestError, read_failure
-from exporter.api.responses import describe_problem, problem_handlers, respond_problem
+from exporter.api.problems import (
+    RequestError,
+    describe_problem,
+    problem_handlers,
+    read_failure,
+    respond_problem,
+)
 from exporter.api.routes import downloads
 from exporter.api.service import Service
+from exporter.api.transfer import Transfer
 from exporter.api.turns import in_thread
 from exporter.project import tool_version
 
@@ -96,7 +103,7 @@ def make_server(offer: Offer, is_local: bool) -> Server[Any]:
         tool = tools.get(params.name)
         if tool is None:
             raise _refuse(f"There is no tool {params.name[:64]!r}: choose from {', '.join(tools)}.")
-        base_url = None if is_local else str(_request_of(context).base_url)
+        base_url = None if is_local else _request_of(context).state.base_url
         try:
             arguments = read_arguments(tool.input_schema, params.arguments or {})
             text = await run(context, tool.call, Asked(caller_of(context), arguments, base_url))
@@ -209,6 +216,7 @@ def make_app(offer: Offer, jobs: Jobs) -> Starlette:
         ],
         lifespan=lifespan,
         exception_handlers=problem_handlers(_NOTHING_HERE),
+        middleware=[Middleware(Transfer)],
     )
 
 

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any
 
 from exporter.api import openapi
+from exporter.api.answer_schemas import COVERAGE, page_schema, row_schema
 from exporter.api.datasets import API_DATASETS, DEFAULT_VERSION, ApiDataset
 from exporter.api.page_tokens import read_page_token
 from exporter.api.principal import Caller
@@ -171,11 +172,11 @@ def _make_list(service: Service, entry: ApiDataset) -> Tool:
         head = json.dumps(described, ensure_ascii=False)[:-1]
         return f'{head}, "records": [{",".join(page.lines)}]}}'
 
-    output = openapi.page_schema(entry)
+    output = page_schema(entry)
     properties = output["properties"]
     properties["pageSize"] = {**properties["pageSize"], "maximum": LARGEST_PAGE}
     if "$ref" in properties["coverage"]:
-        properties["coverage"] = openapi.COVERAGE
+        properties["coverage"] = COVERAGE
     properties["truncated"] = {
         "type": "boolean",
         "description": "Whether more rows follow this page: give nextPageToken as pageToken.",
@@ -253,7 +254,7 @@ def make_resources(service: Service) -> list[Resource]:
     def read_columns(dataset: str, version: str) -> Callable[[Caller], str]:
         def read(caller: Caller) -> str:
             caller.check_dataset(dataset)
-            return json.dumps(openapi.row_schema(project, dataset, version), ensure_ascii=False)
+            return json.dumps(row_schema(project, dataset, version), ensure_ascii=False)
 
         return read
 

@@ -37,7 +37,11 @@ def make_download(jobs: Jobs) -> Callable[[Request], Awaitable[Response]]:
             found.path,
             filename=found.file_name,
             media_type=found.media_type,
-            headers={"Repr-Digest": f"sha-256=:{digest}:", "Cache-Control": "private, no-store"},
+            headers={
+                "ETag": f'"{found.sha256}"',
+                "Repr-Digest": f"sha-256=:{digest}:",
+                "Cache-Control": "private, no-store",
+            },
         )
 
     return download

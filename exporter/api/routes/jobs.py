@@ -6,20 +6,21 @@ import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from exporter.api import openapi
 from exporter.api.datasets import API_DATASETS
 from exporter.api.jobs.orders import DATASET, LONGEST_KEY, MEDIA_TYPES, Jobs
 from exporter.api.jobs.schema import JOB_EXAMPLE, describe_parameters, job_schema
 from exporter.api.jobs.store import Job
 from exporter.api.mcp.tools import input_schema, read_arguments
-from exporter.api.problems import Fault, RequestError
-from exporter.api.responses import problem_responses
+from exporter.api.problems import Fault, RequestError, invalid, problem_responses
 from exporter.api.routes import downloads
-from exporter.api.routes.lists import caller_of, read_parameters
+from exporter.api.routes.requests import caller_of, read_parameters
 from exporter.api.routes.spend import SPEND
 
 _LARGEST_BODY = 65_536
@@ -32,12 +33,13 @@ def make_job_router(jobs: Jobs) -> APIRouter:
     path = f"/focus/v1/{API_DATASETS[DATASET].path}/export"
 
     def answer(request: Request, job: Job, status: int) -> Response:
-        headers = {"Location": f"{path}/{job.id}"} if status == 202 else {}
-        described = jobs.describe(job, str(request.base_url))
+        base = request.state.base_url
+        headers = {"Location": f"{urlsplit(base).path}{path[1:]}/{job.id}"} if status == 202 else {}
+        described = jobs.describe(job, base)
         return JSONResponse(described, status_code=status, headers=headers)
 
     def make_order(*, whole: bool) -> Callable[[Request], Awaitable[Response]]:
-        schema = input_schema(describe_parameters(whole=whole))
+        schema = _order_schema(whole=whole)
 
         async def order(request: Request) -> Response:
             read_parameters(request, ())
@@ -189,9 +191,13 @@ def job_components() -> dict[str, Any]:
     """Describe what the routes share, for the OpenAPI document."""
     return {
         "ExportJob": job_schema(),
-        "ExportOrder": input_schema(describe_parameters()),
-        "SpendExportOrder": input_schema(describe_parameters(whole=True)),
+        "ExportOrder": _order_schema(),
+        "SpendExportOrder": _order_schema(whole=True),
     }
+
+
+def _order_schema(*, whole: bool = False) -> dict[str, Any]:
+    return input_schema([*describe_parameters(whole=whole), openapi.SAFE_CSV])
 
 
 def _add_download(router: APIRouter, jobs: Jobs) -> None:
@@ -208,8 +214,9 @@ def _add_download(router: APIRouter, jobs: Jobs) -> None:
         responses={
             200: {"description": "The file.", "content": types},
             206: {"description": "The parts of it that Range asked for.", "content": types},
-            416: {"description": "Range lies behind the end of the file."},
-            **problem_responses("invalid-parameter", "forbidden", "gone", "unavailable"),
+            **problem_responses(
+                "invalid-parameter", "forbidden", "gone", "range-not-satisfiable", "unavailable"
+            ),
         },
         openapi_extra={
             "parameters": [
@@ -250,6 +257,10 @@ async def _read_body(request: Request) -> dict[str, Any]:
         raise RequestError("bad-request", "The order is not valid JSON.") from None
     if not isinstance(given, dict):
         raise RequestError("bad-request", "An order is a JSON object.")
+    if "safeCsv" in given:
+        if not isinstance(given["safeCsv"], bool):
+            raise invalid("safeCsv", "must be true or false")
+        given["safeCsv"] = json.dumps(given["safeCsv"])
     return given
 
 

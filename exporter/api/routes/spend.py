@@ -10,13 +10,14 @@ import json
 from fastapi import APIRouter, Request, Response
 
 from exporter.api import openapi
+from exporter.api.answer_schemas import page_example, spend_example
 from exporter.api.datasets import API_DATASETS
 from exporter.api.metrics import Metrics
 from exporter.api.parameters import read_names
 from exporter.api.principal import Caller
-from exporter.api.routes.lists import add_get, add_list, caller_of, read_parameters
+from exporter.api.routes.lists import add_list
+from exporter.api.routes.requests import add_get, answer_tagged, read_parameters
 from exporter.api.service import Service
-from exporter.api.turns import in_thread
 from exporter.project import Project
 
 SPEND = "/api/spend"
@@ -36,7 +37,7 @@ def make_spend_router(service: Service, project: Project, metrics: Metrics) -> A
         entry,
         path=f"{SPEND}/charges",
         described=openapi.list_parameters(entry, whole=True),
-        example=openapi.page_example(entry, project),
+        example=page_example(entry, project),
         operation_id="listspendcharges",
         summary="The rows that spend is the sum of, page by page.",
         tags=["Spend"],
@@ -66,11 +67,10 @@ def _add_sums(router: APIRouter, service: Service, project: Project) -> None:
 
     async def sum_spend(request: Request) -> Response:
         parameters = read_parameters(request, allowed)
-        body = await in_thread(request.receive, read, caller_of(request), parameters)
-        return Response(body, media_type="application/json")
+        return await answer_tagged(service, request, read, parameters)
 
     schema = {"$ref": "#/components/schemas/Spend"}
-    example = openapi.spend_example(entry, project)
+    example = spend_example(entry, project)
     add_get(
         router,
         SPEND,

@@ -2,7 +2,7 @@
 // stand in a table below. Lengths of bars are numbers for the eye; figures are text.
 
 import { draw, make } from "./dom.js";
-import { nameOf, timesBetween } from "./view.js";
+import { nameOf, timeOf, timesBetween } from "./view.js";
 
 const HEIGHT = 200;
 const LEFT = 56;
@@ -10,26 +10,39 @@ const RIGHT = 8;
 const TOP = 10;
 const BOTTOM = 24;
 const LABEL = 64;
+/**
+ * By the length of a month and of a day.
+ * @type {Record<number, Intl.DateTimeFormat>}
+ */
 const SHORT = {
   7: new Intl.DateTimeFormat("en", { month: "short", year: "2-digit", timeZone: "UTC" }),
   10: new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: "UTC" }),
 };
 
+/** @param {string} time */
 function shortName(time) {
   const day = time.length === 7 ? `${time}-01` : time;
   return SHORT[time.length].format(new Date(`${day}T00:00:00Z`));
 }
 
+/**
+ * @param {Group} group
+ * @param {Cost} cost
+ */
 function creditsOf(group, cost) {
   return Number(group.byChargeCategory.find((it) => it.chargeCategory === "Credit")?.[cost] ?? 0);
 }
 
-/** Round steps between the least and the most. */
+/**
+ * Round steps between the least and the most.
+ * @param {number} least
+ * @param {number} most
+ */
 function ticksOf(least, most) {
   const span = most - least || 1;
   const rough = span / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((it) => it * power).find((it) => it >= rough);
+  const step = [1, 2, 5].map((it) => it * power).find((it) => it >= rough) ?? 10 * power;
   const ticks = [];
   for (let i = Math.floor(least / step); i <= Math.ceil(most / step); i += 1) ticks.push(i * step);
   return ticks;
@@ -38,10 +51,13 @@ function ticksOf(least, most) {
 /**
  * Draw the groups of one currency. `describe(group)` gives a bar's figures as text, `choose(time)`
  * is called with the time that was chosen.
+ * @param {{
+ *   groups: Group[], unit: Unit, cost: Cost, width: number, label: string,
+ *   describe: (group: Group) => string, choose: (time: string) => void,
+ * }} drawn
  */
 export function drawTimes({ groups, unit, cost, width, label, describe, choose }) {
-  const byTime = new Map(groups.map((group) => [group.keys[unit], group]));
-  const known = [...byTime.keys()];
+  const known = groups.map((group) => timeOf(group, unit));
   const times = timesBetween(known[0], known[known.length - 1]);
   const heights = groups.map((group) => {
     const credits = creditsOf(group, cost);
@@ -52,6 +68,7 @@ export function drawTimes({ groups, unit, cost, width, label, describe, choose }
     Math.max(0, ...heights.map((it) => it.up)),
   );
   const [least, most] = [ticks[0], ticks[ticks.length - 1]];
+  /** @param {number} value */
   const yOf = (value) => TOP + ((most - value) / (most - least)) * (HEIGHT - TOP - BOTTOM);
   const slot = (width - LEFT - RIGHT) / times.length;
   const readout = make("p", { class: "readout", "aria-hidden": "true" });
@@ -91,11 +108,16 @@ export function drawTimes({ groups, unit, cost, width, label, describe, choose }
   );
 
   const bars = groups.map((group, index) => {
-    const time = group.keys[unit];
+    const time = known[index];
     const left = LEFT + slot * times.indexOf(time);
     const text = `${nameOf(time)}: ${describe(group)}`;
     const thick = Math.min(slot * 0.76, 48);
     const { up, down } = heights[index];
+    /**
+     * @param {string} name
+     * @param {number} from
+     * @param {number} to
+     */
     const bar = (name, from, to) =>
       draw("rect", {
         class: name,
@@ -125,17 +147,19 @@ export function drawTimes({ groups, unit, cost, width, label, describe, choose }
     );
   });
 
+  /** @param {KeyboardEvent} event */
   const move = (event) => {
-    const place = bars.indexOf(event.target);
+    const place = bars.findIndex((bar) => bar === event.target);
     if (place < 0) return;
+    /** @type {Record<string, number>} */
     const places = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: bars.length - 1 };
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      choose(groups[place].keys[unit]);
+      choose(known[place]);
     } else if (event.key in places) {
       event.preventDefault();
       const next = bars[Math.min(Math.max(places[event.key], 0), bars.length - 1)];
-      for (const bar of bars) bar.setAttribute("tabindex", bar === next ? 0 : -1);
+      for (const bar of bars) bar.setAttribute("tabindex", bar === next ? "0" : "-1");
       next.focus();
     }
   };
@@ -151,13 +175,17 @@ export function drawTimes({ groups, unit, cost, width, label, describe, choose }
       keydown: move,
     },
     ...axis,
-    ...labels.filter(Boolean),
+    ...labels,
     ...bars,
   );
   return [chart, readout];
 }
 
-/** A bar in a table's row, as long as its share of the largest; the figure stands beside it. */
+/**
+ * A bar in a table's row, as long as its share of the largest; the figure stands beside it.
+ * @param {number} value
+ * @param {number} largest
+ */
 export function drawShare(value, largest) {
   const share = largest > 0 ? Math.min(Math.abs(value) / largest, 1) : 0;
   return draw(

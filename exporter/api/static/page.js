@@ -1,11 +1,12 @@
 // The page: reads the view from the fragment, asks for its figures, shows them.
 
-import { Problem, get, keepToken, post, remove, token } from "./answers.js";
+import { Problem, get, keepToken, post, problemOf, remove, token } from "./answers.js";
 import { drawTimes } from "./chart.js";
 import { byId, keepFocus, make } from "./dom.js";
 import { count } from "./money.js";
 import {
   amountText,
+  creditOf,
   labelOf,
   listColumns,
   showCoverage,
@@ -17,12 +18,14 @@ import {
 import {
   COSTS,
   FILTERS,
+  FILTER_NAMES,
   isDay,
   lastDay,
   nameOf,
   parametersOf,
   periodOf,
   readView,
+  timeOf,
   unitOf,
   writeView,
 } from "./view.js";
@@ -32,33 +35,56 @@ const CHARGES = "api/spend/charges";
 const EXPORT = "api/spend/export";
 const JOBS = "focus/v1/cost-and-usage/export";
 const PAGE_SIZE = 25;
+/** @type {Record<List, string>} */
 const LISTS = { department: "Department", provider: "Provider", model: "Model" };
+const LIST_NAMES = /** @type {List[]} */ (Object.keys(LISTS));
+/** @type {("from" | "to")[]} */
 const DATES = ["from", "to"];
+/** The value of a choice that only says something. */
+const NOTE = "note";
 /** Milliseconds between looks at a job, the first and the last. */
 const LOOKS = [250, 2000];
 
 let view = readView(location.hash);
 let loading = new AbortController();
+/** @type {Figures | null} */
 let shown = null;
-// the charges' page, and the tokens of it and those before
+/** @type {Charges | null} */
 let charges = null;
+/**
+ * The tokens of the charges' page and of those before.
+ * @type {(string | null)[]}
+ */
 let tokens = [null];
+/** @type {{ job: string | null } | null} */
 let order = null;
+/** @type {Partial<Record<List, boolean>>} */
 const isOpen = {};
 // dates that are being written and do not hold yet
 const typed = new Set();
 
+/**
+ * @param {string} id
+ * @param {string} text
+ */
 function say(id, text) {
   byId(id).textContent = text;
 }
 
+/**
+ * @param {"problem" | "charges-problem"} id
+ * @param {Problem} error
+ * @param {string} [action] what the button says that tries again
+ * @param {() => void} [retry]
+ */
 function showProblem(id, error, action, retry) {
   const box = byId(id);
   box.replaceChildren(make("p", {}, error.message));
-  if (retry) box.append(make("button", { type: "button", click: retry }, action));
+  if (action && retry) box.append(make("button", { type: "button", click: retry }, action));
   box.hidden = false;
 }
 
+/** @param {Partial<View>} part */
 function change(part) {
   const fragment = writeView({ ...view, ...part });
   if (fragment === writeView(view)) return;
@@ -66,33 +92,50 @@ function change(part) {
   location.hash = fragment;
 }
 
-/** Choose a day or a month from the chart. */
+/**
+ * Choose a day or a month from the chart.
+ * @param {string} time
+ */
 function chooseTime(time) {
   const isMonth = time.length === 7;
   change(isMonth ? { from: `${time}-01`, to: lastDay(time) } : { from: time, to: time });
 }
 
-/** Ask for all figures of a view; all of them are of one build. */
+/**
+ * Ask for all figures of a view; all of them are of one build.
+ * @param {View} wanted
+ * @param {AbortSignal} signal
+ * @returns {Promise<Figures>}
+ */
 async function readFigures(wanted, signal) {
   for (let attempt = 0; ; attempt += 1) {
+    /** @type {Map<string, Promise<Spend>>} */
     const asked = new Map();
+    /** @param {Query} parameters */
     const ask = (parameters) => {
       const key = JSON.stringify(parameters);
-      if (!asked.has(key)) asked.set(key, get(SPEND, parameters, signal));
-      return asked.get(key);
+      /** @type {Promise<Spend>} */
+      const found = asked.get(key) ?? get(SPEND, parameters, signal);
+      asked.set(key, found);
+      return found;
+    };
+    /** @param {Query} within */
+    const askLists = async (within) => {
+      const sums = LIST_NAMES.map((name) => ask({ ...within, groupBy: FILTERS[name] }));
+      const [department, provider, model] = await Promise.all(sums);
+      return { department, provider, model };
     };
     const all = await ask({ groupBy: "month" });
-    const months = [...new Set(all.groups.map((group) => group.keys.month))];
+    const months = [...new Set(all.groups.map((group) => timeOf(group, "month")))];
     const unit = unitOf(wanted, months);
     const filters = parametersOf(wanted);
-    const names = Object.keys(LISTS);
-    const parameters = names.map((name) => FILTERS[name]);
     const [times, lists, choices] = await Promise.all([
       ask({ ...filters, groupBy: unit }),
-      Promise.all(parameters.map((name) => ask({ ...filters, groupBy: name }))),
-      Promise.all(parameters.map((name) => ask({ ...periodOf(wanted), groupBy: name }))),
+      askLists(filters),
+      askLists(periodOf(wanted)),
     ]);
-    const builds = new Set([all, times, ...lists, ...choices].map((it) => it.build.id));
+    const sums = [all, times, ...Object.values(lists), ...Object.values(choices)];
+    const builds = new Set(sums.map((it) => it.build.id));
     if (builds.size > 1 && attempt < 3) continue;
     return {
       unit,
@@ -100,8 +143,8 @@ async function readFigures(wanted, signal) {
       times,
       build: times.build,
       currencies: all.totals.currencies.map((it) => it.billingCurrency),
-      lists: Object.fromEntries(names.map((name, index) => [name, lists[index]])),
-      choices: Object.fromEntries(names.map((name, index) => [name, choices[index]])),
+      lists,
+      choices,
     };
   }
 }
@@ -129,25 +172,28 @@ async function load() {
     keepFocus(show);
   } catch (error) {
     if (signal.aborted) return;
-    refuse(error);
+    refuse(problemOf(error));
   }
 }
 
-/** Show why there are no figures; what was shown before goes, as it is of another view. */
+/**
+ * Show why there are no figures; what was shown before goes, as it is of another view.
+ * @param {Problem} error
+ */
 function refuse(error) {
   say("status", "");
   byId("figures").hidden = true;
   byId("figures").removeAttribute("aria-busy");
   byId("filters").hidden = error.status === 401;
+  byId("token-form").hidden = error.status !== 401;
   byId("forget").hidden = !token();
   if (error.status === 401) {
     forgetFigures();
-    say("token-problem", error.message);
-    byId("token-form").hidden = false;
+    // the server's own sentence tells programs which header to send
+    say("token-problem", token() ? error.message : "Only who has a token sees the figures.");
     byId("token").focus();
     return;
   }
-  if (!(error instanceof Problem)) throw error;
   showProblem("problem", error, "Try again", load);
 }
 
@@ -158,19 +204,25 @@ function forgetFigures() {
   forgetOrder();
   byId("charge").close();
   const boxes = ["totals", "coverage", "time", "charges", "charge-columns", "newer"];
-  for (const id of [...boxes, ...Object.keys(LISTS).map((it) => `by-${it}`)]) {
+  for (const id of [...boxes, ...LIST_NAMES.map((it) => `by-${it}`)]) {
     byId(id).replaceChildren();
   }
   for (const id of ["build", "place", "status"]) say(id, "");
   fillControls();
 }
 
+/**
+ * @param {string | null} pageToken
+ * @param {AbortSignal} signal
+ * @returns {Promise<Charges>}
+ */
 function readCharges(pageToken, signal) {
   const parameters = { ...parametersOf(view), pageSize: PAGE_SIZE, pageToken };
   return get(CHARGES, parameters, signal);
 }
 
 function show() {
+  if (!shown) return;
   byId("token-form").hidden = true;
   byId("filters").hidden = false;
   byId("figures").hidden = false;
@@ -188,11 +240,13 @@ function show() {
   byId("totals").replaceChildren(...(isEmpty ? [nothing()] : showTotals(totals, view)));
   byId("coverage").replaceChildren(...showCoverage(coverage, view));
   showTimes(isEmpty);
-  for (const [filter, title] of Object.entries(LISTS)) showList(filter, title, isEmpty);
+  for (const filter of LIST_NAMES) showList(filter, isEmpty);
   showCharges();
 }
 
+/** @param {boolean} isEmpty */
 function showTimes(isEmpty) {
+  if (!shown) return;
   const box = byId("time");
   const wasOpen = [...box.querySelectorAll("details")].some((it) => it.open);
   if (isEmpty) {
@@ -201,13 +255,15 @@ function showTimes(isEmpty) {
   }
   const { unit, times } = shown;
   const width = Math.max(box.clientWidth, 280);
+  /** @type {HTMLElement[]} */
   const parts = times.totals.currencies.map(({ billingCurrency: currency }) => {
     const groups = times.groups.filter((group) => group.billingCurrency === currency);
     const label = `${COSTS[view.cost]} by ${unit}, ${currency}`;
+    /** @param {Group} group */
     const describe = (group) => {
-      const credit = group.byChargeCategory.find((it) => it.chargeCategory === "Credit");
-      const credited = credit ? `, credits ${amountText(credit[view.cost], currency, view.digits)}` : "";
-      const sum = amountText(group[view.cost], currency, view.digits);
+      const credit = creditOf(group, view.cost);
+      const credited = credit === null ? "" : `, credits ${amountText(credit, currency, view.digits)}`;
+      const sum = amountText(group[view.cost] ?? "0", currency, view.digits);
       return `${sum}${credited}, ${count(group.rows)} charges`;
     };
     const drawn = { groups, unit, cost: view.cost, width, label, describe, choose: chooseTime };
@@ -228,18 +284,23 @@ function showTimes(isEmpty) {
   box.replaceChildren(...parts);
 }
 
-function showList(filter, title, isEmpty) {
+/**
+ * @param {List} filter
+ * @param {boolean} isEmpty
+ */
+function showList(filter, isEmpty) {
+  if (!shown) return;
   const parts = isEmpty
     ? [make("p", { class: "empty" }, "Nothing.")]
     : tabulateGroups({
         found: shown.lists[filter],
         filter,
         view,
-        title,
+        title: LISTS[filter],
         isOpen: isOpen[filter] ?? false,
         open: () => {
           isOpen[filter] = !isOpen[filter];
-          keepFocus(() => showList(filter, title, isEmpty));
+          keepFocus(() => showList(filter, isEmpty));
         },
         choose: (value) => change({ [filter]: value }),
       });
@@ -247,6 +308,7 @@ function showList(filter, title, isEmpty) {
 }
 
 function showCharges() {
+  if (!charges) return;
   const number = tokens.length - 1;
   const first = number * PAGE_SIZE + 1;
   const total = charges.totals.rows;
@@ -257,21 +319,27 @@ function showCharges() {
       : tabulateCharges(charges.records, view, openCharge),
   );
   say("place", isEmpty ? "" : `${count(first)} to ${count(first + charges.records.length - 1)} of ${count(total)}`);
-  setUsable("previous", number > 0);
-  setUsable("next", charges.nextPageToken !== null);
-  setUsable("order", !isEmpty && order === null);
+  allow("previous", number > 0);
+  allow("next", charges.nextPageToken !== null);
+  allow("order", !isEmpty && order === null);
   say("order", isEmpty ? "Download" : `Download ${count(total)} ${total === "1" ? "row" : "rows"}`);
 }
 
-/** A button that can't be used stays where the keyboard is. */
-function setUsable(id, isUsable) {
-  byId(id).setAttribute("aria-disabled", String(!isUsable));
+/**
+ * Let a button be used or not; one that can't be stays where the keyboard is.
+ * @param {string} id
+ * @param {boolean} isAllowed
+ */
+function allow(id, isAllowed) {
+  byId(id).setAttribute("aria-disabled", String(!isAllowed));
 }
 
+/** @param {string} id */
 function isUsable(id) {
   return byId(id).getAttribute("aria-disabled") !== "true";
 }
 
+/** @param {(string | null)[]} pageTokens */
 async function turn(pageTokens) {
   const { signal } = loading;
   byId("charges-problem").hidden = true;
@@ -283,8 +351,9 @@ async function turn(pageTokens) {
     charges = page;
     showCharges();
     await checkBuild();
-  } catch (error) {
+  } catch (caught) {
     if (signal.aborted) return;
+    const error = problemOf(caught);
     if (error.status === 401) refuse(error);
     // the build that the pages are of, or the hour, is over
     else if (error.status === 410) showProblem("charges-problem", error, "Start again", load);
@@ -309,10 +378,12 @@ async function checkBuild() {
   box.hidden = false;
 }
 
+/** @param {string} text */
 function momentOf(text) {
   return `${text.slice(0, 16).replace("T", " ")} UTC`;
 }
 
+/** @param {Charge} record */
 function openCharge(record) {
   byId("charge-columns").replaceChildren(...listColumns(record));
   byId("charge").showModal();
@@ -328,16 +399,17 @@ function fillControls() {
   offer("period", periods, isAll ? "" : (month ?? "custom"));
   // a field of dates takes nothing else, whatever a link says
   for (const id of DATES) {
-    if (!typed.has(id)) byId(id).value = isDay(view[id]) ? view[id] : "";
+    if (!typed.has(id)) byId(id).value = (isDay(view[id]) && view[id]) || "";
   }
-  for (const filter of Object.keys(LISTS)) {
+  for (const filter of LIST_NAMES) {
     const parameter = FILTERS[filter];
+    const choices = shown?.choices[filter];
     const found = new Map();
-    for (const { keys, names } of shown?.choices[filter].groups ?? []) {
+    for (const { keys, names } of choices?.groups ?? []) {
       const value = keys[parameter] ?? "";
       found.set(value, labelOf(filter, value, names[parameter]));
     }
-    offerFilter(filter, found);
+    offerFilter(filter, found, choices?.truncated ? found.size : null);
   }
   offerFilter("currency", new Map((shown?.currencies ?? []).map((it) => [it, it])));
   byId("currency-field").hidden = view.currency === null && (shown?.currencies.length ?? 0) < 2;
@@ -345,21 +417,33 @@ function fillControls() {
   byId("digits").checked = view.digits;
 }
 
-function offerFilter(filter, found) {
-  if (view[filter] !== null && !found.has(view[filter])) {
-    found.set(view[filter], labelOf(filter, view[filter]));
-  }
+/**
+ * @param {Filter} filter
+ * @param {Map<string, string>} found names by values
+ * @param {number | null} most how many there are of more; null where these are all
+ */
+function offerFilter(filter, found, most = null) {
+  const chosen = view[filter];
+  if (chosen !== null && !found.has(chosen)) found.set(chosen, labelOf(filter, chosen));
   const names = [...found].sort((one, other) => one[1].localeCompare(other[1], "en"));
   // "=" tells the value without a name from no filter
   const choices = [["", "All"], ...names.map(([value, name]) => [`=${value}`, name])];
-  offer(filter, choices, view[filter] === null ? "" : `=${view[filter]}`);
+  if (most !== null) choices.splice(1, 0, [NOTE, `The ${count(most)} largest, not all:`]);
+  offer(filter, choices, chosen === null ? "" : `=${chosen}`);
 }
 
+/**
+ * @param {Filter | "period" | "cost"} id
+ * @param {string[][]} choices each a value and its name
+ * @param {string} value
+ */
 function offer(id, choices, value) {
   const select = byId(id);
   const offered = [...select.options].map((option) => [option.value, option.text]);
   if (JSON.stringify(offered) !== JSON.stringify(choices)) {
-    select.replaceChildren(...choices.map(([it, name]) => make("option", { value: it }, name)));
+    select.replaceChildren(
+      ...choices.map(([it, name]) => make("option", { value: it, disabled: it === NOTE }, name)),
+    );
   }
   select.value = value;
 }
@@ -377,13 +461,17 @@ function forgetOrder() {
 
 /** Order the file of what is shown, follow its job, and follow its link. */
 async function download() {
+  /** @type {{ job: string | null }} */
   const mine = { job: null };
   order = mine;
-  setUsable("order", false);
+  allow("order", false);
   byId("charges-problem").hidden = true;
   say("download-status", "The file is being made\u2026");
   try {
-    let job = await post(EXPORT, { ...parametersOf(view), format: byId("format").value });
+    const format = byId("format").value;
+    const safeCsv = format === "csv" && byId("safe").checked;
+    /** @type {Job} */
+    let job = await post(EXPORT, { ...parametersOf(view), format, safeCsv });
     mine.job = job.jobId;
     let wait = LOOKS[0];
     while (job.state === "queued" || job.state === "running") {
@@ -400,17 +488,19 @@ async function download() {
     order = null;
     if (job.file === null) throw new Problem(0, job.error ?? `The file is ${job.state}.`);
     follow(job.file);
-  } catch (error) {
+  } catch (caught) {
     if (order !== mine && order !== null) return;
+    const error = problemOf(caught);
     order = null;
     byId("download-status").replaceChildren();
     if (error.status === 401) refuse(error);
     else showProblem("charges-problem", error);
   }
   byId("cancel").hidden = true;
-  setUsable("order", true);
+  allow("order", true);
 }
 
+/** @param {JobFile} file */
 function follow(file) {
   // as this page is reached, whatever name the server goes by
   const path = new URL(file.url);
@@ -428,7 +518,7 @@ function follow(file) {
 async function cancel() {
   const job = order?.job;
   forgetOrder();
-  setUsable("order", true);
+  allow("order", true);
   byId("order").focus();
   say("download-status", "Cancelled.");
   try {
@@ -470,8 +560,8 @@ function listen() {
   byId("clear").addEventListener("click", () => {
     change(readView(""));
   });
-  byId("period").addEventListener("change", (event) => {
-    const chosen = event.target.value;
+  byId("period").addEventListener("change", () => {
+    const chosen = byId("period").value;
     if (chosen === "") change({ from: null, to: null });
     else if (chosen !== "custom") change({ from: `${chosen}-01`, to: lastDay(chosen) });
   });
@@ -479,22 +569,28 @@ function listen() {
     byId(id).addEventListener("input", () => typed.add(id));
     byId(id).addEventListener("blur", (event) => {
       // from the one to the other they are still being written
-      if (typed.size && !DATES.includes(event.relatedTarget?.id)) readDates();
+      const next = event.relatedTarget;
+      if (typed.size && !DATES.some((it) => byId(it) === next)) readDates();
     });
   }
-  for (const filter of Object.keys(FILTERS)) {
-    byId(filter).addEventListener("change", (event) => {
-      const chosen = event.target.value;
+  for (const filter of FILTER_NAMES) {
+    byId(filter).addEventListener("change", () => {
+      const chosen = byId(filter).value;
       change({ [filter]: chosen === "" ? null : chosen.slice(1) });
     });
   }
-  byId("cost").addEventListener("change", (event) => change({ cost: event.target.value }));
-  byId("digits").addEventListener("change", (event) => change({ digits: event.target.checked }));
+  byId("cost").addEventListener("change", () =>
+    change({ cost: readView(`#cost=${byId("cost").value}`).cost }),
+  );
+  byId("digits").addEventListener("change", () => change({ digits: byId("digits").checked }));
+  byId("format").addEventListener("change", () => {
+    byId("safe-field").hidden = byId("format").value !== "csv";
+  });
   byId("previous").addEventListener("click", () => {
     if (isUsable("previous")) turn(tokens.slice(0, -1));
   });
   byId("next").addEventListener("click", () => {
-    if (isUsable("next")) turn([...tokens, charges.nextPageToken]);
+    if (charges && isUsable("next")) turn([...tokens, charges.nextPageToken]);
   });
   byId("download").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -503,10 +599,10 @@ function listen() {
   byId("cancel").addEventListener("click", cancel);
   let width = 0;
   new ResizeObserver(([{ contentRect }]) => {
-    if (shown && Math.abs(contentRect.width - width) > 1 && contentRect.width > 0) {
-      width = contentRect.width;
-      keepFocus(() => showTimes(shown.times.totals.rows === "0"));
-    }
+    if (!shown || Math.abs(contentRect.width - width) <= 1 || contentRect.width === 0) return;
+    const isEmpty = shown.times.totals.rows === "0";
+    width = contentRect.width;
+    keepFocus(() => showTimes(isEmpty));
   }).observe(byId("time"));
 }
 

@@ -3,10 +3,11 @@
 import { drawShare } from "./chart.js";
 import { make } from "./dom.js";
 import { count, exact, percent, placesOf, rounded } from "./money.js";
-import { COSTS, FILTERS, nameOf } from "./view.js";
+import { COSTS, COST_NAMES, FILTERS, FILTER_NAMES, nameOf, timeOf } from "./view.js";
 
 /** Rows of a list that are shown at first. */
 const FEW = 8;
+/** @type {Record<string, string>} */
 const REASONS = {
   unknown_model: "unknown model",
   usage_missing: "no usage in the log",
@@ -16,21 +17,37 @@ const REASONS = {
   other_meter_unpriced: "another meter without a price",
   capacity_paid: "paid as capacity",
 };
+/** @type {Partial<Record<Filter, string>>} */
 const NONE = { department: "No department", provider: "No provider", model: "No model" };
 
-/** The name of a filter's value, as lists and tables show it. */
+/**
+ * The name of a filter's value, as lists and tables show it.
+ * @param {Filter} filter
+ * @param {string | null} value
+ * @param {string | null} [name]
+ */
 export function labelOf(filter, value, name) {
   if (value === null || value === "") return NONE[filter] ?? "None";
   return name && name !== value ? name : value;
 }
 
-/** Write an amount with its currency as plain text. */
+/**
+ * Write an amount with its currency as plain text.
+ * @param {string} text
+ * @param {string} currency
+ * @param {boolean} digits
+ */
 export function amountText(text, currency, digits) {
   const written = digits ? exact(text) : rounded(text, placesOf(currency));
   return `${written} ${currency}`;
 }
 
-/** Show an amount; the whole of it stands in its title and value. */
+/**
+ * Show an amount; the whole of it stands in its title and value.
+ * @param {string | null | undefined} text
+ * @param {string} currency
+ * @param {boolean} digits
+ */
 export function amount(text, currency, digits) {
   if (text === null || text === undefined) return make("span", { class: "muted" }, "none");
   return make(
@@ -41,6 +58,12 @@ export function amount(text, currency, digits) {
   );
 }
 
+/**
+ * @param {string} caption
+ * @param {string[][]} heads each a text and the name of its class
+ * @param {HTMLElement[]} bodies
+ * @param {Attributes} attributes
+ */
 function table(caption, heads, bodies, attributes = {}) {
   // what holds nothing to stop at has to be a stop itself, or it can't be scrolled by keyboard
   const stop = attributes.class ? {} : { role: "region", tabindex: 0, "aria-label": caption };
@@ -61,25 +84,44 @@ function table(caption, heads, bodies, attributes = {}) {
   );
 }
 
+/**
+ * @param {string} text
+ * @param {string} name
+ */
 function head(text, name) {
   const content = name === "bars" ? make("span", { class: "hidden" }, text) : text;
   return make("th", { scope: "col", class: name || null }, content);
 }
 
+/**
+ * @param {string} name
+ * @param {string} key
+ * @param {() => void} choose
+ * @param {Attributes} attributes
+ */
 function pickButton(name, key, choose, attributes = {}) {
   const common = { type: "button", class: "pick", "data-key": key, click: choose };
   return make("button", { ...common, ...attributes }, name);
 }
 
-function creditOf(group, cost) {
+/**
+ * What of a group is credits; null where there are none.
+ * @param {Group} group
+ * @param {Cost} cost
+ */
+export function creditOf(group, cost) {
   return group.byChargeCategory.find((it) => it.chargeCategory === "Credit")?.[cost] ?? null;
 }
 
-/** Totals of each currency: all costs, with credits and other charges apart. */
+/**
+ * Totals of each currency: all costs, with credits and other charges apart.
+ * @param {Answer["totals"]} totals
+ * @param {View} view
+ */
 export function showTotals(totals, view) {
   return totals.currencies.map((total) => {
     const currency = total.billingCurrency;
-    const lines = [["All charges", total], ...total.byChargeCategory.map((it) => [it.chargeCategory ?? "None", it])];
+    const lines = [{ ...total, chargeCategory: "All charges" }, ...total.byChargeCategory];
     return make(
       "div",
       { class: "total" },
@@ -92,12 +134,12 @@ export function showTotals(totals, view) {
           make(
             "tbody",
             {},
-            ...lines.map(([name, line]) =>
+            ...lines.map((line) =>
               make(
                 "tr",
                 {},
-                make("th", { scope: "row" }, name),
-                ...Object.keys(COSTS).map((cost) =>
+                make("th", { scope: "row" }, line.chargeCategory ?? "None"),
+                ...COST_NAMES.map((cost) =>
                   make("td", { class: "number" }, amount(line[cost], currency, view.digits)),
                 ),
                 make("td", { class: "number" }, count(line.rows)),
@@ -110,7 +152,11 @@ export function showTotals(totals, view) {
   });
 }
 
-/** What could not be priced, beside the totals. */
+/**
+ * What could not be priced, beside the totals.
+ * @param {Coverage | null} coverage
+ * @param {View} view
+ */
 export function showCoverage(coverage, view) {
   if (!coverage) return [];
   const missing = Object.entries(coverage.quarantinedCalls ?? {});
@@ -141,9 +187,9 @@ export function showCoverage(coverage, view) {
       ),
     );
   }
-  const loose = Object.entries(FILTERS)
-    .filter(([name, parameter]) => view[name] !== null && !coverage.countedBy.includes(parameter))
-    .map(([name]) => name);
+  const loose = FILTER_NAMES.filter(
+    (name) => view[name] !== null && !coverage.countedBy.includes(FILTERS[name]),
+  );
   if (loose.length) {
     const names = loose.join(" and ");
     box.append(
@@ -153,7 +199,12 @@ export function showCoverage(coverage, view) {
   return [box];
 }
 
-/** The figures of the chart as a table. */
+/**
+ * The figures of the chart as a table.
+ * @param {{
+ *   groups: Group[], unit: Unit, view: View, currency: string, choose: (time: string) => void,
+ * }} shown
+ */
 export function tabulateTimes({ groups, unit, view, currency, choose }) {
   const hasCredits = groups.some((group) => creditOf(group, view.cost) !== null);
   const heads = [[unit === "day" ? "Day" : "Month", ""], [COSTS[view.cost], "number"]];
@@ -164,7 +215,7 @@ export function tabulateTimes({ groups, unit, view, currency, choose }) {
       "tbody",
       {},
       ...groups.map((group) => {
-        const time = group.keys[unit];
+        const time = timeOf(group, unit);
         const credit = creditOf(group, view.cost);
         return make(
           "tr",
@@ -190,6 +241,10 @@ export function tabulateTimes({ groups, unit, view, currency, choose }) {
 /**
  * Sums by a filter's values, those of each currency together and its largest first.
  * `choose(value)` is called with a value that was chosen, or null when it was chosen already.
+ * @param {{
+ *   found: Spend, filter: List, view: View, title: string, isOpen: boolean, open: () => void,
+ *   choose: (value: string | null) => void,
+ * }} shown
  */
 export function tabulateGroups({ found, filter, view, title, isOpen, open, choose }) {
   const parameter = FILTERS[filter];
@@ -236,6 +291,7 @@ export function tabulateGroups({ found, filter, view, title, isOpen, open, choos
       }),
     );
   });
+  /** @type {HTMLElement[]} */
   const parts = [table(`${COSTS[view.cost]} by ${filter}`, heads, bodies, { class: "groups" })];
   if (hidden || isOpen) {
     const all = count(found.groups.length);
@@ -255,7 +311,12 @@ export function tabulateGroups({ found, filter, view, title, isOpen, open, choos
   return parts;
 }
 
-/** Charges with all digits; `open(record)` is called to see every column of one. */
+/**
+ * Charges with all digits; `open(record)` is called to see every column of one.
+ * @param {Charge[]} records
+ * @param {View} view
+ * @param {(record: Charge) => void} open
+ */
 export function tabulateCharges(records, view, open) {
   const heads = [
     ["Start (UTC)", ""],
@@ -313,7 +374,10 @@ export function tabulateCharges(records, view, open) {
   );
 }
 
-/** Every column of a charge that holds something. */
+/**
+ * Every column of a charge that holds something.
+ * @param {Charge} record
+ */
 export function listColumns(record) {
   return Object.entries(record)
     .filter(([, value]) => value !== null)

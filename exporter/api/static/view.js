@@ -1,7 +1,10 @@
 // What is shown: a period, filters, a cost. It stands in the fragment, so that a view can be shared
 // and gone back to; a fragment is not sent to the server.
 
-/** Filters by their names in the fragment, with the API's parameters. */
+/**
+ * Filters by their names in the fragment, with the API's parameters.
+ * @type {Record<Filter, string>}
+ */
 export const FILTERS = {
   department: "subAccountId",
   provider: "providerName",
@@ -9,12 +12,17 @@ export const FILTERS = {
   currency: "billingCurrency",
 };
 
+export const FILTER_NAMES = /** @type {Filter[]} */ (Object.keys(FILTERS));
+
+/** @type {Record<Cost, string>} */
 export const COSTS = {
   BilledCost: "Billed cost",
   EffectiveCost: "Effective cost",
   ContractedCost: "Contracted cost",
   ListCost: "List cost",
 };
+
+export const COST_NAMES = /** @type {Cost[]} */ (Object.keys(COSTS));
 
 /** Longest period that is shown day by day. */
 const MOST_DAYS = 100;
@@ -28,63 +36,98 @@ const DAYS = new Intl.DateTimeFormat("en", {
   timeZone: "UTC",
 });
 
+/**
+ * @param {string} fragment
+ * @returns {View}
+ */
 export function readView(fragment) {
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
-  const view = { from: given.get("from") || null, to: given.get("to") || null };
-  for (const name of Object.keys(FILTERS)) view[name] = given.get(name);
-  view.cost = Object.hasOwn(COSTS, given.get("cost")) ? given.get("cost") : "BilledCost";
-  view.digits = given.get("digits") === "all";
-  return view;
+  return {
+    from: given.get("from") || null,
+    to: given.get("to") || null,
+    department: given.get("department"),
+    provider: given.get("provider"),
+    model: given.get("model"),
+    currency: given.get("currency"),
+    cost: COST_NAMES.find((name) => name === given.get("cost")) ?? "BilledCost",
+    digits: given.get("digits") === "all",
+  };
 }
 
+/** @param {View} view */
 export function writeView(view) {
   const given = new URLSearchParams();
-  for (const name of ["from", "to"]) if (view[name]) given.set(name, view[name]);
-  for (const name of Object.keys(FILTERS)) if (view[name] !== null) given.set(name, view[name]);
+  if (view.from) given.set("from", view.from);
+  if (view.to) given.set("to", view.to);
+  for (const name of FILTER_NAMES) {
+    const value = view[name];
+    if (value !== null) given.set(name, value);
+  }
   if (view.cost !== "BilledCost") given.set("cost", view.cost);
   if (view.digits) given.set("digits", "all");
   return `#${given}`;
 }
 
-/** The API's parameters of the period. */
+/**
+ * The API's parameters of the period.
+ * @param {View} view
+ */
 export function periodOf(view) {
+  /** @type {Query} */
   const period = {};
   if (view.from) period.chargePeriodStart = view.from;
   if (view.to) period.chargePeriodEnd = addDays(view.to, 1);
   return period;
 }
 
-/** The API's parameters of the period and the filters. */
+/**
+ * The API's parameters of the period and the filters.
+ * @param {View} view
+ */
 export function parametersOf(view) {
   const parameters = periodOf(view);
-  for (const [name, parameter] of Object.entries(FILTERS)) {
-    if (view[name] !== null) parameters[parameter] = view[name];
+  for (const name of FILTER_NAMES) {
+    if (view[name] !== null) parameters[FILTERS[name]] = view[name];
   }
   return parameters;
 }
 
+/**
+ * @param {string} day
+ * @param {number} number
+ */
 export function addDays(day, number) {
   const moment = Date.parse(`${day}T00:00:00Z`);
   return Number.isNaN(moment) ? day : new Date(moment + number * DAY).toISOString().slice(0, 10);
 }
 
+/** @param {string | null} text */
 export function isDay(text) {
   return text !== null && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
 }
 
-/** The last day of a month such as 2026-10. */
+/**
+ * The last day of a month such as 2026-10.
+ * @param {string} month
+ */
 export function lastDay(month) {
   const [year, number] = month.split("-").map(Number);
   return new Date(Date.UTC(year, number, 0)).toISOString().slice(0, 10);
 }
 
+/** @param {string} time */
 export function nameOf(time) {
   const isMonth = time.length === 7;
   const moment = new Date(`${isMonth ? `${time}-01` : time}T00:00:00Z`);
   return (isMonth ? MONTHS : DAYS).format(moment);
 }
 
-/** Whether a period is shown by day or by month, where `months` are those with charges. */
+/**
+ * Whether a period is shown by day or by month, where `months` are those with charges.
+ * @param {View} view
+ * @param {string[]} months
+ * @returns {Unit}
+ */
 export function unitOf(view, months) {
   if (!months.length) return "day";
   const from = view.from ?? `${months[0]}-01`;
@@ -92,7 +135,20 @@ export function unitOf(view, months) {
   return (Date.parse(to) - Date.parse(from)) / DAY < MOST_DAYS ? "day" : "month";
 }
 
-/** Every day or month from the first to the last, both inclusive. */
+/**
+ * The day or month of a group that is summed by it: every charge has one.
+ * @param {Group} group
+ * @param {Unit} unit
+ */
+export function timeOf(group, unit) {
+  return group.keys[unit] ?? "";
+}
+
+/**
+ * Every day or month from the first to the last, both inclusive.
+ * @param {string} first
+ * @param {string} last
+ */
 export function timesBetween(first, last) {
   const times = [];
   const isMonth = first.length === 7;

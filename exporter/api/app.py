@@ -85,8 +85,8 @@ def create_app(
             CORSMiddleware,
             allow_origins=list(cors_origins),
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-            expose_headers=["X-Request-Id", "Retry-After", "Content-Disposition"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
+            expose_headers=["X-Request-Id", "Retry-After", "Content-Disposition", "ETag"],
         )
         # outside of the gate, so that a refusal can be read by the page that asked
         middleware.insert(0, cors)

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -85,10 +86,11 @@ def link(server: httpx.Client) -> str:
 
 
 def await_file(server: httpx.Client, ordered: httpx.Response) -> dict[str, Any]:
-    for _ in range(3_000):
+    for _ in range(1_200):
         job = server.get(ordered.headers["location"]).json()
         if job["state"] not in ("queued", "running"):
             break
+        time.sleep(0.05)
     file: dict[str, Any] = job["file"]
     assert file, job
     return file
@@ -183,6 +185,10 @@ def test_what_a_client_has_already_is_not_sent_again(
         assert "content-type" not in again.headers
     monkeypatch.undo()
     assert client.get(path, headers={"If-None-Match": "*"}).status_code == 304
+    wrong = client.get(path.partition("?")[0], params={"x": 1}, headers={"If-None-Match": "*"})
+    assert problem_of(wrong, 400)
+    size = client.get(f"{LIST}?pageSize=0", headers={"If-None-Match": "*"})
+    assert problem_of(size, 400)
     other = client.get(path, headers={"If-None-Match": '"other"'})
     assert (other.status_code, other.json().keys()) == (200, first.json().keys())
 
@@ -278,7 +284,11 @@ def test_text_is_packed_for_who_takes_it(client: TestClient, path: str) -> None:
 
 
 def test_files_are_sent_as_they_are(server: httpx.Client, link: str) -> None:
-    for path in (link, f"{FILE}?to=2026-08-31"):
+    ordered = server.post(EXPORT, json={"dataset": "contract-commitment"})
+    # one that is sent at once
+    small = await_file(server, ordered)
+    assert 1_000 < small["bytes"] < 60_000
+    for path in (link, f"{FILE}?to=2026-08-31", small["url"]):
         response = server.get(path, headers={"Accept-Encoding": "gzip"})
         assert response.status_code == 200
         assert "content-encoding" not in response.headers
@@ -333,10 +343,11 @@ def test_links_are_those_of_the_public_address(demo_home: Path, tmp_path: Path) 
         ordered = client.post(EXPORT, json={"format": "csv", "subAccountId": "Legal"})
         assert ordered.headers["location"].startswith(f"/finance{EXPORT}/")
         route = ordered.headers["location"].removeprefix("/finance")
-        for _ in range(6_000):
+        for _ in range(1_200):
             job = client.get(route).json()
             if job["state"] == "succeeded":
                 break
+            time.sleep(0.05)
         url = job["file"]["url"]
         assert url.startswith("https://focus.example/finance/downloads/")
         path = url.removeprefix("https://focus.example/finance")
@@ -394,6 +405,7 @@ def test_a_page_that_was_let_in_may_ask_an_open_server(demo_home: Path, tmp_path
         allowed = client.get(LIST, headers=foreign)
         assert allowed.status_code == 200
         assert allowed.headers["access-control-allow-origin"] == origin
+        assert "ETag" in allowed.headers["access-control-expose-headers"]
         asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
         assert client.options(LIST, headers=asked).status_code == 200
         other = {**foreign, "Origin": "https://other.example"}

@@ -6,7 +6,6 @@ import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -34,7 +33,8 @@ def make_job_router(jobs: Jobs) -> APIRouter:
 
     def answer(request: Request, job: Job, status: int) -> Response:
         base = request.state.base_url
-        headers = {"Location": f"{urlsplit(base).path}{path[1:]}/{job.id}"} if status == 202 else {}
+        prefix = base.split("/", 3)[3]
+        headers = {"Location": f"/{prefix}{path[1:]}/{job.id}"} if status == 202 else {}
         described = jobs.describe(job, base)
         return JSONResponse(described, status_code=status, headers=headers)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from exporter.errors import UserError
+from exporter.errors import BusyError, MachineError, UserError
 
 _WRITER = "focus-export writer"
 # seconds without a byte on a full disk after which a writer is given up
@@ -72,7 +72,9 @@ def open_database(
         )
     except duckdb.IOException as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(
+        # DuckDB's own lock of a file that another process writes
+        kind = BusyError if "Could not set lock" in reason else UserError
+        raise kind(
             f"The build {file} can't be read now ({reason}): "
             "wait until the process that writes it has ended, then try again."
         ) from None
@@ -114,8 +116,8 @@ def count_progress(connection: duckdb.DuckDBPyConnection) -> Callable[[], float]
     return share
 
 
-def _too_little_memory(limit: str) -> UserError:
-    return UserError(
+def _too_little_memory(limit: str) -> MachineError:
+    return MachineError(
         f"Reading the build needs more memory than AI_FOCUS_MEMORY_LIMIT ({limit}) allows: "
         "raise it."
     )
@@ -148,7 +150,7 @@ class _Stall:
         if written != self._size or shutil.disk_usage(self._file.parent).free > 0:
             self._size, self._moved = written, now
         elif now - self._moved > _STALLED:
-            raise UserError(
+            raise MachineError(
                 f"There is no space left in {self._file.parent}: free some, "
                 "or name another file with --output."
             )

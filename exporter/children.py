@@ -53,6 +53,8 @@ class Child:
             # a terminal's Ctrl-C and a signal to the group reach the parent alone, which then
             # decides what becomes of the child
             start_new_session=True,
+            # the same on Windows
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         assert self._process.stdin is not None  # noqa: S101
         try:

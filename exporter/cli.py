@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -13,7 +14,14 @@ from typing import Any, NoReturn
 
 import click
 
-from exporter.errors import DataError, IncompleteError, UserError
+from exporter.errors import (
+    DataError,
+    FocusExportError,
+    MachineError,
+    UserError,
+    exit_code,
+    is_refusal,
+)
 
 # name -> (module whose `command` is the click command, help on one line); loaded when called
 COMMANDS = {
@@ -35,9 +43,6 @@ COMMANDS = {
     ),
 }
 
-EXIT_DATA = 1
-EXIT_USER = 2
-EXIT_INCOMPLETE = 3
 EXIT_INTERRUPTED = 130
 # as the shell says of a program whose reader went away
 EXIT_BROKEN_PIPE = 141
@@ -77,7 +82,7 @@ class LazyGroup(click.Group):
         """Run the command; an unexpected error's traceback goes to the home's log."""
         try:
             return super().invoke(ctx)
-        except (UserError, DataError, IncompleteError, click.ClickException):
+        except (FocusExportError, click.ClickException):
             raise
         except (click.exceptions.Exit, click.Abort):
             raise
@@ -85,21 +90,23 @@ class LazyGroup(click.Group):
             # click would end with 1
             raise SystemExit(EXIT_BROKEN_PIPE) from None
         except Exception as error:
+            # an error of a file, other than one of a stream, carries its name
             if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
-                raise UserError(_describe_full(error)) from None
-            raise _UnexpectedError(_describe_unexpected(ctx, error)) from None
+                raise _describe_full(error) from None
+            said = _describe_unexpected(ctx, error)
+            if isinstance(error, OSError) and (is_refusal(error) or error.errno == errno.ENOENT):
+                raise MachineError(said) from None
+            raise DataError(said) from None
 
 
-# what a stream that takes no more says; an error of a file would carry its name
+# what a stream that takes no more says
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 
 
-def _describe_full(error: OSError) -> str:
-    return f"The output can't be written ({error.strerror}): free some space or send it elsewhere."
-
-
-class _UnexpectedError(Exception):
-    """An error nobody foresaw, already written to the log."""
+def _describe_full(error: OSError) -> MachineError:
+    return MachineError(
+        f"The output can't be written ({error.strerror}): free some space or send it elsewhere."
+    )
 
 
 def _describe_unexpected(context: click.Context, error: Exception) -> str:
@@ -109,6 +116,8 @@ def _describe_unexpected(context: click.Context, error: Exception) -> str:
     from exporter.home import of_context
 
     summary = " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, OSError) and error.filename is not None:
+        summary = f"{error.filename}: {error.strerror}"
     log = of_context(context).logs / "focus-export.log"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -145,8 +154,9 @@ def cli() -> None:
     """AI usage, prices and contracts as FinOps FOCUS datasets.
 
     Exit codes: 0 done, 1 the data failed a check, 2 a mistake in the call or in a file,
-    3 incomplete where --strict asks for completeness or --set-aside left a file out, 130 stopped
-    by Ctrl-C, 141 the reader of the output went away, 143 stopped by SIGTERM.
+    3 incomplete where --strict asks for completeness or --set-aside left a file out, 4 another
+    build is running, 5 the machine (no space, memory or right, a file gone while it was read),
+    130 stopped by Ctrl-C, 141 the reader of the output went away, 143 stopped by SIGTERM.
     """
 
 
@@ -165,21 +175,17 @@ def _run(arguments: list[str] | None) -> int:
     try:
         result = cli.main(arguments, prog_name="focus-export", standalone_mode=False)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else EXIT_DATA
+        return stop.code if isinstance(stop.code, int) else DataError.code
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        return EXIT_USER
+        return UserError.code
     except click.ClickException as error:
-        code = _fail(error.format_message(), EXIT_USER)
+        code = _fail(error.format_message(), UserError.code)
         if isinstance(error, click.UsageError) and error.ctx is not None:
             click.echo(f"Try `{error.ctx.command_path} --help`.", err=True)
         return code
-    except UserError as error:
-        return _fail(str(error), EXIT_USER)
-    except (DataError, _UnexpectedError) as error:
-        return _fail(str(error), EXIT_DATA)
-    except IncompleteError as error:
-        return _fail(str(error), EXIT_INCOMPLETE)
+    except FocusExportError as error:
+        return _fail(str(error), exit_code(error))
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
     return result if isinstance(result, int) else 0
@@ -196,12 +202,16 @@ def _flush(code: int) -> int:
         if code == 0 and isinstance(error, BrokenPipeError):
             return EXIT_BROKEN_PIPE
         if code == 0:
-            return _fail(_describe_full(error), EXIT_USER)
+            return _fail(str(_describe_full(error)), MachineError.code)
     return code
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code; never shows a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # what goes to a file is not what the system's terminal takes
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     signal.signal(signal.SIGTERM, _terminate)
     code = _flush(_run(arguments))
     if threading.active_count() > 1:

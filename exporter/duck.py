@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from exporter.errors import UserError
+from exporter.errors import BusyError, MachineError, UserError
 
 _WRITER = "focus-export writer"
 # seconds without a byte on a full disk after which a writer is given up
@@ -32,7 +32,7 @@ _PATIENCE = 5
 _FULL = ("No space left", "Disk quota exceeded", "max_temp_directory_size", "disk is full")
 
 
-class DiskFullError(UserError):
+class DiskFullError(MachineError):
     """A disk has no room for what is written to it."""
 
 
@@ -90,7 +90,9 @@ def open_database(
         )
     except duckdb.IOException as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(
+        # DuckDB's own lock of a file that another process writes
+        kind = BusyError if "Could not set lock" in reason else UserError
+        raise kind(
             f"The build {file} can't be read now ({reason}): "
             "wait until the process that writes it has ended, then try again."
         ) from None
@@ -132,8 +134,8 @@ def count_progress(connection: duckdb.DuckDBPyConnection) -> Callable[[], float]
     return share
 
 
-def _too_little_memory(limit: str) -> UserError:
-    return UserError(
+def _too_little_memory(limit: str) -> MachineError:
+    return MachineError(
         f"Reading the build needs more memory than AI_FOCUS_MEMORY_LIMIT ({limit}) allows: "
         "raise it."
     )

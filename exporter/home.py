@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from exporter.errors import UserError
+from exporter.errors import MachineError, UserError
+from exporter.settings import Settings, read_settings
 
 DATABASE = "ai_focus.duckdb"
 DESCRIPTION = "build.json"
+# names the published build where no link can be made
+POINTER = "current"
 # a file in a build's folder; until its time of change no later build deletes the folder
 LEASE = "lease"
 _META_KEY = "exporter.home"
+_SETTINGS_KEY = "exporter.settings"
+# commands that take all of a home's settings; others take its target, vars and memory limit
+_BUILDERS = ("run", "build")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -27,9 +34,22 @@ class Home:
     path: Path
 
     @property
-    def database(self) -> Path:
-        """The link to the published build's DuckDB file."""
+    def link(self) -> Path:
+        """The link to the published build's DuckDB file, or the file that dbt alone made there."""
         return self.path / DATABASE
+
+    @property
+    def pointer(self) -> Path:
+        """The text file that names the published build where no link can be made."""
+        return self.builds / POINTER
+
+    @property
+    def database(self) -> Path:
+        """The published build's DuckDB file, by the link or else by the text file."""
+        if not self.link.is_symlink() and not self.link.exists():
+            with suppress(OSError):
+                return self.builds / self.pointer.read_text(encoding="utf-8").strip() / DATABASE
+        return self.link
 
     @property
     def builds(self) -> Path:
@@ -84,16 +104,61 @@ class Home:
                     "name a folder you may write to with --home."
                 ) from None
             if not os.access(folder, os.W_OK | os.X_OK):
-                raise UserError(
+                raise MachineError(
                     f"The folder {folder} can't be written to: "
                     "name a folder you may write to with --home."
                 )
 
 
+def sync(path: Path) -> None:
+    """Wait until the disk has a file or the names in a folder."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    except PermissionError:
+        # Windows opens no folder, and writes its names by itself
+        if path.is_dir():
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, content: str) -> None:
+    """Write a text file, in place of an older one in one step, and wait until the disk has it."""
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(content, encoding="utf-8", newline="\n")
+    sync(temporary)
+    temporary.replace(path)
+
+
 def _to_home(context: click.Context, _parameter: click.Parameter, value: str) -> Home:
     home = Home(Path(value).expanduser().absolute())
     context.meta[_META_KEY] = home
+    settings = context.meta[_SETTINGS_KEY] = read_settings(home.path)
+    values = settings.values
+    # what click takes where neither an option nor the environment says more
+    filed: dict[str, Any] = {"target": values.get("target")}
+    if context.info_name in _BUILDERS:
+        folder, sources = values.get("raw_dir"), values.get("source")
+        filed |= {
+            "raw_dir": folder and home.path / Path(folder).expanduser(),
+            "sources": [sources] if isinstance(sources, str) else sources,
+            "threads": values.get("threads"),
+            "strict": values.get("strict"),
+        }
+    context.default_map = {name: value for name, value in filed.items() if value is not None}
+    if "memory_limit" in values and not os.environ.get("AI_FOCUS_MEMORY_LIMIT"):
+        # also read by the processes that are started, and by dbt's profile
+        os.environ["AI_FOCUS_MEMORY_LIMIT"] = str(values["memory_limit"])
     return home
+
+
+def settings_of(context: click.Context) -> Settings:
+    """Give the settings of the running command's home; its option --home has been read before."""
+    found = context.meta.get(_SETTINGS_KEY)
+    return found if isinstance(found, Settings) else Settings(Path())
 
 
 def of_context(context: click.Context) -> Home:

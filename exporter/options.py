@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from exporter.errors import UserError
+from exporter.home import settings_of
 
 FORMATS = ("csv", "json", "jsonl", "parquet")
 COMPRESSIONS = ("gzip", "zstd")
@@ -42,6 +44,51 @@ target_option = click.option(
     metavar="NAME",
     help="Target of profiles.yml: duckdb, snowflake or bigquery (AI_FOCUS_TARGET).",
 )
+
+wait_option = click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="How long to wait while another build of the home runs  [default: 0; then exit 4]",
+)
+
+
+def _to_threads(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> int | None:
+    if not value:
+        return None
+    if value.isascii() and value.isdecimal() and int(value) > 0:
+        return int(value)
+    source = context.get_parameter_source(parameter.name or "")
+    name = "AI_FOCUS_THREADS" if source is ParameterSource.ENVIRONMENT else "--threads"
+    raise UserError(f"{name} is {value!r}: give a whole number of 1 or more.")
+
+
+def build_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what every command takes that builds."""
+    options = (
+        raw_dir_option,
+        source_option,
+        set_aside_option,
+        dry_run_option,
+        variables_option(""),
+        click.option(
+            "--threads",
+            envvar="AI_FOCUS_THREADS",
+            callback=_to_threads,
+            metavar="N",
+            help="How many models dbt builds at once (AI_FOCUS_THREADS).",
+        ),
+        wait_option,
+        click.option("--quiet", "-q", is_flag=True, help="No progress and no summary."),
+        click.option("--strict", is_flag=True, help="Exit 3 when usage is unpriced or rejected."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
 
 # seconds between two looks for a new build in a warehouse
 REFRESH = 60
@@ -105,14 +152,16 @@ def variables_option(purpose: str) -> Callable[[Callable[..., Any]], Callable[..
 
 
 def _parse_variables(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
+    context: click.Context, _parameter: click.Parameter, value: str | None
 ) -> dict[str, Any]:
     import yaml
 
-    from exporter.project import load_project
-
+    filed = settings_of(context)
+    known = filed.values.get("vars") or {}
+    if known:
+        _check_variables(filed.place("vars"), known)
     if not value:
-        return {}
+        return dict(known)
     try:
         variables = yaml.safe_load(value)
     except yaml.YAMLError:
@@ -123,14 +172,20 @@ def _parse_variables(
         raise UserError(
             "--vars is no mapping: write it as YAML or JSON, such as '{resource_id: none}'."
         )
+    _check_variables("--vars", variables)
+    return {**known, **variables}
+
+
+def _check_variables(place: str, variables: dict[str, Any]) -> None:
+    from exporter.project import load_project
+
     known = load_project().variables
     for name in variables:
         # dbt takes no notice of a variable that nothing reads
         if name not in known:
             alike = get_close_matches(str(name), known, 1)
             choice = f"did you mean {alike[0]}?" if alike else f"there are {', '.join(known)}."
-            raise UserError(f"--vars sets {name}, which is no variable of the project: {choice}")
-    return variables
+            raise UserError(f"{place} sets {name}, which is no variable of the project: {choice}")
 
 
 def parse_day(

@@ -8,7 +8,6 @@ build that fails or is killed leaves the published one untouched.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import time
@@ -27,12 +26,11 @@ from exporter.build.builds import (
     moment_text,
     publish,
     remove_leftovers,
-    write_durably,
 )
 from exporter.children import Child
-from exporter.dbt.runner import project_arguments, start, watch
-from exporter.errors import DataError, UserError
-from exporter.home import DATABASE, DESCRIPTION, Home
+from exporter.dbt.runner import machine_fault, project_arguments, start, watch
+from exporter.errors import DataError, MachineError, UserError
+from exporter.home import DATABASE, DESCRIPTION, Home, write_durably
 from exporter.progress import Progress
 from exporter.project import Project, load_project, tool_version
 from exporter.raw.plan import Fault, RawPlan, find_raw_files, plan_raw_files, select_sources
@@ -55,6 +53,7 @@ class BuildRequest:
     full_refresh: bool = False
     variables: dict[str, Any] = field(default_factory=dict)
     threads: int | None = None
+    wait: float = 0
     quiet: bool = False
     verbose: bool = False
 
@@ -93,7 +92,7 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
         set_aside.check_closed_periods(home, plan)
     variables = _variables(project, request, plan)
     home.prepare()
-    with lock(home):
+    with lock(home, request.wait):
         if request.target != DUCKDB:
             build_id = make_build_id(datetime.now(timezone.utc))
             _run_dbt(home, project, request, variables, None, build_id)
@@ -102,10 +101,13 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
         remove_leftovers(home)
         build_id, database = _build(home, project, request, variables, plan)
         remove_leftovers(home)
+    notes = plan.notes if plan else []
+    if not home.link.exists():
+        notes.append(f"No link can be made here; the tables are in {database}.")
     return BuildResult(
         build_id,
         database,
-        plan.notes if plan else [],
+        notes,
         time.monotonic() - started,
         is_demo=variables.get("raw_origin", "seed") == "seed",
         set_aside=plan.faults if plan else [],
@@ -138,9 +140,6 @@ def _check_settings(request: BuildRequest) -> None:
             f"--raw-dir works with DuckDB only: load the raw tables into {request.target} and "
             "leave --raw-dir out."
         )
-    threads = os.environ.get("AI_FOCUS_THREADS") or "1"
-    if request.threads is None and (not threads.isdecimal() or int(threads) < 1):
-        raise UserError(f"AI_FOCUS_THREADS is {threads!r}: give a whole number of 1 or more.")
     if request.target == DUCKDB:
         from exporter.duck import check_memory_limit
 
@@ -158,8 +157,8 @@ def _variables(project: Project, request: BuildRequest, plan: RawPlan | None) ->
     clash = sorted(chosen.keys() & request.variables.keys())
     if clash:
         raise UserError(
-            f"--vars sets {', '.join(clash)}, which --raw-dir and --source set already: "
-            "use one or the other."
+            f"--vars or ai_focus.yml sets {', '.join(clash)}, which --raw-dir and --source set "
+            "already: use one or the other."
         )
     if request.target != DUCKDB:
         chosen["raw_origin"] = "source"
@@ -241,6 +240,9 @@ def _run_dbt(
     progress = Progress(quiet=request.quiet, verbose=request.verbose)
     version, end = watch(child, progress)
     log = home.logs / "dbt.log"
+    fault = None if end and end["success"] else machine_fault(home, child, end)
+    if fault is not None:
+        raise MachineError(f"{fault} {_outcome(database)}.")
     if end is None:
         raise DataError(
             f"dbt ended before it was done (exit code {child.code}): its log is {log}, "
@@ -298,9 +300,12 @@ def _describe_failure(end: dict[str, Any], database: Path | None, log: Path) -> 
     if len(bad) > SHOWN_FAILURES:
         lines.append(f"  and {len(bad) - SHOWN_FAILURES} more")
     skipped = sum(result["status"] == "skipped" for result in end["results"])
-    outcome = "Nothing was published" if database is not None else "The target is not complete"
     head = f"{len(bad)} of {len(end['results'])} models and tests failed, {skipped} were skipped"
-    return "\n".join([f"{head}. {outcome}; dbt's log is {log}.", *lines])
+    return "\n".join([f"{head}. {_outcome(database)}; dbt's log is {log}.", *lines])
+
+
+def _outcome(database: Path | None) -> str:
+    return "Nothing was published" if database is not None else "The target is not complete"
 
 
 def _example_rows(database: Path, query: str) -> list[str]:

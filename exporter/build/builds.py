@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
-from exporter.errors import UserError
-from exporter.home import DATABASE, DESCRIPTION, LEASE, Home
+from exporter import locks
+from exporter.errors import BusyError
+from exporter.home import DATABASE, DESCRIPTION, LEASE, Home, sync, write_durably
 
 LOCK = ".lock"
+# the process that holds it: on Windows nobody else can read a file that is locked
+_HOLDER = ".holder"
 KEPT_BUILDS = 2
 # builds that page tokens keep; of more the oldest goes
 _LEASED_BUILDS = 4
-
-
-class BusyError(UserError):
-    """Another process builds in the same home."""
 
 
 def make_build_id(moment: datetime) -> str:
@@ -37,56 +35,57 @@ def moment_text(moment: datetime) -> str:
 
 
 @contextmanager
-def lock(home: Home) -> Iterator[None]:
-    """Let nobody else build in the home; raises BusyError where somebody does."""
-    path = home.builds / LOCK
-    with path.open("a+", encoding="utf-8") as file:
+def lock(home: Home, wait: float = 0) -> Iterator[None]:
+    """Let nobody else build in the home; BusyError where somebody does for `wait` seconds more."""
+    holder = home.builds / _HOLDER
+    with ExitStack() as held:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip()
+            held.enter_context(locks.lock(home.builds / LOCK, wait))
+        except locks.HeldError:
+            process = ""
+            with suppress(OSError):
+                process = f" (process {holder.read_text(encoding='utf-8')})"
             raise BusyError(
-                f"Another build is running in {home.path}"
-                f"{f' (process {holder})' if holder else ''}: wait until it ends."
+                f"Another build is running in {home.path}{process}: "
+                "wait until it ends, or as long as --wait SECONDS says."
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        holder.write_text(str(os.getpid()), encoding="utf-8")
+        held.callback(holder.unlink, missing_ok=True)
         yield
 
 
-def write_durably(path: Path, content: str) -> None:
-    """Write a file and wait until the disk has it."""
-    with path.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def publish(home: Home, folder: Path) -> None:
-    """Point the link at the build in one step; a crash shows the old build or the new one."""
-    for path in (folder / DATABASE, folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    if home.database.is_file() and not home.database.is_symlink():
+    """Point at the build in one step; a crash shows the old build or the new one.
+
+    What points is a link or, where the system lets nobody make one, a text file.
+    """
+    sync(folder / DATABASE)
+    sync(folder)
+    if home.link.is_file() and not home.link.is_symlink():
         # dbt alone made this file; it stays as the build before
         _keep_plain_file(home)
     # what a killed dbt left beside the link belongs to the old file and would spoil the new one
-    home.database.with_name(DATABASE + ".wal").unlink(missing_ok=True)
+    home.link.with_name(DATABASE + ".wal").unlink(missing_ok=True)
     link = home.path / f".{DATABASE}.{folder.name}"
-    link.symlink_to(Path(home.builds.name, folder.name, DATABASE))
-    link.replace(home.database)
+    try:
+        link.symlink_to(Path(home.builds.name, folder.name, DATABASE))
+    except (OSError, NotImplementedError):
+        write_durably(home.pointer, f"{folder.name}\n")
+        # a link goes before the text
+        home.link.unlink(missing_ok=True)
+    else:
+        link.replace(home.link)
+        home.pointer.unlink(missing_ok=True)
 
 
 def _keep_plain_file(home: Home) -> None:
-    moment = datetime.fromtimestamp(home.database.stat().st_mtime, timezone.utc)
+    moment = datetime.fromtimestamp(home.link.stat().st_mtime, timezone.utc)
     folder = home.builds / make_build_id(moment)
     folder.mkdir()
-    os.link(home.database, folder / DATABASE)
+    try:
+        os.link(home.link, folder / DATABASE)
+    except OSError:
+        shutil.copy2(home.link, folder / DATABASE)
     description = {"build_id": folder.name, "finished_at": moment_text(moment)}
     write_durably(folder / DESCRIPTION, json.dumps(description, indent=2) + "\n")
 

@@ -8,34 +8,24 @@ import click
 
 from exporter.errors import IncompleteError
 from exporter.home import Home, home_option
-from exporter.options import (
-    dry_run_option,
-    raw_dir_option,
-    set_aside_option,
-    source_option,
-    target_option,
-    variables_option,
-)
+from exporter.options import build_options, target_option
 
 
 @click.command(name="build")
-@raw_dir_option
-@source_option
-@set_aside_option
-@dry_run_option
+@build_options
 @target_option
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models of the target.")
-@variables_option("")
-@click.option("--threads", type=click.IntRange(min=1), help="How many models dbt builds at once.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
 @click.option("--verbose", "-v", is_flag=True, help="One line per model and test.")
-@click.option("--strict", is_flag=True, help="Exit 3 when usage is unpriced or rejected.")
 @home_option
 def command(home: Home, quiet: bool, strict: bool, dry_run: bool, **options: Any) -> None:
     """Build the datasets and publish them whole or not at all.
 
     A warehouse (--target) is built in place, from raw tables that `focus-export load` or another
     loader has filled. A build that fails or is stopped leaves the last published one as it is.
+
+    What is typed with every build can stand in the home's ai_focus.yml: vars, raw_dir, source,
+    target, threads, memory_limit, strict. An option goes before the environment, and that before
+    the file; vars are put together, key by key.
     """
     from exporter.build import report
     from exporter.build.build import BuildRequest, run_build, say, show_plan

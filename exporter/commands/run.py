@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import os
 from datetime import date
-from pathlib import Path
+from typing import Any
 
 import click
 
 from exporter.datasets import DATASETS, FOCUS_IDS
-from exporter.errors import UserError
-from exporter.home import Home, home_option
-from exporter.options import (
-    FORMATS,
-    dry_run_option,
-    parse_day,
-    raw_dir_option,
-    set_aside_option,
-    source_option,
-)
+from exporter.errors import IncompleteError, UserError
+from exporter.home import Home, home_option, settings_of
+from exporter.options import FORMATS, build_options, parse_day
+from exporter.targets import DUCKDB
 
 
 @click.command(name="run")
-@raw_dir_option
-@source_option
-@set_aside_option
-@dry_run_option
+@build_options
 @click.option(
     "--from",
     "from_date",
@@ -55,27 +46,34 @@ from exporter.options import (
     help="Format of the extracts; may be given several times.",
 )
 @home_option
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     home: Home,
-    raw_dir: Path | None,
-    sources: tuple[str, ...],
-    set_aside: bool,
     dry_run: bool,
     from_date: date | None,
     to_date: date | None,
     focus_version: str | None,
     formats: tuple[str, ...],
+    quiet: bool,
+    strict: bool,
+    **options: Any,
 ) -> None:
     """Build the datasets, then write the extracts to exports/: the main job.
 
-    Without arguments it builds the synthetic demo.
+    Without arguments it builds the synthetic demo. What is typed every time can stand in the home's
+    ai_focus.yml, as `focus-export build --help` says.
     """
     if from_date and to_date and from_date > to_date:
         raise UserError(f"--from {from_date} lies after --to {to_date}: swap the two dates.")
-    target = os.environ.get("AI_FOCUS_TARGET") or "duckdb"
-    if target != "duckdb":
+    settings = settings_of(context)
+    asked = os.environ.get("AI_FOCUS_TARGET")
+    target = asked or settings.values.get("target", DUCKDB)
+    if target != DUCKDB:
+        place = "AI_FOCUS_TARGET" if asked else settings.place("target")
         raise UserError(
-            f"AI_FOCUS_TARGET is {target!r}, but `run` writes its extracts from DuckDB only: "
+            f"{place} is {target!r}, but `run` writes its extracts from DuckDB only: "
             "unset it, or use `focus-export build`."
         )
     from exporter.build import report
@@ -84,7 +82,7 @@ def command(
     from exporter.extract import writer
     from exporter.extract.files import export_dataset
 
-    request = BuildRequest(raw_dir=raw_dir, sources=sources, set_aside=set_aside)
+    request = BuildRequest(quiet=quiet, **options)
     if dry_run:
         show_plan(home, request)
         return
@@ -110,11 +108,15 @@ def command(
         say(f"Note: {note}")
     assert result.database is not None  # noqa: S101
     totals = read_totals(result.database)
-    click.echo(f"{result}\n")
-    click.echo("\n".join(report.describe(totals, result.set_aside)) + "\n")
-    width = max(len(rows) for _, rows in files)
-    for path, rows in files:
-        click.echo(f"{rows:>{width}} rows in {path}")
-    for line in report.describe_incomplete(totals, result.set_aside):
+    if not quiet:
+        click.echo(f"{result}\n")
+        click.echo("\n".join(report.describe(totals, result.set_aside)) + "\n")
+        width = max(len(rows) for _, rows in files)
+        for path, rows in files:
+            click.echo(f"{rows:>{width}} rows in {path}")
+    incomplete = report.describe_incomplete(totals, result.set_aside)
+    for line in incomplete:
         say(line)
+    if strict and incomplete:
+        raise IncompleteError("The extracts are written but not complete, and --strict was given.")
     report.check_set_aside(result.set_aside)

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from exporter.children import Child
-from exporter.errors import DataError
+from exporter.errors import DataError, MachineError, find_refusal
 from exporter.home import DATABASE, Home
 from exporter.progress import Progress
 from exporter.project import Project
 from exporter.targets import DUCKDB, profiles_folder
+
+# DuckDB's words for a file that isn't there, and for any file
+_GONE = re.compile(
+    r'IO Error: (?:No files found that match the pattern "([^"]+)"|'
+    r'[^"]*"([^"]+)": No such file or directory)'
+)
+_FILE = re.compile(r'IO Error: .*?file \\?"(.+?)\\?"')
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,46 @@ def watch(child: Child, progress: Progress) -> tuple[str, dict[str, Any] | None]
     return version, end
 
 
+def machine_fault(home: Home, child: Child, end: Mapping[str, Any] | None) -> str | None:
+    """Say in a sentence what the machine denied a run of dbt; None where that is not why it failed.
+
+    `end` is what watch gave.
+    """
+    if end is None:
+        if child.code is None or child.code >= 0:
+            return None
+        reason = f"dbt was ended by signal {-child.code}, as a system without memory does"
+        return f"{reason}: free some memory, or lower AI_FOCUS_MEMORY_LIMIT."
+    bad = (found["message"] for found in end["results"] if found["status"] in ("error", "fail"))
+    for text in (end["error"] or "", *bad):
+        fault = read_fault(home, text)
+        if fault is not None:
+            return fault
+    return None
+
+
+def read_fault(home: Home, text: str) -> str | None:
+    """Say in a sentence what the machine denied, by the words of dbt and DuckDB on this machine."""
+    if "Out of Memory Error" in text:
+        limit = os.environ.get("AI_FOCUS_MEMORY_LIMIT") or "2GB"
+        return (
+            f"dbt needs more memory than AI_FOCUS_MEMORY_LIMIT ({limit}) allows, or more disk for "
+            f"what exceeds it: raise it, free some space in {home.path}, or lower --threads."
+        )
+    gone = _GONE.search(text)
+    if gone is not None:
+        file = gone[1] or gone[2]
+        return f"{file} went away while it was read: begin again when the raw folder rests."
+    refused = find_refusal(text)
+    if refused is None or not ("[Errno " in text or "IO Error: " in text):
+        return None
+    found = _FILE.search(text)
+    return (
+        f"{found[1] if found else home.path} can't be read or written ({refused}): "
+        "free some space, or see to the rights there."
+    )
+
+
 def run_operations(
     home: Home,
     project: Project,
@@ -137,5 +185,8 @@ def run_operations(
     finally:
         child.stop()
     if end is None or not end["success"]:
+        fault = machine_fault(home, child, end)
+        if fault is not None:
+            raise MachineError(fault)
         reason = " ".join(((end or {}).get("error") or "it ended early").split())
         raise DataError(f"dbt could not read the project ({reason}); its log is in {home.logs}.")

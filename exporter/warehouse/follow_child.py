@@ -13,9 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from exporter.build.builds import BusyError
 from exporter.children import Send, serve
-from exporter.errors import DataError, UserError
+from exporter.errors import BusyError, DataError, UserError
 from exporter.home import Home
 from exporter.project import load_project
 from exporter.targets import hide_secrets
@@ -90,7 +89,8 @@ def _report_failure(send: Send, error: Exception) -> None:
 
 def _run(request: dict[str, Any], send: Send) -> None:
     os.chdir(request["folder"])
-    with suppress(OSError):
+    # which Windows does not know
+    with suppress(OSError, AttributeError):
         os.nice(_NICENESS)
     home = Home(Path(request["home"]))
     try:

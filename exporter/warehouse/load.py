@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporter.dbt.runner import Operation, run_operations
-from exporter.errors import UserError
+from exporter.dbt.runner import Operation, read_fault, run_operations
+from exporter.errors import MachineError, UserError
 from exporter.home import Home
 from exporter.project import Project, load_project
 from exporter.raw.plan import Fault, RawPlan, plan_files, plan_raw_files
@@ -113,6 +113,9 @@ def _stage(home: Home, project: Project, plan: RawPlan, scratch: Path) -> dict[s
     ]
     for outcome in run_operations(home, project, DUCKDB, operations, {}, scratch):
         if outcome.error is not None:
+            fault = read_fault(home, outcome.error)
+            if fault is not None:
+                raise MachineError(f"{fault} Nothing was loaded.")
             raise UserError(f"The files could not be read ({outcome.error[:300]}).")
     return staged
 

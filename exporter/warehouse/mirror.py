@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from exporter.build import totals
-from exporter.build.builds import lock, moment_text, publish, remove_leftovers, write_durably
-from exporter.dbt.runner import project_arguments, start, watch
+from exporter.build.builds import lock, moment_text, publish, remove_leftovers
+from exporter.dbt.runner import machine_fault, project_arguments, start, watch
 from exporter.duck import open_database
-from exporter.errors import DataError, UserError
+from exporter.errors import DataError, MachineError, UserError
 from exporter.extract.files import scratch_folder
 from exporter.extract.manifest import read_build
-from exporter.home import DATABASE, DESCRIPTION, Home
+from exporter.home import DATABASE, DESCRIPTION, Home, write_durably
 from exporter.progress import Progress
 from exporter.project import Project, tool_version
 from exporter.raw.plan import RawPlan
@@ -203,6 +203,9 @@ def _run_dbt(
     _, end = watch(child, Progress(quiet=True))
     if end is not None and end["success"]:
         return
+    fault = machine_fault(home, child, end)
+    if fault is not None:
+        raise MachineError(fault)
     results = end["results"] if end else []
     reasons = [found["message"] for found in results if found["status"] in ("error", "fail")]
     bad = " ".join([*reasons, (end or {}).get("error") or "it ended early"][0].split())

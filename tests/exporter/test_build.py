@@ -29,23 +29,27 @@ settings = yaml.safe_load((path / "dbt_project.yml").read_text())
 toy = exporter.project.Project(path, settings)
 exporter.build.build.load_project = exporter.project.load_project = lambda: toy
 from exporter.cli import main
-main(["build", *sys.argv[2:]])
+main(sys.argv[2:])
 """
 
 
-def start(toy: Path, home: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(
+    toy: Path, home: Path, *arguments: str, variables: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", _TOY_CLI, str(toy), "--home", str(home), *arguments],
+        [sys.executable, "-c", _TOY_CLI, str(toy), "build", "--home", str(home), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env={**environment(), **(variables or {})},
         cwd=ROOT,
     )
 
 
-def build(toy: Path, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    process = start(toy, home, *arguments)
+def build(
+    toy: Path, home: Path, *arguments: str, variables: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    process = start(toy, home, *arguments, variables=variables)
     out, errors = process.communicate(timeout=120)
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
@@ -290,7 +294,7 @@ def test_a_second_build_is_told_to_wait(toy_project: Path, published: Path) -> N
     try:
         wait_for(first, "building and testing")
         second = build(toy_project, published)
-        assert_one_sentence(second, 2, "Another build is running", str(published), str(first.pid))
+        assert_one_sentence(second, 4, "Another build is running", str(published), str(first.pid))
     finally:
         first.terminate()
         first.communicate()

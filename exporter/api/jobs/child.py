@@ -27,7 +27,7 @@ from exporter.errors import UserError
 from exporter.extract.manifest import hash_file
 from exporter.extract.pages import PagedExtract, read_usage_coverage
 from exporter.focus.schemas import json_column_names
-from exporter.home import Home
+from exporter.home import Home, sync
 from exporter.project import load_project
 
 # readers of the API come first
@@ -101,11 +101,7 @@ def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
             }
     finally:
         service.close()
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path)
     sha256, size = hash_file(path)
     return {"bytes": size, "sha256": sha256, **described}
 
@@ -128,7 +124,8 @@ def _reporting(count: Callable[[], float], report: Callable[[float], None]) -> I
 
 
 def _run(request: dict[str, Any], send: Send) -> None:
-    with suppress(OSError):
+    # which Windows does not know
+    with suppress(OSError, AttributeError):
         os.nice(_NICENESS)
     try:
         described = write_file(Task(**request), lambda share: send("progress", share=share))

@@ -7,7 +7,6 @@ which the others see when it has ended, however it did.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import secrets
@@ -18,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from exporter.api.jobs.child import Task, read_caller
 from exporter.api.jobs.room import check_room
@@ -27,6 +26,7 @@ from exporter.api.principal import Caller
 from exporter.api.problems import RequestError, read_failure
 from exporter.api.settings import read_number
 from exporter.children import Child
+from exporter.locks import HeldError, lock
 
 _FILES = "files"
 _LOCK = ".lock"
@@ -115,7 +115,9 @@ class JobWorkers:
         self._threads: list[threading.Thread] = []
         self._runs: dict[str, _Run] = {}
         (folder / _FILES).mkdir(exist_ok=True)
-        self._lock_file = _hold_lock(self._lock_of(self._worker))
+        # by which other processes see that this one lives
+        self._life = contextlib.ExitStack()
+        self._life.enter_context(lock(self._lock_of(self._worker), wait=5))
 
     def start(self) -> None:
         """Start the threads."""
@@ -140,8 +142,8 @@ class JobWorkers:
         for thread in self._threads:
             thread.join()
         self._store.release(self._worker, time.time(), is_orderly=True)
+        self._life.close()
         self._lock_of(self._worker).unlink(missing_ok=True)
-        self._lock_file.close()
 
     def _lock_of(self, worker: str) -> Path:
         return self._folder / f".{worker}{_LOCK}"
@@ -295,19 +297,9 @@ class JobWorkers:
                 file.unlink(missing_ok=True)
 
 
-def _hold_lock(file: Path) -> IO[str]:
-    """Lock a file for the life of this process: the system frees it however the process ends."""
-    stream = file.open("w")
-    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return stream
-
-
 def _is_free(file: Path) -> bool:
     try:
-        with file.open("r") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return True
-    except OSError:
+        with lock(file):
+            return True
+    except (HeldError, OSError):
         return False
-    return True

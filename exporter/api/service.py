@@ -41,17 +41,11 @@ from exporter.api.problems import Fault, RequestError, invalid
 from exporter.duck import wait_for_memory
 from exporter.errors import UserError
 from exporter.extract import metadata
+from exporter.extract.coverage import Coverage, read_usage_coverage
 from exporter.extract.manifest import describe_coverage
-from exporter.extract.pages import (
-    Dimension,
-    Group,
-    Measure,
-    PagedExtract,
-    Part,
-    Total,
-    read_usage_coverage,
-)
-from exporter.extract.writer import Coverage, Selection, Term, choose
+from exporter.extract.pages import Dimension, Group, PagedExtract, Part
+from exporter.extract.selection import Selection, Term, choose
+from exporter.extract.writer import Measure, Total
 from exporter.focus import schemas
 from exporter.home import Home
 from exporter.project import load_project

@@ -14,8 +14,8 @@ import duckdb
 
 from exporter.duck import open_database
 from exporter.errors import UserError
-from exporter.extract.writer import REJECTED_RECORDS
-from exporter.sql import DuckDB, Engine
+from exporter.extract.coverage import REJECTED_RECORDS
+from exporter.sql import DuckDB, Engine, quote_name
 
 _SPEND = """
     select ServiceProviderName, BillingCurrency, sum(BilledCost)
@@ -178,12 +178,10 @@ def find_wholly_rejected_file(database: Path) -> tuple[str, str] | None:
     """Give the first file of which every record was rejected, with its first reason."""
     with open_database(database) as connection:
         for (relation,) in connection.execute(_CHECKED_RELATIONS).fetchall():
-            # the name comes from the catalog
-            name = '"' + relation.replace('"', '""') + '"'
             found = connection.execute(
                 f"""
                 select _file, min_by(fault_reason, _line)
-                from {name}
+                from {quote_name(relation)}
                 where _file is not null
                 group by 1
                 having count(*) = count(fault_reason)

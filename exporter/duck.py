@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 
 from exporter.errors import BusyError, MachineError, UserError
+from exporter.sql import quote_text
 
 _WRITER = "focus-export writer"
 # seconds without a byte on a full disk after which a writer is given up
@@ -45,9 +46,9 @@ def is_disk_full(error: BaseException) -> bool:
     return isinstance(error, DiskFullError)
 
 
-def check_memory_limit() -> str:
+def check_memory_limit(default: str = "2GB") -> str:
     """Give AI_FOCUS_MEMORY_LIMIT as DuckDB takes it; raises UserError for what is no amount."""
-    limit = os.environ.get("AI_FOCUS_MEMORY_LIMIT") or "2GB"
+    limit = os.environ.get("AI_FOCUS_MEMORY_LIMIT") or default
     try:
         duckdb.connect(config={"memory_limit": limit}).close()
     except (duckdb.ParserException, duckdb.InvalidInputException):
@@ -116,7 +117,7 @@ def open_cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnect
 
 def lock_down(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
     """Let statements on an open file reach these folders alone, and change no setting any more."""
-    allowed = ", ".join("'" + f"{folder}/".replace("'", "''") + "'" for folder in folders)
+    allowed = ", ".join(quote_text(f"{folder}/") for folder in folders)
     connection.execute(f"set allowed_directories = [{allowed}]")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
@@ -174,26 +175,17 @@ class _Stall:
             )
 
 
-def run_copy(
-    connection: duckdb.DuckDBPyConnection, statement: str, parameters: list[object], file: Path
-) -> None:
-    """Run a COPY to `file` in a thread, while the main thread listens to Ctrl-C and SIGTERM.
-
-    DuckDB's writer may wait forever for a full disk: then it is given up, with a UserError.
-    """
-    for _ in run_copies([connection], [(statement, parameters, file)]):
-        pass
-
-
 def run_copies(
     connections: Sequence[duckdb.DuckDBPyConnection],
     copies: Iterable[tuple[str, list[object], Path]],
     turn: AbstractContextManager[Any] | None = None,
 ) -> Generator[Path, None, None]:
-    """Run COPYs as run_copy does, as many at once as there are connections.
+    """Run COPYs to files in threads, as many at once as there are connections.
 
-    Gives their files in their order, each when it is there; who takes one may delete it. Where
-    memory is shared with others, `turn` is held by whoever copies, who then waits for memory.
+    The main thread listens to Ctrl-C and SIGTERM meanwhile. Gives the files in their order, each
+    when it is there; who takes one may delete it. Where memory is shared with others, `turn` is
+    held by whoever copies, who then waits for memory. DuckDB's writer may wait forever for a full
+    disk: then it is given up, with a UserError.
     """
     free = SimpleQueue[duckdb.DuckDBPyConnection]()
     for connection in connections:

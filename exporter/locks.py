@@ -20,6 +20,9 @@ def lock(path: Path, wait: float = 0) -> Iterator[None]:
     Raises HeldError where another one holds it and does not let go within `wait` seconds, OSError
     where the file can't be made or the file system knows no locks.
     """
+    if not path.exists():
+        # filelock would take a folder that takes no file for a lock that is held
+        path.touch()
     # any thread may free it; a file whose mere existence is the lock would outlive its holder
     held = FileLock(path, timeout=wait, thread_local=False, fallback_to_soft=False)
     try:

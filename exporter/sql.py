@@ -8,6 +8,24 @@ from typing import Any, Protocol
 import duckdb
 
 
+def quote_name(name: str) -> str:
+    """Quote a name of DuckDB's."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(value: object) -> str:
+    """Write a text, or a path, as a literal."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def cast_value(kind: str, cast: str = "cast") -> str:
+    """Give the SQL of DuckDB's parameter, which is text, as a value; `cast` may be `try_cast`."""
+    # through timestamptz: a bare cast to timestamp would drop the offset without a word
+    if kind.startswith("TIMESTAMP"):
+        return f"cast({cast}(? as timestamptz) as timestamp)"
+    return f"{cast}(? as {kind})"
+
+
 class Engine(Protocol):
     """The few differences that SQL of the wrapper's own must know. Kinds are DuckDB's types.
 
@@ -33,11 +51,11 @@ class DuckDB:
 
     def column(self, name: str) -> str:
         """Quote a name."""
-        return '"' + name.replace('"', '""') + '"'
+        return quote_name(name)
 
     def value_of(self, kind: str) -> str:
         """Cast a parameter."""
-        return f"cast(? as {kind})"
+        return cast_value(kind)
 
     def fetch(self, query: str, parameters: Sequence[str] = ()) -> list[tuple[Any, ...]]:
         """Run a query of few rows."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exporter.api.queries import Query
+from exporter.extract.coverage import Coverage
 from exporter.extract.manifest import describe_coverage
-from exporter.extract.pages import Group, Measure, Total
-from exporter.extract.writer import Coverage
+from exporter.extract.pages import Group
+from exporter.extract.writer import Measure, Total
 
 MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",

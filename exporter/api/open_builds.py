@@ -20,8 +20,8 @@ import duckdb
 from exporter.api.problems import RequestError, no_space
 from exporter.duck import is_disk_full, lock_down, open_cursor, open_database
 from exporter.errors import UserError
-from exporter.extract.files import scratch_folder
 from exporter.extract.manifest import read_build
+from exporter.extract.scratch import scratch_folder
 from exporter.home import DATABASE, LEASE, Home
 
 # a server reads in small parts, so it needs far less than an extract

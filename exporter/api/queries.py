@@ -10,7 +10,7 @@ from exporter.api.parameters import check_length, read_moment, read_version
 from exporter.api.principal import Caller
 from exporter.api.problems import Fault, RequestError, invalid
 from exporter.errors import UserError
-from exporter.extract.writer import Selection, Term, choose
+from exporter.extract.selection import Selection, Term, choose
 
 PAGING = ("pageSize", "pageToken")
 _OTHERS = ("focusVersion", *PAGING)

@@ -39,15 +39,10 @@ from exporter.api.turns import Turns, interrupting
 from exporter.duck import wait_for_memory
 from exporter.errors import UserError
 from exporter.extract import metadata
-from exporter.extract.pages import (
-    Dimension,
-    Group,
-    Measure,
-    PagedExtract,
-    Part,
-    read_usage_coverage,
-)
-from exporter.extract.writer import Selection
+from exporter.extract.coverage import read_usage_coverage
+from exporter.extract.pages import Dimension, Group, PagedExtract, Part
+from exporter.extract.selection import Selection
+from exporter.extract.writer import Measure
 from exporter.focus import schemas
 from exporter.home import Home
 from exporter.project import load_project

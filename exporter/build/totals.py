@@ -14,8 +14,8 @@ import duckdb
 
 from exporter.duck import open_database
 from exporter.errors import UserError
-from exporter.extract.writer import REJECTED_RECORDS
-from exporter.sql import DuckDB, Engine
+from exporter.extract.coverage import REJECTED_RECORDS
+from exporter.sql import DuckDB, Engine, quote_name
 
 _SPEND = """
     select ServiceProviderName, BillingCurrency, sum(BilledCost)
@@ -181,7 +181,7 @@ def count_readable_records(database: Path) -> dict[str, tuple[int, str]]:
         for (relation,) in connection.execute(_CHECKED_RELATIONS).fetchall():
             query = f"""
                 select _file, count(*) - count(fault_reason), min_by(fault_reason, _line)
-                from {DuckDB(connection).column(relation)}
+                from {quote_name(relation)}
                 where _file is not null
                 group by 1
                 order by 1

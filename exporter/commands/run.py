@@ -79,15 +79,15 @@ def command(
     from exporter.build import report
     from exporter.build.build import BuildRequest, run_build, say, show_plan
     from exporter.build.totals import read_totals
-    from exporter.extract import writer
     from exporter.extract.files import export_dataset
+    from exporter.extract.selection import choose
 
     request = BuildRequest(quiet=quiet, **options)
     if dry_run:
         show_plan(home, request)
         return
     # a version that doesn't exist is said before the build
-    version = writer.choose("cost-and-usage", focus_version, "call")[1]
+    version = choose("cost-and-usage", focus_version, "call")[1]
     result = run_build(home, request)
     files = []
     for dataset in FOCUS_IDS:

@@ -6,8 +6,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,11 +15,13 @@ from typing import IO, Any
 
 import duckdb
 
-from exporter.duck import open_database
+from exporter.duck import check_memory_limit, open_database
 from exporter.errors import UserError
 from exporter.extract import manifest as manifests
+from exporter.extract.coverage import count_rejected, read_coverage
 from exporter.extract.pages import PagedExtract
-from exporter.extract.writer import Selection, choose, count_rejected, read_coverage
+from exporter.extract.scratch import scratch_folder, temporary_file
+from exporter.extract.selection import Selection, choose, filter_terms
 from exporter.focus.schemas import dataset_instance_id, json_column_names, schema_id
 from exporter.home import Home
 from exporter.options import COMPRESSIONS, FORMATS
@@ -30,6 +30,8 @@ from exporter.sql import DuckDB, Engine
 from exporter.targets import DUCKDB
 
 STDOUT = "-"
+# a slice's sort needs little; twice as much would be filled with what was read
+_MEMORY_LIMIT = "1GB"
 # a file's name may have 255 bytes, with its extension and that of the manifest
 _LONGEST_STEM = 150
 _EXTENSIONS = {None: "", "gzip": ".gz", "zstd": ".zst"}
@@ -86,17 +88,17 @@ def export_dataset(
         grain=grain,
         from_date=from_date,
         to_date=to_date,
-        filters=tuple(filters),
+        terms=filter_terms(entry, filters),
         columns=tuple(columns) if columns else None,
     )
-    default_name = f"{_stem_of(selection)}.{fmt}{_EXTENSIONS[compress]}"
+    default_name = f"{_stem_of(selection, filters)}.{fmt}{_EXTENSIONS[compress]}"
     path = None if output == STDOUT else _find_path(home, output, default_name)
     project = load_project()
     json_names = json_column_names(project, entry.focus_id)
     with (
         scratch_folder(home) as scratch,
         _open_source(database, target, selection, project, scratch) as source,
-        _temporary_file(path or scratch / default_name) as temporary,
+        temporary_file(path or scratch / default_name) as temporary,
     ):
         connection, engine, build = source.connection, source.engine, source.build
         extract = PagedExtract(connection, selection, json_names)
@@ -108,6 +110,7 @@ def export_dataset(
             compress=compress,
             safe_csv=safe,
             selection=selection,
+            filters=filters,
             extract=extract,
             measure=measure,
             coverage=coverage,
@@ -120,8 +123,8 @@ def export_dataset(
         )
         source.check()
         try:
-            extract.write_file(temporary, fmt, compress, safe, measure, scratch)
-        except duckdb.IOException as error:
+            written = extract.write_file(temporary, fmt, compress, safe, measure, scratch)
+        except (duckdb.IOException, OSError) as error:
             raise UserError(
                 f"{path or 'The extract'} can't be written ({_shorten(error)}): "
                 "free some space, or name another file with --output."
@@ -129,7 +132,7 @@ def export_dataset(
         if path is None:
             _send(temporary, stdout)
             return ExportResult(None, None, manifest)
-        manifest["sha256"], manifest["bytes"] = manifests.hash_file(temporary)
+        manifest.update(sha256=written.sha256, bytes=written.size)
         manifest_path = path.with_name(path.name + ".manifest.json")
         _publish(temporary, path, manifest_path, manifests.to_text(manifest))
         return ExportResult(path, manifest_path, manifest)
@@ -153,9 +156,12 @@ def _open_source(
     database: Path | None, target: str, selection: Selection, project: Project, scratch: Path
 ) -> Iterator[_Source]:
     """Open the published file or, without one, bring the target's rows into a scratch file."""
+    limit = check_memory_limit(_MEMORY_LIMIT)
     if database is not None:
         keeps_order = not selection.dataset.is_staged
-        with open_database(database, scratch, keeps_order=keeps_order) as connection:
+        with open_database(
+            database, scratch, memory_limit=limit, keeps_order=keeps_order
+        ) as connection:
             # what is published never changes
             build = manifests.describe_build(database)
             yield _Source(connection, DuckDB(connection), build, lambda: None)
@@ -171,7 +177,9 @@ def _open_source(
 
     with (
         open_warehouse(target, project) as warehouse,
-        open_database(scratch / "warehouse.duckdb", scratch, read_only=False) as connection,
+        open_database(
+            scratch / "warehouse.duckdb", scratch, read_only=False, memory_limit=limit
+        ) as connection,
     ):
         record = read_record(warehouse)
         check_no_run(target, record)
@@ -181,7 +189,7 @@ def _open_source(
         yield _Source(connection, warehouse, build, lambda: check_unchanged(warehouse, record))
 
 
-def _stem_of(selection: Selection) -> str:
+def _stem_of(selection: Selection, filters: Sequence[tuple[str, str]]) -> str:
     """Name a file by what is in it, so that a part never takes the place of the whole."""
     dataset, first, last = selection.dataset, selection.from_date, selection.to_date
     parts = [dataset.file_stem(selection.grain)]
@@ -191,7 +199,7 @@ def _stem_of(selection: Selection) -> str:
         parts.append(f"{first}_{last}")
     elif first or last:
         parts.append(f"from_{first}" if first else f"to_{last}")
-    parts += [f"{column}={value}" for column, value in selection.filters]
+    parts += [f"{column}={value}" for column, value in filters]
     if selection.columns:
         parts.append("+".join(selection.columns))
     exact = "_".join(parts)
@@ -223,69 +231,9 @@ def _find_path(home: Home, output: Path | str | None, default_name: str) -> Path
     return path
 
 
-def _process_name() -> str:
-    return f"{re.sub(r'[^A-Za-z0-9]', '', socket.gethostname())}-{os.getpid()}"
-
-
-def _is_dead(name: str) -> bool:
-    """Tell whether a left-over's name carries a process of this host that no longer runs."""
-    host, _, process = _process_name().rpartition("-")
-    found = re.search(r"\.([A-Za-z0-9]*)-(\d+)(?:\.part|-[^.]*)$", name)
-    if found is None or found[1] != host or found[2] == process:
-        return False
-    try:
-        os.kill(int(found[2]), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-@contextlib.contextmanager
-def _temporary_file(path: Path) -> Iterator[Path]:
-    """Name a file beside `path`, and leave nothing of it; runs that were killed are swept up."""
-    prefix = f".{path.name}."
-    with contextlib.suppress(OSError):
-        for other in path.parent.iterdir():
-            if other.name.startswith(prefix) and _is_dead(other.name):
-                other.unlink(missing_ok=True)
-    temporary = path.with_name(f"{prefix}{_process_name()}.part")
-    try:
-        temporary.touch()
-    except OSError as error:
-        raise UserError(
-            f"{path.parent} can't be written to ({error.strerror}): name another folder."
-        ) from None
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def scratch_folder(home: Home) -> Iterator[Path]:
-    """Make a folder for what exceeds memory: on the home's disk, else the system's own.
-
-    It doesn't lie in builds/, where a build that ends meanwhile tidies up.
-    """
-    prefix = ".export."
-    try:
-        for other in home.path.iterdir():
-            if other.name.startswith(prefix) and _is_dead(other.name):
-                shutil.rmtree(other, ignore_errors=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f"{prefix}{_process_name()}-", dir=home.path))
-    except OSError:
-        scratch = Path(tempfile.mkdtemp(prefix="focus-export-"))
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
 def _publish(temporary: Path, path: Path, manifest_path: Path, text: str) -> None:
     """Put file and manifest in place; at no moment does a manifest describe another file."""
-    with _temporary_file(manifest_path) as temporary_manifest:
+    with temporary_file(manifest_path) as temporary_manifest:
         try:
             temporary_manifest.write_text(text, encoding="utf-8", newline="\n")
             manifest_path.unlink(missing_ok=True)

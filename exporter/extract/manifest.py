@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from exporter.extract.pages import Measure
-from exporter.extract.writer import Coverage, Extract, Selection
+from exporter.extract.coverage import Coverage
+from exporter.extract.selection import Selection
+from exporter.extract.writer import Extract, Measure
 from exporter.home import DESCRIPTION
-
-_CHUNK = 1 << 20
-
-
-def hash_file(path: Path) -> tuple[str, int]:
-    """Give a file's SHA-256 (lower-case hex) and its size in bytes, reading it in chunks."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    size = 0
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return digest.hexdigest(), size
 
 
 def read_build(database: Path) -> dict[str, str | None]:
@@ -82,6 +69,7 @@ def describe(
     compress: str | None,
     safe_csv: bool,
     selection: Selection,
+    filters: Sequence[tuple[str, str]],
     extract: Extract,
     measure: Measure,
     coverage: Coverage | None,
@@ -105,7 +93,7 @@ def describe(
         "safe_csv": safe_csv,
         "from": selection.from_date.isoformat() if selection.from_date else None,
         "to": selection.to_date.isoformat() if selection.to_date else None,
-        "filters": [{"column": name, "value": value} for name, value in selection.filters],
+        "filters": [{"column": name, "value": value} for name, value in filters],
         "columns": [column.name for column in extract.columns],
         "rows": measure.rows,
         "costs": [

@@ -12,8 +12,10 @@ import duckdb
 from exporter.datasets import FOCUS_IDS
 from exporter.duck import open_database
 from exporter.errors import UserError
+from exporter.extract.coverage import count_rejected
 from exporter.extract.manifest import read_build
-from exporter.extract.writer import Term, count_rejected, read_billing_months
+from exporter.extract.selection import Selection, Term
+from exporter.extract.writer import Extract
 from exporter.focus.schemas import (
     VERSIONS,
     Structure,
@@ -112,9 +114,10 @@ def describe_recency(
         "DatasetInstanceLastUpdated": updated,
     }
     if structure.dataset.holds_usage:
-        months = read_billing_months(
-            connection, structure.dataset, structure.grain, structure.focus_version, terms
+        selection = Selection(
+            structure.dataset, structure.focus_version, structure.grain, terms=terms
         )
+        months = Extract(connection, selection).read_months()
         if not months:
             return
         recency["TimeSectors"] = [

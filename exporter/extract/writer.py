@@ -1,201 +1,100 @@
-"""Reads the marts of a published build and lets DuckDB write them as files.
+"""Writes a selection in slices of time, each of them by DuckDB.
 
-Every SELECT of an extract lives here. Values are formatted in
-SQL, so no row passes through Python, and memory is bounded by DuckDB's limit.
+A sort of all rows, which are wide, would have to fit into memory or spill; a slice's is small.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
+from datetime import datetime
+from gzip import GzipFile
+from hashlib import sha256
+from io import BufferedIOBase, RawIOBase
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from exporter.datasets import AI_CALLS, DATASETS, Dataset
-from exporter.duck import run_copy
+from exporter.duck import open_cursor, run_copies
 from exporter.errors import UserError
-from exporter.sql import DuckDB, Engine
+from exporter.extract.formats import Column, copy_columns, time_text
+from exporter.extract.selection import Selection, build_where, check_columns, read_terms
+from exporter.sql import DuckDB, quote_name, quote_text
 
-# text that a spreadsheet may run as a formula (OWASP, "CSV Injection")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-_NEVER_IN_JSON = "\x01"
-_OPERATORS = ("=", ">=", "<")
-# from this many rows on, looking for unvarying columns pays
-_MANY_ROWS = 20_000
-_GUESSED_ROWS = 2_000
-
-# A record with several faults is one; of rows without line and key nothing says that two are one.
-REJECTED_RECORDS = """
-    (
-        select distinct source_name, raw_table, file, line, record_key from rejected_rows
-        where line is not null or record_key is not null
-        union all
-        select source_name, raw_table, file, line, record_key from rejected_rows
-        where line is null and record_key is null
-    ) as records
-"""
-
-# what is asked beside the rows: read_coverage, count_rejected
-ASKED_BESIDE = ("ai_calls", "rejected_rows")
+# rows of a slice where memory is for others too, and where a file is all that is made
+_SLICE = 20_000
+_FILE_SLICE = 40_000
+# slices of a file that are made at once: each is the work of one processor
+_WRITERS = 2
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Term:
-    """A condition: any of the columns compares (`=`, `>=` or `<`) with any of the values.
+class Total:
+    """Rows and exact sums (plain decimal text) of one currency, or of one category in it."""
 
-    Values are text as a filter's: an empty one is null. Without a column or a value no row fits.
+    currency: str | None
+    category: str | None
+    rows: int
+    costs: dict[str, str | None]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a selection comes to as a whole, and where its parts are found.
+
+    `before[i]` rows lie before `moments[i]`; both are empty where the order does not begin with a
+    time, or without rows. `latest` is the last row's moment.
     """
 
-    columns: tuple[str, ...]
-    values: tuple[str, ...]
-    operator: str = "="
+    rows: int
+    currencies: list[Total]
+    categories: list[Total]
+    moments: list[datetime] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)
+    latest: datetime | None = None
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Which rows and columns of a dataset are wanted. Both dates are inclusive UTC days.
+class HashedFile(RawIOBase):
+    """A new file that is hashed as it is written; `sha256` is lower-case hex, `size` in bytes."""
 
-    All of the terms hold for each row, beside dates and filters; they may name hidden columns.
-    """
+    def __init__(self, path: Path) -> None:
+        """Open the file."""
+        self._file = path.open("wb")
+        self._digest = sha256()
+        self.size = 0
 
-    dataset: Dataset
-    focus_version: str
-    grain: str = "call"
-    from_date: date | None = None
-    to_date: date | None = None
-    filters: tuple[tuple[str, str], ...] = ()
-    columns: tuple[str, ...] | None = None
-    terms: tuple[Term, ...] = ()
+    def writable(self) -> bool:
+        """Say that it is for writing."""
+        return True
 
+    def write(self, data: Any) -> int:
+        """Write all of the bytes."""
+        self._digest.update(data)
+        written = self._file.write(data)
+        self.size += written
+        return written
 
-@dataclass(frozen=True)
-class Column:
-    """A column as it is delivered; `kind` is DuckDB's type, `is_json` marks text holding JSON."""
+    def close(self) -> None:
+        """Close the file; what it comes to can still be asked for."""
+        self._file.close()
+        super().close()
 
-    name: str
-    kind: str
-    is_json: bool = False
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How complete the usage of a range is. Calls are counted, not FOCUS rows."""
-
-    calls: int
-    priced_calls: int
-    tokens: int
-    priced_tokens: int
-    held_back: list[tuple[str, int]] = field(default_factory=list)
-
-
-def choose(dataset: str, focus_version: str | None, grain: str) -> tuple[Dataset, str]:
-    """Look up a dataset and the FOCUS version (newest by default); UserError when there is none."""
-    if dataset not in DATASETS:
-        raise UserError(f"There is no dataset {dataset!r}: choose one of {', '.join(DATASETS)}.")
-    entry = DATASETS[dataset]
-    version = (focus_version or entry.versions[0]).removeprefix("v")
-    if version not in entry.versions:
-        raise UserError(
-            f"The dataset {dataset} has no FOCUS version {focus_version}: "
-            f"choose one of {', '.join(entry.versions)}."
-        )
-    if grain not in entry.relations:
-        raise UserError(
-            f"The dataset {dataset} has no grain {grain!r}: choose {', '.join(entry.relations)}."
-        )
-    return entry, version
-
-
-@dataclass(frozen=True)
-class Filter:
-    """The values of one column that are kept, each as the plain text of its kind; None is null."""
-
-    column: str
-    kind: str
-    values: tuple[str | None, ...]
-
-
-def check_columns(selection: Selection, offered: Sequence[str]) -> Sequence[str]:
-    """Give the columns that are wanted; raises UserError for one that is not offered."""
-    for name in (*(selection.columns or ()), *(name for name, _ in selection.filters)):
-        if name not in offered:
-            raise _unknown_column(name, list(offered), selection)
-    wanted = selection.columns or tuple(offered)
-    if len(set(wanted)) != len(wanted):
-        raise UserError("--columns names a column twice: name each column once.")
-    return wanted
-
-
-def read_filters(
-    connection: duckdb.DuckDBPyConnection, selection: Selection, kinds: dict[str, str]
-) -> list[Filter]:
-    """Let DuckDB read the values of the filters; raises UserError for one of another kind."""
-    by_column: dict[str, list[str | None]] = {}
-    for name, value in selection.filters:
-        kind = kinds[name]
-        text = None
-        if value != "":
-            query = f"select cast({_cast_value('try_cast', kind)} as varchar)"
-            text = connection.execute(query, [value]).fetchall()[0][0]
-            # a cast to a number rounds without a word
-            if text is None or (_is_number(kind) and not _is_equal(text, value)):
-                raise UserError(
-                    f"--filter {name}={value}: {value!r} is no {kind.lower()}, the type of {name}."
-                )
-        by_column.setdefault(name, []).append(text)
-    return [Filter(name, kinds[name], tuple(values)) for name, values in by_column.items()]
-
-
-def build_where(
-    selection: Selection,
-    filters: Iterable[Filter],
-    engine: Engine,
-    names: dict[str, str] | None = None,
-) -> tuple[str, list[str]]:
-    """Build the WHERE clause of a selection and its parameters.
-
-    `names` gives the SQL of the columns where it is not their name; what it lacks is not asked for.
-    """
-    dataset = selection.dataset
-    terms: list[str] = []
-    parameters: list[str] = []
-
-    def column(name: str) -> str | None:
-        return engine.column(name) if names is None else names.get(name)
-
-    moment = engine.value_of("TIMESTAMP")
-    if selection.from_date is not None:
-        if dataset.end is None:
-            terms.append(f"{column(dataset.start)} >= {moment}")
-        else:
-            terms.append(f"{column(dataset.end)} > {moment}")
-        parameters.append(_midnight(selection.from_date))
-    # the last day that Python knows has no successor; no row lies beyond it
-    if selection.to_date is not None and selection.to_date < date.max:
-        terms.append(f"{column(dataset.start)} < {moment}")
-        parameters.append(_midnight(selection.to_date + timedelta(days=1)))
-    for wanted in filters:
-        name = column(wanted.column)
-        if name is None:
-            continue
-        alternatives = []
-        for value in wanted.values:
-            if value is None:
-                alternatives.append(f"{name} is null")
-            else:
-                alternatives.append(f"{name} = {engine.value_of(wanted.kind)}")
-                parameters.append(value)
-        terms.append(f"({' or '.join(alternatives)})")
-    return (" where " + " and ".join(terms) if terms else ""), parameters
+    @property
+    def sha256(self) -> str:
+        """Give the hash of what has been written."""
+        return self._digest.hexdigest()
 
 
 class Extract:
-    """One selection of a build: its columns, its totals, and the file DuckDB writes of it."""
+    """One selection of a build: its columns, and the files and streams that are written of it."""
+
+    # the share of rows that are written
+    written = 0.0
 
     def __init__(
         self,
@@ -207,42 +106,27 @@ class Extract:
         self._connection = connection
         self._selection = selection
         self._source = self._find_source()
-        described = self._describe()
-        self._kinds = dict(described)
-        offered = [name for name, _ in described if name not in selection.dataset.hidden]
+        self._kinds = self._describe()
+        offered = [name for name in self._kinds if name not in selection.dataset.hidden]
         wanted = check_columns(selection, offered)
         self.columns = [Column(name, self._kinds[name], name in json_columns) for name in wanted]
-        self._where, self._parameters = build_where(
-            selection, read_filters(connection, selection, self._kinds), DuckDB(connection)
-        )
-        self._add_terms()
-
-    def _add_terms(self) -> None:
-        for term in self._selection.terms:
-            if term.operator not in _OPERATORS:
-                raise ValueError(f"{term.operator!r} is no comparison")
-            alternatives = []
-            for name in term.columns:
-                for value in term.values:
-                    if value == "":
-                        alternatives.append(f"{_name(name)} is null")
-                    else:
-                        wanted = _cast_value("cast", self._kinds[name])
-                        alternatives.append(f"{_name(name)} {term.operator} {wanted}")
-                        self._parameters.append(value)
-            self._where += " and " if self._where else " where "
-            self._where += f"({' or '.join(alternatives) or 'false'})"
+        terms = read_terms(connection, (*selection.date_terms(), *selection.terms), self._kinds)
+        self._where, texts = build_where(terms, self._kinds, DuckDB(connection))
+        self._parameters: list[object] = [*texts]
+        self._order = ", ".join(map(quote_name, selection.dataset.order))
+        # what is read of the rows: the columns, and what orders them
+        self._names = ", ".join(map(quote_name, dict.fromkeys([*wanted, *selection.dataset.order])))
 
     def _find_source(self) -> str:
         selection = self._selection
         dataset = selection.dataset
-        relation = _name(dataset.relation(selection.grain, selection.focus_version))
+        relation = quote_name(dataset.relation(selection.grain, selection.focus_version))
         if dataset.layout is None:
             return relation
-        columns = ", ".join(f"{sql} as {_name(name)}" for name, sql in dataset.layout.items())
+        columns = ", ".join(f"{sql} as {quote_name(name)}" for name, sql in dataset.layout.items())
         return f"(select {columns} from {relation} where {dataset.condition})"  # noqa: S608
 
-    def _describe(self) -> list[tuple[str, str]]:
+    def _describe(self) -> dict[str, str]:
         try:
             found = self._connection.execute(
                 f"describe select * from {self._source} as source"  # noqa: S608
@@ -253,302 +137,203 @@ class Extract:
                 f"The build lacks {self._selection.dataset.name} {self._selection.focus_version} "
                 f"({reason}): run `focus-export build` with this version of ai-focus."
             ) from None
-        return [(str(row[0]), str(row[1])) for row in found]
-
-    def _ordered(self, constants: dict[str, str | None]) -> str:
-        """Select the wanted columns in the extract's order; constants are left out of the sort."""
-        dataset = self._selection.dataset
-        order = ", ".join(_name(name) for name in dataset.order)
-        names = dict.fromkeys([*(column.name for column in self.columns), *dataset.order])
-        varying = ", ".join(_name(name) for name in names if name not in constants)
-        rows = f"select {varying} from {self._source} as source{self._where} order by {order}"  # noqa: S608
-        if not constants:
-            return rows
-        wanted = ", ".join(
-            f"{_literal(constants[name], self._kinds[name])} as {_name(name)}"
-            if name in constants
-            else _name(name)
-            for name in names
-        )
-        return f"select {wanted} from ({rows})"  # noqa: S608
-
-    def _find_constants(self) -> dict[str, str | None]:
-        """Give the columns that hold the same value (as text) or null in every row.
-
-        Guessed from a few rows, then proved on all: that costs far less than to carry the many
-        empty and unvarying columns of FOCUS through the sort.
-        """
-        names = [
-            column.name
-            for column in self.columns
-            if column.name not in self._selection.dataset.order
-        ]
-        if not names:
-            return {}
-        # cast as a whole, so that equal texts are equal values
-        texts = ", ".join(
-            f"min(cast({_name(name)} as varchar)), max(cast({_name(name)} as varchar)), "
-            f"count({_name(name)})"
-            for name in names
-        )
-        source = f"from {self._source} as source{self._where}"
-        found = self._connection.execute(
-            f"select count(*), {texts} from (select * {source} limit {_GUESSED_ROWS})",  # noqa: S608
-            self._parameters,
-        ).fetchall()[0]
-        guessed: dict[str, str | None] = {}
-        for index, name in enumerate(names):
-            least, most, filled = found[1 + 3 * index : 4 + 3 * index]
-            if filled == 0 or (filled == found[0] and least == most and "\0" not in least):
-                guessed[name] = least
-        if not guessed:
-            return {}
-        checks = ", ".join(
-            f"bool_or({_name(name)} is distinct from {_literal(value, self._kinds[name])})"
-            for name, value in guessed.items()
-        )
-        varies = self._connection.execute(f"select {checks} {source}", self._parameters).fetchall()
-        return {
-            name: value
-            for (name, value), is_wrong in zip(guessed.items(), varies[0], strict=True)
-            if not is_wrong
-        }
+        return {str(row[0]): str(row[1]) for row in found}
 
     def read_months(self) -> list[tuple[str, str]]:
         """List the billing periods that have rows: start and exclusive end, as UTC text."""
         return [
             (str(start), str(end))
             for start, end in self._connection.execute(
-                f"select {_time_text('BillingPeriodStart')}, {_time_text('BillingPeriodEnd')}"  # noqa: S608
+                f"select {time_text('BillingPeriodStart')}, {time_text('BillingPeriodEnd')}"  # noqa: S608
                 f" from {self._source} as source{self._where} group by all order by 1",
                 self._parameters,
             ).fetchall()
         ]
 
-    def _find_first(self) -> object:
-        """Give the unique key of the first row in the extract's order; None when it is empty."""
-        order = ", ".join(_name(name) for name in self._selection.dataset.order)
+    def stage(self, folder: Path) -> None:
+        """Copy the selection to a file in `folder` and read it from there, in no order yet."""
+        copy = quote_text(folder / "stage.parquet")
+        self._connection.execute(
+            f"copy (select * from {self._source} as source{self._where}) to {copy}"  # noqa: S608
+            " (format parquet, compression lz4)",
+            self._parameters,
+        )
+        self._source, self._where, self._parameters = f"read_parquet({copy})", "", []
+
+    def write_file(
+        self,
+        path: Path,
+        fmt: str,
+        compress: str | None,
+        safe_csv: bool,
+        measure: Measure,
+        folder: Path,
+    ) -> HashedFile:
+        """Write the file, with temporary files in `folder`; gives it closed, with size and hash.
+
+        The same build and arguments give the same bytes. A fault of the file is an OSError.
+        """
+        if self._selection.dataset.is_staged and measure.rows > _FILE_SLICE:
+            self.stage(folder)
+        with ExitStack() as opened:
+            file = opened.enter_context(closing(HashedFile(path)))
+            connections = [
+                opened.enter_context(closing(open_cursor(self._connection)))
+                for _ in range(_WRITERS)
+            ]
+            if fmt == "parquet":
+                copies = self._copy(measure, fmt, safe_csv, folder, connections, _FILE_SLICE)
+                _join_parquet(opened.enter_context(closing(copies)), file)
+            else:
+                packed = opened.enter_context(closing(_pack(file, compress)))
+                chunks = self.stream(measure, fmt, safe_csv, folder, connections, _FILE_SLICE)
+                for chunk in opened.enter_context(closing(chunks)):
+                    packed.write(chunk)
+        return file
+
+    def stream(
+        self,
+        measure: Measure,
+        fmt: str,
+        safe_csv: bool,
+        folder: Path,
+        connections: Sequence[duckdb.DuckDBPyConnection] = (),
+        rows: int = _SLICE,
+        turn: AbstractContextManager[Any] | None = None,
+    ) -> Generator[bytes, None, None]:
+        """Give the bytes that `write_file` would put into a csv, json or jsonl file.
+
+        Each slice of some `rows` is written to a file in `folder` and read from there, so that
+        neither the rows nor a sort of all of them have to fit into memory; as many at once as there
+        are connections to the build, by default this extract's own. `turn` is as in run_copies.
+        """
+        head, held = b"", b""
+        if fmt == "json":
+            described = json.dumps({"focus_version": self._selection.focus_version})
+            head = f'{described[:-1]}, "records": [\n'.encode()
+        for file in self._copy(measure, fmt, safe_csv, folder, connections, rows, turn):
+            with file.open("rb") as source:
+                while chunk := source.read(_CHUNK):
+                    # in JSON the line feed of the last line is left out
+                    yield head + held + (chunk[:-1] if fmt == "json" else chunk)
+                    head, held = b"", chunk[-1:] if fmt == "json" else b""
+        if fmt == "json":
+            yield head + b"]}\n"
+
+    def _copy(
+        self,
+        measure: Measure,
+        fmt: str,
+        safe_csv: bool,
+        folder: Path,
+        connections: Sequence[duckdb.DuckDBPyConnection],
+        rows: int,
+        turn: AbstractContextManager[Any] | None = None,
+    ) -> Generator[Path, None, None]:
+        """Copy each slice to a file, which is there until the next one is asked for."""
+        slices = self._slices(measure, rows)
+        copies = self._copies(slices, fmt, safe_csv, folder)
+        with closing(run_copies(connections or [self._connection], copies, turn)) as files:
+            for number, file in enumerate(files, 1):
+                yield file
+                file.unlink()
+                self.written = number / len(slices)
+
+    def _copies(
+        self,
+        slices: Sequence[tuple[str, list[object]]],
+        fmt: str,
+        safe_csv: bool,
+        folder: Path,
+    ) -> Iterator[tuple[str, list[object], Path]]:
+        """Give the COPY of each slice, its parameters and its file."""
+        key = self._selection.dataset.order[-1]
+        first = [self._find_first(key)] if fmt == "json" else []
+        for number, (where, parameters) in enumerate(slices):
+            query, options = copy_columns(self.columns, fmt, safe_csv, key, has_header=number == 0)
+            rows = f"select {self._names} from {self._source} as source{where}"  # noqa: S608
+            file = folder / f"slice-{number}"
+            copy = (
+                f"copy (select {query} from ({rows} order by {self._order}))"  # noqa: S608
+                f" to {quote_text(file)} ({options}, use_tmp_file false)"
+            )
+            yield copy, [*first, *parameters], file
+
+    def _find_first(self, key: str) -> object:
+        """Give a column of the first row in the extract's order; None when it is empty."""
         found = self._connection.execute(
-            f"select {_name(self._selection.dataset.order[-1])} from {self._source} as source"  # noqa: S608
-            f"{self._where} order by {order} limit 1",
+            f"select {quote_name(key)} from {self._source} as source{self._where}"  # noqa: S608
+            f" order by {self._order} limit 1",
             self._parameters,
         ).fetchall()
         return found[0][0] if found else None
 
-    def _as_text(self, fmt: str, safe_csv: bool, *, has_header: bool = True) -> tuple[str, str]:
-        """Give what a COPY selects for a csv, json or jsonl file, and its options.
+    def _slices(self, measure: Measure, rows: int) -> list[tuple[str, list[object]]]:
+        """Cut the selection at marks; without marks it is one slice."""
+        moments, before = measure.moments, measure.before
+        if not moments:
+            return [(self._where, self._parameters)]
+        slices = []
+        until = [*before, measure.rows]
+        place = 0
+        while place < len(moments):
+            end = max(place + 1, bisect_right(until, before[place] + rows) - 1)
+            slices.append(self._between(measure, place, end))
+            place = end
+        return slices
 
-        In json the first parameter is the unique key of the file's first row, which no comma
-        precedes.
-        """
-        if fmt == "csv":
-            query = ", ".join(_as_csv(column, safe_csv) for column in self.columns)
-            return query, f"format csv, header {str(has_header).lower()}"
-        line = _json_line(self.columns)
-        if fmt == "json":
-            key = _name(self._selection.dataset.order[-1])
-            line = f"case when {key} = ? then '' else ',' end || {line}"
-        # JSON text has no raw control characters: nothing needs quotes, nothing is split
-        options = f"format csv, header false, quote '', escape '', delimiter '{_NEVER_IN_JSON}'"
-        return f"{line} as line", options
-
-    def _json_head(self) -> str:
-        head = json.dumps({"focus_version": self._selection.focus_version})[:-1]
-        return f'{head}, "records": [\n'
-
-    def write(self, path: Path, fmt: str, compress: str | None, safe_csv: bool, rows: int) -> None:
-        """Let DuckDB write the file: the same bytes for the same build and arguments.
-
-        `rows` is how many there will be.
-        """
-        constants = self._find_constants() if rows > _MANY_ROWS else {}
-        parameters: list[object] = [*self._parameters]
-        if fmt == "parquet":
-            query = ", ".join(_as_parquet(column) for column in self.columns)
-            options = "format parquet, compression zstd"
-        else:
-            query, options = self._as_text(fmt, safe_csv)
-            options += f", compression {compress or 'none'}"
-        if fmt == "json":
-            parameters.insert(0, self._find_first())
-            options += f", prefix '{self._json_head()}', suffix ']}}\n'"
-        run_copy(
-            self._connection,
-            f"copy (select {query} from ({self._ordered(constants)})) to {_text(str(path))}"  # noqa: S608
-            # the name is a temporary one already
-            f" ({options}, use_tmp_file false)",
-            parameters,
-            path,
-        )
+    def _between(self, measure: Measure, place: int, end: int) -> tuple[str, list[object]]:
+        """Narrow the selection to what lies between two marks, or behind one that is the last."""
+        start = quote_name(self._selection.dataset.order[0])
+        moments = measure.moments
+        beyond, until = ("<", moments[end]) if end < len(moments) else ("<=", measure.latest)
+        where = f"{self._where or ' where true'} and {start} >= ? and {start} {beyond} ?"
+        return where, [*self._parameters, moments[place], until]
 
 
-def read_coverage(engine: Engine, selection: Selection) -> Coverage:
-    """Count the billable calls and tokens of the selection's dates: all, and those with a price."""
-    calls = Selection(
-        DATASETS["ai-calls"],
-        selection.focus_version,
-        from_date=selection.from_date,
-        to_date=selection.to_date,
-    )
-    where, parameters = build_where(calls, (), engine, AI_CALLS)
-    found = engine.fetch(
-        "select hold_reason, count(*) as calls,"  # noqa: S608
-        " cast(coalesce(sum(total_tokens), 0) as bigint) as tokens"
-        f" from ai_calls{where or ' where true'} and is_billable"
-        " group by hold_reason order by hold_reason",
-        parameters,
-    )
-    priced = [row for row in found if row[0] is None]
-    return Coverage(
-        calls=sum(row[1] for row in found),
-        priced_calls=sum(row[1] for row in priced),
-        tokens=sum(int(row[2]) for row in found),
-        priced_tokens=sum(int(row[2]) for row in priced),
-        held_back=[(row[0], row[1]) for row in found if row[0] is not None],
-    )
+def _pack(file: HashedFile, compress: str | None) -> RawIOBase | BufferedIOBase:
+    """Compress what is written: as one member or frame, some readers stop behind the first."""
+    if compress == "gzip":
+        return GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0)
+    if compress == "zstd":
+        import pyarrow as pa
+
+        packed: RawIOBase = pa.CompressedOutputStream(file, "zstd")
+        return packed
+    return file
 
 
-def count_rejected(engine: Engine, dataset: Dataset) -> int:
-    """Count the raw records of a build that no extract of the dataset could take in.
+def _join_parquet(parts: Iterable[Path], file: HashedFile) -> None:
+    """Put Parquet files together as one, a row group after the other.
 
-    Most have no usable date, so that they count for every range.
+    What DuckDB took for worth a dictionary in the first of them has one in the file.
     """
-    named = dataset.raw_tables or tuple(
-        name for other in DATASETS.values() for name in other.raw_tables
-    )
-    texts = ", ".join([engine.value_of("VARCHAR")] * len(named))
-    concerned = f"raw_table {'in' if dataset.raw_tables else 'not in'} ({texts})"
-    found = engine.fetch(
-        f"select count(*) as records from {REJECTED_RECORDS} where {concerned}",  # noqa: S608
-        named,
-    )
-    return int(found[0][0])
+    import pyarrow.parquet as pq
 
-
-def read_billing_months(
-    connection: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    grain: str,
-    version: str,
-    terms: tuple[Term, ...] = (),
-) -> list[tuple[str, str]]:
-    """List the billing periods that have rows: start and exclusive end, as UTC text."""
-    return Extract(connection, Selection(dataset, version, grain, terms=terms)).read_months()
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(value: str | None, kind: str) -> str:
-    return f"cast({'null' if value is None else _text(value)} as {kind})"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _midnight(day: date) -> str:
-    return f"{day.isoformat()} 00:00:00"
-
-
-def _cast_value(cast: str, kind: str) -> str:
-    # through timestamptz: a bare cast to timestamp would drop the offset without a word
-    if kind.startswith("TIMESTAMP"):
-        return f"cast({cast}(? as timestamptz) as timestamp)"
-    return f"{cast}(? as {kind})"
-
-
-def _decimal_text(expression: str) -> str:
-    # a decimal with a scale always has a point, so the zeros cut off are behind it
-    return f"rtrim(rtrim(cast({expression} as varchar), '0'), '.')"
-
-
-def _time_text(name: str) -> str:
-    if name.startswith("x_"):
-        return f"replace(cast(cast({_name(name)} as timestamp) as varchar), ' ', 'T') || 'Z'"
-    return f"strftime({_name(name)}, '%Y-%m-%dT%H:%M:%SZ')"
-
-
-def _is_number(kind: str) -> bool:
-    return kind.startswith("DECIMAL") or kind.endswith(("INT", "INTEGER"))
-
-
-def _is_equal(number: str, text: str) -> bool:
-    try:
-        return Decimal(number) == Decimal(text)
-    except InvalidOperation:
-        return False
-
-
-def _is_fraction(kind: str) -> bool:
-    return kind.startswith("DECIMAL") and not kind.endswith(",0)")
-
-
-def _as_csv(column: Column, safe_csv: bool) -> str:
-    name = _name(column.name)
-    if _is_fraction(column.kind):
-        return f"{_decimal_text(name)} as {name}"
-    if column.kind.startswith("TIMESTAMP"):
-        return f"{_time_text(column.name)} as {name}"
-    if safe_csv and column.kind == "VARCHAR":
-        starts = ", ".join(f"chr({ord(start)})" for start in _FORMULA_STARTS)
-        return (
-            f"case when left({name}, 1) in ({starts}) then '''' || {name} else {name} end as {name}"
-        )
-    return name
-
-
-def _as_parquet(column: Column) -> str:
-    name = _name(column.name)
-    value = f"cast({name} as timestamptz)" if column.kind == "TIMESTAMP" else name
-    # A file's schema must not hang on its rows: where DuckDB can tell that a column has no null,
-    # it writes it as required. Nothing can be told of this.
-    return f"case when {name} is not null then {value} end as {name}"
-
-
-def _json_value(column: Column) -> str:
-    name = _name(column.name)
-    if _is_fraction(column.kind):
-        value = _decimal_text(name)
-    elif column.kind.startswith("TIMESTAMP"):
-        value = f"""'"' || {_time_text(column.name)} || '"'"""
-    elif column.is_json or column.kind == "JSON":
-        # white space between the parts of an object must not break the line
-        value = f"translate({name}, chr(10) || chr(13), '  ')"
-    elif column.kind == "VARCHAR":
-        value = f"cast(to_json({name}) as varchar)"
-    else:
-        value = f"cast({name} as varchar)"
-    return f"coalesce({value}, 'null')"
-
-
-def _json_line(columns: list[Column]) -> str:
-    """Build the SQL of one record. Columns named `Object/key` become one nested object.
-
-    The text is put together here, since DuckDB's own JSON writes decimals with trailing zeros.
-    """
-    parts: list[str] = []
-    opened: str | None = None
-    for index, column in enumerate(columns):
-        group, slash, key = column.name.partition("/")
-        inside = group if slash else None
-        text = "" if index else "{"
-        if opened is not None and opened != inside:
-            text += "}"
-        text += "," if index else ""
-        if inside is not None and opened != inside:
-            text += json.dumps(group, ensure_ascii=False) + ":{"
-        text += json.dumps(key if inside else column.name, ensure_ascii=False) + ":"
-        opened = inside
-        parts += [_text(text), _json_value(column)]
-    parts.append(_text("}}" if opened is not None else "}"))
-    return f"concat({', '.join(parts)})"
-
-
-def _unknown_column(name: str, offered: list[str], selection: Selection) -> UserError:
-    by_fold = {other.casefold(): other for other in offered}
-    near = [by_fold[fold] for fold in get_close_matches(name.casefold(), list(by_fold), 3, 0.6)]
-    hint = f"did you mean {' or '.join(near)}?" if near else "see `focus-export schema`."
-    of_version = f" {selection.focus_version}" if selection.dataset.focus_id else ""
-    return UserError(f"{selection.dataset.name}{of_version} has no column {name!r}: {hint}")
+    with ExitStack() as opened:
+        writer: Any = None
+        for path in parts:
+            if writer is None:
+                data = pq.read_metadata(path)
+                columns = [
+                    data.row_group(0).column(place)
+                    for place in range(data.num_columns if data.num_row_groups else 0)
+                ]
+                coded = [it.path_in_schema for it in columns if it.has_dictionary_page]
+            with pq.ParquetFile(path, read_dictionary=coded) as part:
+                writer = writer or opened.enter_context(
+                    pq.ParquetWriter(
+                        file,
+                        part.schema_arrow,
+                        compression="zstd",
+                        compression_level=3,
+                        use_dictionary=coded,
+                        store_decimal_as_integer=True,
+                        # what is in it is said by Parquet's own types
+                        store_schema=False,
+                        # large pages are packed better than many small ones
+                        data_page_size=1 << 26,
+                    )
+                )
+                for batch in part.iter_batches(_FILE_SLICE):
+                    writer.write_batch(batch)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.errors import UserError
 from exporter.project import load_project
+from exporter.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -247,7 +248,7 @@ def _typed_column(
     wanted = _SQL_TYPES.get(column["type"], "varchar")
     if name not in types:
         return [f"cast(null as {wanted}) as {name}"]
-    quoted = f'"{name}"'
+    quoted = quote_name(name)
     # through timestamptz, so that an offset is not dropped
     moment = f"cast(try_cast({quoted} as timestamptz) as timestamp) as {name}"
     if name in text_columns:
@@ -433,7 +434,7 @@ def _header(path: Path, compression: str) -> tuple[list[str], str]:
 
 def _one_file(path: Path) -> str:
     # DuckDB takes ok[1].csv for a pattern that ok1.csv fits, and a folder named a=b for a column
-    return "'" + escape(str(path.resolve())).replace("'", "''") + "', hive_partitioning = false"
+    return f"{quote_text(escape(str(path.resolve())))}, hive_partitioning = false"
 
 
 def _reason(error: Exception) -> str:

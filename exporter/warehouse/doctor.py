@@ -186,7 +186,7 @@ def _check_connection(
 def _check_datasets(project: Project, warehouse: Any, scratch: Path) -> Check:
     from exporter.datasets import DATASETS
     from exporter.duck import open_database
-    from exporter.extract.writer import Selection
+    from exporter.extract.selection import Selection
     from exporter.warehouse.connection import MissingTableError
     from exporter.warehouse.transfer import pull
 

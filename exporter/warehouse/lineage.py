@@ -12,8 +12,7 @@ from typing import Any
 
 from exporter.datasets import DATASETS
 from exporter.errors import DataError
-from exporter.extract.pages import COVERAGE_RELATIONS
-from exporter.extract.writer import ASKED_BESIDE
+from exporter.extract.coverage import COVERAGE_RELATIONS
 
 _STORED = ("table", "incremental", "seed")
 
@@ -29,7 +28,7 @@ class CopyPlan:
 def served_models() -> tuple[str, ...]:
     """Name the models and seeds that the API and its jobs read; of a versioned one all versions."""
     datasets = [name for dataset in DATASETS.values() for name in dataset.relations.values()]
-    return tuple(dict.fromkeys([*datasets, *ASKED_BESIDE, *COVERAGE_RELATIONS]))
+    return tuple(dict.fromkeys([*datasets, *COVERAGE_RELATIONS]))
 
 
 def plan_copy(

@@ -24,8 +24,8 @@ from exporter.build.builds import lock, moment_text, publish, remove_leftovers
 from exporter.dbt.runner import machine_fault, project_arguments, start, watch
 from exporter.duck import open_database
 from exporter.errors import DataError, MachineError, UserError
-from exporter.extract.files import scratch_folder
 from exporter.extract.manifest import read_build
+from exporter.extract.scratch import scratch_folder
 from exporter.home import DATABASE, DESCRIPTION, Home, write_durably
 from exporter.progress import Progress
 from exporter.project import Project, tool_version

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from exporter.errors import DataError
-from exporter.extract.writer import Selection, build_where, check_columns, read_filters
+from exporter.extract.selection import Selection, build_where, check_columns, read_terms
 from exporter.focus.schemas import Structure, column_kinds
 from exporter.project import Project
-from exporter.sql import DuckDB
+from exporter.sql import quote_name, quote_text
 from exporter.warehouse.connection import Warehouse
 
 _PLAIN = re.compile(r"[a-z_]+")
@@ -40,24 +39,22 @@ def pull(
     """
     dataset = selection.dataset
     names: dict[str, str] | None = None
+    terms = [*selection.date_terms(), *selection.terms]
     if dataset.layout is None:
         kinds = column_kinds(project, Structure(dataset, selection.grain, selection.focus_version))
-        needed = _needed(selection, list(kinds))
-        filters = read_filters(connection, selection, kinds)
+        needed, asked = _needed(selection, list(kinds)), kinds
     else:
         # columns under other names: those that are renamed alone can be filtered there
         kinds = project.model_kinds(dataset.relations[selection.grain])
         names = {name: sql for name, sql in dataset.layout.items() if _PLAIN.fullmatch(sql)}
-        offered = [name for name in dataset.layout if name not in dataset.hidden]
-        check_columns(selection, offered)
+        check_columns(selection, [name for name in dataset.layout if name not in dataset.hidden])
         sources = " ".join((*dataset.layout.values(), dataset.condition or ""))
         needed = [name for name in kinds if re.search(rf"\b{name}\b", sources)]
-        renamed = {name: kinds[sql] for name, sql in names.items()}
-        pushed = [(name, value) for name, value in selection.filters if name in names]
-        filters = read_filters(connection, replace(selection, filters=tuple(pushed)), renamed)
-    where, parameters = build_where(selection, filters, warehouse, names)
+        asked = {name: kinds[sql] for name, sql in names.items()}
+        terms = [term for term in terms if names.keys() >= set(term.columns)]
+    where, parameters = build_where(read_terms(connection, terms, asked), asked, warehouse, names)
     if dataset.condition is not None:
-        where = f"{where} and {dataset.condition}" if where else f" where {dataset.condition}"
+        where = f"{where or ' where true'} and {dataset.condition}"
     relation = dataset.relation(selection.grain, selection.focus_version)
     columns = ", ".join(warehouse.column(name) for name in needed)
     query = f"select {columns} from {relation}{where}"  # noqa: S608
@@ -69,7 +66,7 @@ def _needed(selection: Selection, offered: Sequence[str]) -> list[str]:
     dataset = selection.dataset
     wanted = {
         *check_columns(selection, offered),
-        *(name for name, _ in selection.filters),
+        *(name for term in selection.terms for name in term.columns),
         *dataset.order,
         *dataset.costs,
         *(name for name in (dataset.start, dataset.end, dataset.currency) if name),
@@ -88,12 +85,10 @@ def pull_tables(
     In the scratch file of the connection they stand with their columns and types; they are used up.
     The warehouse's tables of these names have the same columns, and may have more.
     """
-    engine = DuckDB(connection)
-    path = str(database).replace("'", "''")
-    connection.execute(f"attach '{path}' as copied")
+    connection.execute(f"attach {quote_text(database)} as copied")
     rows = 0
     for table in tables:
-        name = engine.column(table)
+        name = quote_name(table)
         kinds = {row[0]: row[1] for row in connection.execute(f"describe {name}").fetchall()}
         schema = arrow_schema(kinds)
         columns = ", ".join(warehouse.column(column) for column in kinds)
@@ -115,7 +110,7 @@ def _store(
     query: str,
     parameters: Sequence[str],
 ) -> int:
-    name = DuckDB(connection).column(relation)
+    name = quote_name(relation)
     connection.register("incoming", schema.empty_table())
     connection.execute(f"create table {name} as from incoming")
     connection.unregister("incoming")
@@ -130,7 +125,7 @@ def _insert(
     query: str,
     parameters: Sequence[str],
 ) -> int:
-    name = DuckDB(connection).column(relation)
+    name = quote_name(relation)
     rows = 0
     connection.execute("begin")
     for batch in warehouse.batches(query, parameters, schema):

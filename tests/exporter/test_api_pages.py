@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.datasets import DATASETS
-from exporter.extract import pages
+from exporter.extract import pages, writer
 from exporter.extract.files import export_dataset
 from exporter.extract.pages import PagedExtract
-from exporter.extract.writer import Selection, Term
+from exporter.extract.selection import Selection, Term
 from exporter.home import Home
 
 DATASET = DATASETS["cost-and-usage"]
@@ -92,20 +94,25 @@ def test_pages_and_slices_of_any_size_are_the_extract(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pages, "_STEP", step)
-    monkeypatch.setattr(pages, "_FILE_SLICE", slices)
-    monkeypatch.setattr(pages, "_MANY_ROWS", 0)
+    monkeypatch.setattr(writer, "_FILE_SLICE", slices)
     with make(rows) as connection:
         extract = PagedExtract(connection, Selection(DATASET, "1.3", terms=term))
         measure = extract.measure()
         for fmt in ("jsonl", "json", "csv"):
             file = tmp_path / f"whole.{fmt}"
-            file.touch()
-            extract.write(file, fmt, None, False, measure.rows)
+            # without marks it is one COPY of all rows
+            extract.write_file(file, fmt, None, False, replace(measure, moments=[]), tmp_path)
             streamed = b"".join(extract.stream(measure, fmt, False, tmp_path, rows=slices))
             assert streamed == file.read_bytes(), fmt
             other = tmp_path / f"slices.{fmt}"
             extract.write_file(other, fmt, None, False, measure, tmp_path)
             assert other.read_bytes() == file.read_bytes(), fmt
+        parquet = tmp_path / "slices.parquet"
+        extract.write_file(parquet, "parquet", None, False, measure, tmp_path)
+        assert pq.read_table(parquet)["x_ChargeId"].to_pylist() == [
+            json.loads(line)["x_ChargeId"]
+            for line in (tmp_path / "whole.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
         lines = (tmp_path / "whole.jsonl").read_text(encoding="utf-8").splitlines()
         assert pages_of(extract, sizes) == lines
 
@@ -140,7 +147,7 @@ def test_totals_are_the_exact_sums_of_the_rows(rows: list[tuple]) -> None:
     ("dataset", "grain"),
     [(dataset.name, grain) for dataset in DATASETS.values() for grain in dataset.relations],
 )
-@pytest.mark.parametrize("fmt", ["csv", "json", "jsonl"])
+@pytest.mark.parametrize("fmt", ["csv", "json", "jsonl", "parquet"])
 def test_a_file_in_slices_is_that_of_one_copy(
     dataset: str,
     grain: str,
@@ -150,13 +157,16 @@ def test_a_file_in_slices_is_that_of_one_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pages, "_STEP", 50)
-    monkeypatch.setattr(pages, "_FILE_SLICE", 300)
     home = Home(demo_home)
     options: dict[str, Any] = {"dataset": dataset, "grain": grain, "fmt": fmt}
+    monkeypatch.setattr(writer, "_FILE_SLICE", 10**9)
     export_dataset(home, output=tmp_path / "copy", **options)
-    monkeypatch.setattr(pages, "_MANY_ROWS", 0)
+    monkeypatch.setattr(writer, "_FILE_SLICE", 300)
     export_dataset(home, output=tmp_path / "slices", **options)
-    assert (tmp_path / "slices").read_bytes() == (tmp_path / "copy").read_bytes()
+    if fmt == "parquet":
+        assert pq.read_table(tmp_path / "slices").equals(pq.read_table(tmp_path / "copy"))
+    else:
+        assert (tmp_path / "slices").read_bytes() == (tmp_path / "copy").read_bytes()
 
 
 def test_a_page_far_behind_reads_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from pipeline import Pipeline
 from exporter.build.totals import read_totals
 from exporter.datasets import DATASETS
 from exporter.extract.pages import PagedExtract
-from exporter.extract.writer import Selection
+from exporter.extract.selection import Selection
 
 D = Decimal
 

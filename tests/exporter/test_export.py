@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -20,14 +21,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, assert_one_sentence, environment, focus_export
 
 from exporter.datasets import DATASETS
-from exporter.duck import run_copy
+from exporter.duck import run_copies
 from exporter.errors import UserError
 from exporter.extract.files import ExportResult, export_dataset
+from exporter.extract.scratch import scratch_folder, temporary_file
 from exporter.home import Home
 
 SQL_TYPES = {
@@ -271,18 +274,7 @@ def test_values_are_exact_and_plain(export: Callable[..., ExportResult]) -> None
     assert rows[1]["PricingQuantity"] == "0.000001"
 
 
-def test_unvarying_columns_are_written_as_any_other(
-    large_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for fmt in ("csv", "json"):
-        files = []
-        for many in (0, 10**9):
-            monkeypatch.setattr("exporter.extract.writer._MANY_ROWS", many)
-            output = tmp_path / f"{many}.{fmt}"
-            export_dataset(large_home, "cost-and-usage", None, fmt, output)
-            files.append(output.read_bytes())
-        assert files[0] == files[1]
-    monkeypatch.setattr("exporter.extract.writer._MANY_ROWS", 0)
+def test_a_filter_of_a_large_build_is_exact(large_home: Home, tmp_path: Path) -> None:
     one = export_dataset(
         large_home,
         "cost-and-usage",
@@ -505,6 +497,68 @@ def test_compressed_files_hold_the_same_text(export: Callable[..., ExportResult]
     assert gzip.decompress(packed.read_bytes()) == text.read_bytes()
 
 
+@pytest.mark.parametrize(
+    "name", ["x.csv", "x.json", "x.jsonl", "x.parquet", "x.csv.gz", "x.json.zst"]
+)
+def test_a_file_of_many_slices_is_hashed_as_it_is_written(
+    large_home: Home, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.extract.writer._FILE_SLICE", 5000)
+    opened = []
+    open_path = Path.open
+
+    def watch(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        opened.append((path.name, mode))
+        return open_path(path, mode, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", watch)
+        _, fmt, *packed = name.split(".")
+        compress = {"gz": "gzip", "zst": "zstd"}[packed[0]] if packed else None
+        result = export_dataset(
+            large_home, "cost-and-usage", fmt=fmt, compress=compress, output=tmp_path / name
+        )
+    data = (tmp_path / name).read_bytes()
+    assert result.manifest["sha256"] == hashlib.sha256(data).hexdigest()
+    assert result.manifest["bytes"] == len(data)
+    assert sum(name.startswith("slice-") for name, _ in opened) > 5 or fmt == "parquet"
+    assert {mode for name, mode in opened if name.endswith(".part")} == {"w", "wb"}
+
+
+def test_a_packed_file_of_many_slices_is_one_member_for_readers_that_stop_behind_it(
+    large_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.extract.writer._FILE_SLICE", 5000)
+    plain_file = tmp_path / "x.csv"
+    for compress in (None, "gzip", "zstd"):
+        output = plain_file.with_suffix(f".{compress}") if compress else plain_file
+        export_dataset(large_home, "cost-and-usage", compress=compress, output=output)
+    member = zlib.decompressobj(31)
+    assert member.decompress((tmp_path / "x.gzip").read_bytes()) == plain_file.read_bytes()
+    assert (member.eof, member.unused_data) == (True, b"")
+    packed = (tmp_path / "x.zstd").read_bytes()
+    assert packed.count(b"\x28\xb5\x2f\xfd") == 1
+    with pa.input_stream(tmp_path / "x.zstd", compression="zstd") as stream:
+        assert stream.read() == plain_file.read_bytes()
+
+
+def test_parquet_of_many_rows_is_written_in_row_groups_that_fit_into_memory(
+    large_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / "one.parquet", tmp_path / "many.parquet"]
+    for file, rows in zip(files, (10**9, 5000), strict=True):
+        monkeypatch.setattr("exporter.extract.writer._FILE_SLICE", rows)
+        export_dataset(large_home, "cost-and-usage", fmt="parquet", output=file)
+    data = pq.read_metadata(files[1])
+    sizes = [data.row_group(place).num_rows for place in range(data.num_row_groups)]
+    assert sum(sizes) == 60000
+    assert max(sizes) <= 5000
+    assert pq.read_table(files[1]).equals(pq.read_table(files[0]))
+    schema = pq.read_schema(files[1])
+    assert all(field.nullable for field in schema)
+    assert schema.metadata is None
+
+
 MISTAKES: list[tuple[list[str], str]] = [
     (["--dataset", "usage"], "no dataset 'usage'"),
     (["--focus-version", "2.0"], "no FOCUS version 2.0"),
@@ -616,7 +670,7 @@ def test_a_writer_that_hangs_on_a_full_disk_is_given_up(
     file.touch()
     connection: Any = HangingConnection()
     with pytest.raises(UserError, match="no space left"):
-        run_copy(connection, "copy", [], file)
+        list(run_copies([connection], [("copy", [], file)]))
     assert connection.interrupted.is_set()
 
 
@@ -728,6 +782,69 @@ def test_a_killed_export_leaves_the_old_file_whole(
     assert after.manifest["sha256"] == old.manifest["sha256"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "out.csv.manifest.json"]
     assert [path.name for path in large_home.path.glob(".export.*")] == []
+
+
+LEAVE = """
+import os, signal, sys
+from pathlib import Path
+from exporter.api.open_builds import Builds
+from exporter.extract.scratch import scratch_folder, temporary_file
+from exporter.home import Home
+home = Home(Path(sys.argv[1]))
+with scratch_folder(home) as scratch, temporary_file(Path(sys.argv[2])):
+    (scratch / "spilled").write_text("x")
+    builds = Builds(home)
+    print("ready", flush=True)
+    if sys.argv[3] == "wait":
+        sys.stdin.read()
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def leave(home: Path, output: Path, how: str) -> subprocess.Popen[bytes]:
+    """Start a process that holds an export's and a server's folders, and maybe is killed there."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LEAVE, str(home), str(output), how],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def test_what_killed_processes_left_is_swept_whatever_their_number_and_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, output = tmp_path / "home", tmp_path / "out" / "x.csv"
+    home.mkdir()
+    output.parent.mkdir()
+    process = leave(home, output, "die")
+    process.communicate(timeout=30)
+    assert len(list(home.glob(".export.*/"))) == 2
+    assert list(output.parent.glob(".*.part"))
+    # in the next container the process has the same number, and the host another name
+    monkeypatch.setattr(os, "getpid", lambda: process.pid)
+    monkeypatch.setattr("socket.gethostname", lambda: "another")
+    with scratch_folder(Home(home)) as scratch, temporary_file(output) as temporary:
+        kept = {scratch.name, f"{scratch.name}.lock"}
+        assert {path.name for path in home.iterdir()} == kept
+        kept = {temporary.name, f"{temporary.name}.lock"}
+        assert {path.name for path in output.parent.iterdir()} == kept
+    assert not [*home.iterdir(), *output.parent.iterdir()]
+
+
+def test_what_another_process_or_this_one_uses_is_left_alone(tmp_path: Path) -> None:
+    home, output = Home(tmp_path), tmp_path / "x.csv"
+    process = leave(home.path, output, "wait")
+    with scratch_folder(home) as scratch, scratch_folder(home), temporary_file(output):
+        assert len(list(tmp_path.glob(".export.*/spilled"))) == 1
+        assert len(list(tmp_path.glob(".x.csv.*.part"))) == 2
+        assert scratch.is_dir()
+    process.communicate(timeout=30)
+    assert not list(tmp_path.glob(".export.*/spilled"))
 
 
 def export_demo(demo_home: Path, folder: Path, *arguments: str) -> dict[str, Any]:

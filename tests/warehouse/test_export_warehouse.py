@@ -23,7 +23,7 @@ from exporter.build import report, totals
 from exporter.datasets import DATASETS
 from exporter.duck import open_database
 from exporter.extract.files import export_dataset
-from exporter.extract.writer import Selection
+from exporter.extract.selection import Selection, Term
 from exporter.home import Home
 from exporter.options import FORMATS
 from exporter.project import Project, load_project
@@ -149,7 +149,7 @@ def test_the_warehouse_filters_and_sends_only_what_is_needed(
         dataset,
         "1.4",
         from_date=date(2026, 10, 3),
-        filters=(("ServiceProviderName", "OpenAI"),),
+        terms=(Term(("ServiceProviderName",), ("OpenAI",)),),
         columns=("ServiceName",),
     )
     with (

@@ -24,8 +24,8 @@ from exporter.api.service import Service
 from exporter.children import Send, serve
 from exporter.duck import count_progress, lock_down
 from exporter.errors import UserError
-from exporter.extract.manifest import hash_file
-from exporter.extract.pages import PagedExtract, read_usage_coverage
+from exporter.extract.coverage import read_usage_coverage
+from exporter.extract.pages import PagedExtract
 from exporter.focus.schemas import json_column_names
 from exporter.home import Home, sync
 from exporter.project import load_project
@@ -92,7 +92,9 @@ def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
                 TemporaryDirectory(dir=service.builds.scratch) as folder,
                 _reporting(lambda: extract.written or copied(), report),
             ):
-                extract.write_file(path, task.format, None, safe_csv, measure, Path(folder))
+                written = extract.write_file(
+                    path, task.format, None, safe_csv, measure, Path(folder)
+                )
             described = {
                 "build": {"id": build.build_id, "finishedAt": build.finished_at},
                 "rows": measure.rows,
@@ -102,8 +104,7 @@ def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
     finally:
         service.close()
     sync(path)
-    sha256, size = hash_file(path)
-    return {"bytes": size, "sha256": sha256, **described}
+    return {"bytes": written.size, "sha256": written.sha256, **described}
 
 
 @contextmanager

@@ -51,17 +51,10 @@ def command(
     again. The files of one table are loaded whole or not at all.
     """
     from exporter.build.build import say
-    from exporter.warehouse.load import load_files
+    from exporter.warehouse.load import LoadRequest, load_files
 
-    result = load_files(
-        home,
-        target,
-        source=source,
-        paths=files,
-        raw_dir=raw_dir,
-        replace=replace,
-        variables=variables,
-    )
+    request = LoadRequest(target, source, files, raw_dir, replace, variables)
+    result = load_files(home, request)
     for note in result.notes:
         say(f"Note: {note}")
     if result.made:

@@ -13,15 +13,7 @@ from typing import Any, TypeVar
 
 from exporter.errors import UserError
 from exporter.prices.table import Line, Table, read_table
-from exporter.prices.timeline import (
-    BASES,
-    DECIMALS,
-    EFFECTIVE,
-    Key,
-    Segment,
-    Timeline,
-    fits,
-)
+from exporter.prices.timeline import BASES, DECIMALS, EFFECTIVE, Key, Segment, Timeline, fits
 from exporter.project import load_project
 
 BOOK = Path("seeds") / "pricing" / "list_prices.csv"

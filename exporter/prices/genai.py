@@ -19,14 +19,7 @@ from genai_prices.types import (
 )
 
 from exporter.prices.book import Book
-from exporter.prices.lists import (
-    GENAI,
-    Source,
-    SourceModel,
-    checked,
-    loaders_of,
-    provider_of,
-)
+from exporter.prices.lists import GENAI, Source, SourceModel, checked, loaders_of, provider_of
 from exporter.prices.timeline import EFFECTIVE, UNKNOWN, VERIFIED_ON, Key, Segment, Timeline
 
 _METERS = {

@@ -20,14 +20,7 @@ from exporter.prices.lists import (
     find_review,
 )
 from exporter.prices.new_rows import NewModel, NewPrice
-from exporter.prices.timeline import (
-    EFFECTIVE,
-    VERIFIED_ON,
-    Segment,
-    Timeline,
-    day_text,
-    segment_at,
-)
+from exporter.prices.timeline import EFFECTIVE, VERIFIED_ON, Segment, Timeline, day_text, segment_at
 
 # left-out models that a note names
 _SHOWN = 12
@@ -172,11 +165,7 @@ def find_changes(
 
 
 def _propose_new_models(
-    lists: Lists,
-    instant: datetime,
-    patterns: tuple[str, ...],
-    all_models: bool,
-    proposal: Proposal,
+    lists: Lists, instant: datetime, patterns: tuple[str, ...], all_models: bool, proposal: Proposal
 ) -> None:
     matched: Counter[str] = Counter()
     left_out: dict[str, list[str]] = defaultdict(list)

@@ -128,6 +128,15 @@ rate_option = click.option(
     help="Requests a minute that each token may make; 0: any number.",
 )
 
+table_or_json_option = click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A table to read, or JSON for machines.",
+)
+
 
 def _read_public_url(value: str | None) -> str | None:
     if not value:

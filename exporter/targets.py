@@ -50,6 +50,11 @@ def hide_secrets(text: str) -> str:
     return text
 
 
+def shorten(text: str) -> str:
+    """Give what a driver says in one line of 300 characters at most, without secrets."""
+    return hide_secrets(" ".join(text.split()))[:300]
+
+
 def has_own_profiles() -> bool:
     """Tell whether the user brings a profiles.yml, with targets of any name."""
     return bool(os.environ.get("DBT_PROFILES_DIR"))

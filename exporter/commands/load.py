@@ -54,18 +54,10 @@ def command(
     """
     from exporter.build import report
     from exporter.build.build import say
-    from exporter.warehouse.load import load_files
+    from exporter.warehouse.load import LoadRequest, load_files
 
-    result = load_files(
-        home,
-        target,
-        source=source,
-        paths=files,
-        raw_dir=raw_dir,
-        replace=replace,
-        set_aside=set_aside,
-        variables=variables,
-    )
+    request = LoadRequest(target, source, files, raw_dir, replace, set_aside, variables)
+    result = load_files(home, request)
     for note in result.notes:
         say(f"Note: {note}")
     if result.made:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from exporter.datasets import FOCUS_IDS
+from exporter.options import table_or_json_option
 
 if TYPE_CHECKING:
     from exporter.focus.validate import Report
@@ -39,14 +40,7 @@ _EXAMPLE_WIDTH = 100
     show_default=True,
     help="FOCUS dataset of the file.",
 )
-@click.option(
-    "--format",
-    "fmt",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="A table to read, or JSON for machines.",
-)
+@table_or_json_option
 @click.pass_context
 def command(context: click.Context, file: Path, focus_version: str, dataset: str, fmt: str) -> None:
     """Check a CSV or Parquet FILE, ours or anyone's, against the FOCUS rules.

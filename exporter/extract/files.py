@@ -166,11 +166,11 @@ def _open_source(
             build = manifests.describe_build(database)
             yield _Source(connection, DuckDB(connection), build, lambda: None)
         return
-    from exporter.warehouse.connection import (
+    from exporter.warehouse.connection import open_warehouse
+    from exporter.warehouse.record import (
         blaming_changes,
         check_no_run,
         check_unchanged,
-        open_warehouse,
         read_record,
     )
     from exporter.warehouse.transfer import pull

@@ -73,46 +73,34 @@ def _check_setup(project: Project, target: str) -> Iterator[Check]:
         targets.check_name(target)
         targets.check_adapter(target)
     except UserError as error:
-        yield _failed_setup("adapter", str(error))
+        detail, _, remedy = str(error).partition(": ")
+        yield Check("adapter", False, detail, f"{remedy[:1].upper()}{remedy[1:]}", is_setup=True)
         return
     yield Check("adapter", True, f"dbt's adapter for {target} is installed")
     if target == targets.DUCKDB:
         return
     missing = targets.missing_settings(target)
-    if missing:
-        yield Check(
-            "settings",
-            False,
-            f"{', '.join(missing)} not set",
-            "Set what is missing in the environment, or name your own profiles.yml with "
-            "DBT_PROFILES_DIR.",
-            is_setup=True,
-        )
-        return
     profiles = targets.profiles_folder(project) / "profiles.yml"
-    if not profiles.is_file():
-        yield Check(
-            "settings",
-            False,
-            f"{profiles} does not exist",
-            "Name the folder of your profiles.yml with DBT_PROFILES_DIR, or unset it.",
-            is_setup=True,
+    if missing:
+        detail = f"{', '.join(missing)} not set"
+        remedy = (
+            "Set what is missing in the environment, or name your own profiles.yml with "
+            "DBT_PROFILES_DIR."
         )
+    elif not profiles.is_file():
+        detail = f"{profiles} does not exist"
+        remedy = "Name the folder of your profiles.yml with DBT_PROFILES_DIR, or unset it."
+    else:
+        yield Check("settings", True, f"taken from {profiles}")
         return
-    yield Check("settings", True, f"taken from {profiles}")
-
-
-def _failed_setup(name: str, message: str) -> Check:
-    detail, _, remedy = message.partition(": ")
-    return Check(name, False, detail, f"{remedy[:1].upper()}{remedy[1:]}", is_setup=True)
+    yield Check("settings", False, detail, remedy, is_setup=True)
 
 
 def _check_with_dbt(
     home: Home, project: Project, target: str, variables: dict[str, Any], scratch: Path
 ) -> Iterator[Check]:
     operations = [Operation(macro, {}) for macro in _MACROS]
-    is_warehouse = target != targets.DUCKDB
-    if is_warehouse:
+    if target != targets.DUCKDB:
         operations.append(Operation("doctor_load_table", {}))
         variables = {"raw_origin": "source", **variables}
     load_table: Outcome | None = None
@@ -126,7 +114,7 @@ def _check_with_dbt(
     if load_table is None:
         return
     if load_table.error is not None:
-        yield Check("load", False, _shorten(load_table.error), _MACROS["doctor_rights"][1])
+        yield Check("load", False, targets.shorten(load_table.error), _MACROS["doctor_rights"][1])
         return
     yield from _check_connection(project, target, load_table.values[-1], scratch)
 
@@ -137,7 +125,7 @@ def _read(outcome: Outcome) -> Iterator[Check]:
         yield Check(value["check"], ok, value["detail"], "" if ok else value["remedy"])
     if outcome.error is not None:
         name, remedy = _MACROS[outcome.macro]
-        yield Check(name, False, _shorten(outcome.error), remedy)
+        yield Check(name, False, targets.shorten(outcome.error), remedy)
 
 
 def _check_connection(
@@ -174,7 +162,7 @@ def _check_connection(
             yield Check(
                 "load and read",
                 False,
-                _shorten(str(error)),
+                targets.shorten(str(error)),
                 "Grant what the bulk path needs: CREATE STAGE in Snowflake's schema, in BigQuery "
                 "the role BigQuery Job User.",
             )
@@ -187,7 +175,7 @@ def _check_datasets(project: Project, warehouse: Any, scratch: Path) -> Check:
     from exporter.datasets import DATASETS
     from exporter.duck import open_database
     from exporter.extract.selection import Selection
-    from exporter.warehouse.connection import MissingTableError
+    from exporter.warehouse.adapters import MissingTableError
     from exporter.warehouse.transfer import pull
 
     lacking = []
@@ -209,7 +197,3 @@ def _check_datasets(project: Project, warehouse: Any, scratch: Path) -> Check:
             f"Run `focus-export build --target {warehouse.target}`.",
         )
     return Check("datasets", True, "every dataset has all its columns")
-
-
-def _shorten(text: str) -> str:
-    return targets.hide_secrets(" ".join(text.split()))[:300]

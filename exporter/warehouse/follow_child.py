@@ -18,8 +18,10 @@ from exporter.errors import BusyError, DataError, UserError
 from exporter.home import Home
 from exporter.project import load_project
 from exporter.targets import hide_secrets
-from exporter.warehouse.connection import ChangedError, NoBuildError, Warehouse, open_warehouse
+from exporter.warehouse.adapters import Warehouse
+from exporter.warehouse.connection import open_warehouse
 from exporter.warehouse.mirror import copy_build, find_copy_home, find_finished, is_copied
+from exporter.warehouse.record import ChangedError, NoBuildError
 
 # readers of the API come first
 _NICENESS = 5

@@ -18,8 +18,24 @@ from exporter.errors import MachineError, UserError
 from exporter.home import Home
 from exporter.project import Project, load_project
 from exporter.raw.plan import Fault, RawPlan, plan_files, plan_raw_files
-from exporter.targets import DUCKDB, check_warehouse
+from exporter.targets import DUCKDB, check_warehouse, shorten
 from exporter.warehouse.connection import open_warehouse
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """What the user asked for: a source and its files, or a raw folder; `replace` empties first.
+
+    `set_aside` goes on without usage logs that cannot be read.
+    """
+
+    target: str
+    source: str | None
+    paths: Sequence[Path]
+    raw_dir: Path | None
+    replace: bool
+    set_aside: bool
+    variables: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -45,35 +61,25 @@ class LoadResult:
     set_aside: list[Fault]
 
 
-def load_files(
-    home: Home,
-    target: str,
-    *,
-    source: str | None = None,
-    paths: Sequence[Path] = (),
-    raw_dir: Path | None = None,
-    replace: bool = False,
-    set_aside: bool = False,
-    variables: dict[str, Any],
-) -> LoadResult:
-    """Load a source's files, or a whole raw folder, into the raw tables that they belong to.
+def load_files(home: Home, request: LoadRequest) -> LoadResult:
+    """Load files into the raw tables that they belong to.
 
-    `replace` empties those tables first. Raw tables that are not there are made, all of them, since
-    a build needs every one. Raises UserError for faults of files, tables or the connection.
+    Raw tables that are not there are made, all of them, since a build needs every one. Raises
+    UserError for faults of files, tables or the connection.
     """
-    project = load_project()
+    project, target = load_project(), request.target
     if target == DUCKDB:
         raise UserError(
             "DuckDB reads files itself: use `focus-export build --raw-dir`, or name a warehouse "
             "with --target."
         )
-    if raw_dir is not None and source is None:
-        plan = plan_raw_files(raw_dir, project, set_aside=set_aside)
-    elif source is not None and paths and raw_dir is None:
-        plan = plan_files(source, paths, project, set_aside=set_aside)
+    if request.raw_dir is not None and request.source is None:
+        plan = plan_raw_files(request.raw_dir, project, set_aside=request.set_aside)
+    elif request.source is not None and request.paths and request.raw_dir is None:
+        plan = plan_files(request.source, request.paths, project, set_aside=request.set_aside)
     else:
         raise UserError("Name a source and its files, or a raw folder with --raw-dir.")
-    if replace and plan.faults:
+    if request.replace and plan.faults:
         raise UserError(
             f"--replace empties the tables, also of what {plan.faults[0].file} has brought: "
             "leave out --set-aside or --replace."
@@ -83,13 +89,14 @@ def load_files(
     scratch = Path(tempfile.mkdtemp(prefix=".load.", dir=home.path))
     try:
         staged = _stage(home, project, plan, scratch)
-        prepared = _prepare(home, project, target, list(staged), variables)
+        prepared = _prepare(home, project, target, list(staged), request.variables)
         loads = []
         with open_warehouse(target, project) as warehouse:
             for table, file in staged.items():
                 found = prepared[table]
-                rows = warehouse.load_parquet(file, found["relation"], replace=replace)
-                loads.append(Load(table, found["relation"], rows, found["rows"] if replace else 0))
+                rows = warehouse.load_parquet(file, found["relation"], replace=request.replace)
+                replaced = found["rows"] if request.replace else 0
+                loads.append(Load(table, found["relation"], rows, replaced))
         made = [found["relation"] for found in prepared.values() if found["is_new"]]
         is_complete = all(found["is_new"] or name in staged for name, found in prepared.items())
         return LoadResult(loads, made, plan.notes, is_complete, plan.faults)
@@ -100,23 +107,17 @@ def load_files(
 def _stage(home: Home, project: Project, plan: RawPlan, scratch: Path) -> dict[str, Path]:
     """Write a Parquet file for each table."""
     staged = {table: scratch / f"{table}.parquet" for table in plan.raw_files}
-    operations = [
-        Operation(
-            "stage_raw_table",
-            {
-                "table": table,
-                "groups": plan.raw_files[table],
-                "path": str(file),
-            },
-        )
+    tables = [
+        {"table": table, "groups": plan.raw_files[table], "path": str(file)}
         for table, file in staged.items()
     ]
-    for outcome in run_operations(home, project, DUCKDB, operations, {}, scratch):
+    operation = Operation("stage_raw_tables", {"tables": tables})
+    for outcome in run_operations(home, project, DUCKDB, [operation], {}, scratch):
         if outcome.error is not None:
             fault = read_fault(home, outcome.error)
             if fault is not None:
                 raise MachineError(f"{fault} Nothing was loaded.")
-            raise UserError(f"The files could not be read ({outcome.error[:300]}).")
+            raise UserError(f"The files could not be read ({shorten(outcome.error)}).")
     return staged
 
 
@@ -125,22 +126,17 @@ def _prepare(
 ) -> dict[str, dict[str, Any]]:
     """Make the tables that are missing, and refuse those that have other columns."""
     names = [table.name for table in project.raw_tables()]
-    operations = [
-        Operation("prepare_raw_table", {"table": name, "is_loaded": name in tables})
-        for name in names
-    ]
+    operation = Operation("prepare_raw_tables", {"tables": names, "loaded": tables})
     chosen = {"raw_origin": "source", **variables}
-    prepared = {}
-    for table, outcome in zip(
-        names, run_operations(home, project, target, operations, chosen), strict=True
-    ):
-        if outcome.error is not None:
-            raise UserError(
-                f"The table {table} can't be prepared in the target {target} "
-                f"({' '.join(outcome.error.split())[:300]}): "
-                f"run `focus-export doctor --target {target}`."
-            )
-        found = outcome.values[-1]
+    (outcome,) = run_operations(home, project, target, [operation], chosen)
+    prepared = dict(zip(names, outcome.values, strict=False))
+    if outcome.error is not None:
+        # each table that is ready has logged a line
+        raise UserError(
+            f"The table {names[len(prepared)]} can't be prepared in the target {target} "
+            f"({shorten(outcome.error)}): run `focus-export doctor --target {target}`."
+        )
+    for found in prepared.values():
         if found["is_view"]:
             raise UserError(
                 f"{found['relation']} is a view: load into tables of another schema, "
@@ -152,5 +148,4 @@ def _prepare(
                 "columns as text (_line as a whole number), or load into another schema with "
                 "--vars '{raw_schema: …}'."
             )
-        prepared[table] = found
     return prepared

@@ -30,18 +30,18 @@ from exporter.home import DATABASE, DESCRIPTION, Home, write_durably
 from exporter.progress import Progress
 from exporter.project import Project, tool_version
 from exporter.raw.plan import RawPlan
-from exporter.targets import DUCKDB
-from exporter.warehouse.connection import (
+from exporter.targets import DUCKDB, shorten
+from exporter.warehouse.adapters import Warehouse
+from exporter.warehouse.connection import describe_place
+from exporter.warehouse.lineage import plan_copy, served_models
+from exporter.warehouse.record import (
     BuildRecord,
     NoBuildError,
-    Warehouse,
     blaming_changes,
     check_no_run,
     check_unchanged,
-    describe_place,
     read_record,
 )
-from exporter.warehouse.lineage import CopyPlan, plan_copy, served_models
 from exporter.warehouse.transfer import pull_tables
 
 FOLDER = "warehouses"
@@ -159,7 +159,8 @@ def _fill(
         served = [f"+{name}" for name in served_models()]
         resources = ["--resource-type", "model", "seed"]
         _run_dbt(home, project, ["build", "--empty", *resources], served, variables, empty)
-        plan = _read_plan(home, project)
+        manifest = json.loads((home.target / "manifest.json").read_text(encoding="utf-8"))
+        plan = plan_copy(manifest, project.settings["name"])
         say(f"copying {len(plan.tables)} tables of build {record.build_id}")
         limit = os.environ.get("AI_FOCUS_MEMORY_LIMIT") or _MEMORY_LIMIT
         with (
@@ -183,11 +184,6 @@ def _fill(
     return len(plan.tables), rows
 
 
-def _read_plan(home: Home, project: Project) -> CopyPlan:
-    manifest = json.loads((home.target / "manifest.json").read_text(encoding="utf-8"))
-    return plan_copy(manifest, project.settings["name"])
-
-
 def _run_dbt(
     home: Home,
     project: Project,
@@ -208,8 +204,8 @@ def _run_dbt(
         raise MachineError(fault)
     results = end["results"] if end else []
     reasons = [found["message"] for found in results if found["status"] in ("error", "fail")]
-    bad = " ".join([*reasons, (end or {}).get("error") or "it ended early"][0].split())
+    bad = shorten([*reasons, (end or {}).get("error") or "it ended early"][0])
     raise DataError(
-        f"dbt could not make the copy's tables and views ({bad[:300]}): "
+        f"dbt could not make the copy's tables and views ({bad}): "
         f"its log is {home.logs / 'dbt.log'}."
     )

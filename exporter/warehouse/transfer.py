@@ -19,7 +19,7 @@ from exporter.extract.selection import Selection, build_where, check_columns, re
 from exporter.focus.schemas import Structure, column_kinds
 from exporter.project import Project
 from exporter.sql import quote_name, quote_text
-from exporter.warehouse.connection import Warehouse
+from exporter.warehouse.adapters import Warehouse
 
 _PLAIN = re.compile(r"[a-z_]+")
 # a table with this column is kept in its order, so that the rows of a page lie in few places

@@ -65,3 +65,21 @@ def test_a_target_that_cannot_be_reached_fails_one_check(tmp_path: Path) -> None
     failed = [line for line in result.stdout.splitlines() if line.startswith("failed")]
     assert len(failed) == 1
     assert failed[0].startswith("failed  connection:")
+
+
+def test_what_a_target_says_is_shown_without_secrets(tmp_path: Path) -> None:
+    (tmp_path / "profiles.yml").write_text(
+        "ai_focus:\n  target: mine\n  outputs:\n"
+        f"    mine: {{type: duckdb, path: {tmp_path / 'hunter2-hunter2' / 'x.duckdb'}}}\n"
+    )
+    result = focus_export(
+        *("doctor", "--target", "mine"),
+        cwd=tmp_path,
+        variables={
+            "DBT_PROFILES_DIR": str(tmp_path),
+            "PYTHONPATH": os.fspath(ROOT),
+            "SNOWFLAKE_PASSWORD": "hunter2-hunter2",
+        },
+    )
+    assert "/***/x.duckdb" in result.stdout
+    assert "hunter2" not in result.stdout + result.stderr

@@ -12,10 +12,10 @@ import duckdb
 import pytest
 
 from exporter.datasets import FOCUS_IDS
-from exporter.focus import validate
+from exporter.focus import rules
 
 VERSIONS = [
-    (dataset, version) for dataset in FOCUS_IDS.values() for version in validate.versions(dataset)
+    (dataset, version) for dataset in FOCUS_IDS.values() for version in rules.versions(dataset)
 ]
 TYPES = {
     "ListUnitPrice": "decimal(20,12)",
@@ -190,7 +190,7 @@ class Bench:
 
     def __init__(self, dataset: str, version: str, typed: bool) -> None:
         self.dataset, self.version = dataset, version
-        self.columns = {c["name"]: c for c in validate.focus_columns(dataset, version)}
+        self.columns = {c["name"]: c for c in rules.focus_columns(dataset, version)}
         self.connection = duckdb.connect()
         self.connection.execute("set TimeZone = 'UTC'")
         items = ", ".join(
@@ -206,16 +206,16 @@ class Bench:
             )
         described = self.connection.execute("describe data").fetchall()
         self.catalog = [(row[0], row[1]) for row in described if not row[0].startswith("_")]
-        self.sql, self.rule_ids = validate.prepare_check(
+        self.sql, self.rule_ids = rules.prepare_check(
             self.connection, "data", self.catalog, dataset, version, typed
         )
         text = [n for n, c in self.columns.items() if c["type"] in ("Decimal", "Date/Time")]
-        self.value_rules = validate.value_rules(
+        self.value_rules = rules.value_rules(
             dataset, version, list(self.columns), [] if typed else text
         )
         self.group_rules = {
             rule["id"]: rule["columns"]
-            for rule in validate.reference(dataset, version)["rules"]
+            for rule in rules.reference(dataset, version)["rules"]
             if rule["kind"] in ("group", "unique")
         }
 

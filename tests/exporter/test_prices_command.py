@@ -23,7 +23,11 @@ pytest.importorskip("genai_prices")
 
 from genai_prices import types
 
-from exporter.prices.book import (
+from exporter.prices.book import load_book
+from exporter.prices.genai import read_timelines
+from exporter.prices.litellm import read_litellm
+from exporter.prices.propose import find_changes, open_key
+from exporter.prices.timeline import (
     EFFECTIVE,
     UNKNOWN,
     VERIFIED_ON,
@@ -31,11 +35,8 @@ from exporter.prices.book import (
     Segment,
     Timeline,
     fits,
-    load_book,
     segment_at,
 )
-from exporter.prices.sources import _genai_timelines, read_litellm
-from exporter.prices.update import _as_first, _changes
 
 LITELLM = ROOT / "tests" / "data" / "litellm_prices.json"
 # a day after the newest row of the book
@@ -266,6 +267,33 @@ def test_a_new_model_comes_with_its_row_in_the_catalogue(seeds: Path) -> None:
         for row in new
         if row["provider"] == "openai"
     }
+
+
+def test_a_model_whose_rows_name_no_scope_gets_a_new_meter_without_one(seeds: Path) -> None:
+    edit(
+        book_of(seeds),
+        lambda row: {**row, "region_scope": ""} if row["model"] == "gpt-5" else row,
+    )
+    edit(book_of(seeds), without(**GPT5_INPUT))
+    result = prices("update", seeds, "--write")
+    assert result.returncode == 0, result.stderr
+    new = read(book_of(seeds))[-1]
+    assert is_row(new, **GPT5_INPUT, region_scope="", unit_price="1.25")
+
+
+def test_nothing_is_appended_where_a_row_would_be_refused(seeds: Path) -> None:
+    edit(book_of(seeds), with_price("1.3", **GPT5_INPUT))
+    first = ("update", seeds, "--write")
+    prices(*first)
+    edit(book_of(seeds), with_price("1.4", **GPT5_INPUT, recorded_at=DAY))
+    prices(*first)
+    edit(book_of(seeds), with_price("1.5", **GPT5_INPUT, recorded_at=DAY))
+    edit(seeds / "reference" / "models.csv", without(provider="openai", model="gpt-4.1"))
+    edit(book_of(seeds), without(provider="openai", model="gpt-4.1"))
+    before = {path: path.read_bytes() for path in sorted(seeds.rglob("*.csv"))}
+    result = prices("update", seeds, "--models", "openai/gpt-4.1", "--write")
+    assert_one_sentence(result, 2, "twice at one instant")
+    assert {path: path.read_bytes() for path in sorted(seeds.rglob("*.csv"))} == before
 
 
 def test_litellm_keeps_azure_current_and_nothing_that_genai_prices_has(seeds: Path) -> None:
@@ -670,19 +698,23 @@ NOW = datetime(2026, 11, 22)
 def test_a_key_of_the_book_gets_the_rows_that_it_lacks(
     book: Timeline, listed: Timeline, rows: list[tuple[str, str, str]]
 ) -> None:
-    changes = [segment for segment, _ in _changes(book, listed, NOW)]
+    changes = [segment for segment, _ in find_changes(book, listed, NOW)]
     assert changes == line(*rows)
+
+
+def opened(listed: Timeline) -> Timeline:
+    return [segment for segment, _ in open_key(listed, NOW)]
 
 
 def test_a_new_key_is_open_to_the_past_from_its_first_price() -> None:
     undated = line((None, "1", UNKNOWN))
-    assert _as_first(undated, NOW) == line(("2026-11-22", "1", VERIFIED_ON))
+    assert opened(undated) == line(("2026-11-22", "1", VERIFIED_ON))
     announced = line((None, "1", UNKNOWN), ("2027-01-01", "2", EFFECTIVE))
-    assert _as_first(announced, NOW) == line(
+    assert opened(announced) == line(
         ("2026-11-22", "1", VERIFIED_ON), ("2027-01-01", "2", EFFECTIVE)
     )
     changed = line((None, "1", UNKNOWN), ("2026-10-01", "2", EFFECTIVE))
-    assert _as_first(changed, NOW) == changed
+    assert opened(changed) == changed
 
 
 def test_a_first_price_is_open_to_the_past_unless_its_date_is_effective() -> None:
@@ -724,7 +756,7 @@ def timelines(info: types.ModelInfo) -> dict[str, list[tuple[str, str | None, st
             )
             for segment in timeline
         ]
-        for key, timeline in _genai_timelines(Key("p", "m", ""), info, "here")
+        for key, timeline in read_timelines(Key("p", "m", ""), info, "here")
     }
 
 
@@ -769,6 +801,28 @@ def test_dates_and_daily_windows_of_genai_prices_stand_side_by_side() -> None:
         "p m input 01:00-04:00 UTC": [("", "3", UNKNOWN)],
         # the second entry has no price for output
         "p m output": [("", "5", UNKNOWN), ("2026-10-01", None, EFFECTIVE)],
+    }
+
+
+def test_a_daily_window_ends_where_a_later_entry_of_genai_prices_begins() -> None:
+    info = model(
+        prices=[
+            types.ConditionalPrice(prices=prices_of(input_mtok=Decimal(1))),
+            types.ConditionalPrice(
+                constraint=types.TimeOfDateConstraint(
+                    time(1, tzinfo=timezone.utc), time(4, tzinfo=timezone.utc)
+                ),
+                prices=prices_of(input_mtok=Decimal(3)),
+            ),
+            types.ConditionalPrice(
+                constraint=types.StartDateConstraint(date(2026, 10, 1)),
+                prices=prices_of(input_mtok=Decimal(2)),
+            ),
+        ]
+    )
+    assert timelines(info) == {
+        "p m input": [("", "1", UNKNOWN), ("2026-10-01", "2", EFFECTIVE)],
+        "p m input 01:00-04:00 UTC": [("", "3", UNKNOWN), ("2026-10-01", None, EFFECTIVE)],
     }
 
 

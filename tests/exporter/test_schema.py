@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import subprocess
@@ -17,7 +18,7 @@ from conftest import ROOT, assert_one_sentence, focus_export
 
 from exporter.focus import schemas
 from exporter.focus.schemas import Structure, structures
-from exporter.project import load_project
+from exporter.project import Project, load_project
 
 PROJECT = load_project()
 LABELS = [f"{s.dataset.name}-{s.grain}-{s.focus_version}" for s in structures()]
@@ -60,7 +61,21 @@ def test_the_script_finds_nothing_to_register() -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_a_schema_id_changes_with_whatever_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def with_columns(folder: Path, **cells: str) -> Project:
+    """The project, with other cells of BilledCost in its column reference."""
+    shipped = PROJECT.path / "seeds" / "reference" / "focus_columns.csv"
+    rows = list(csv.DictReader(shipped.read_text(encoding="utf-8").splitlines()))
+    file = folder / "seeds" / "reference" / "focus_columns.csv"
+    file.parent.mkdir(parents=True)
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({**row, **cells} if row["column_name"] == "BilledCost" else row)
+    return dataclasses.replace(PROJECT, path=folder)
+
+
+def test_a_schema_id_changes_with_whatever_it_stands_for(tmp_path: Path) -> None:
     structure = structures()[0]
     arguments = (structure.dataset, structure.grain, structure.focus_version)
     known = {schemas.schema_id(PROJECT, *arguments)}
@@ -68,18 +83,12 @@ def test_a_schema_id_changes_with_whatever_it_stands_for(monkeypatch: pytest.Mon
     known.add(schemas.schema_id(newer, *arguments))
     known.add(schemas.schema_id(PROJECT, structure.dataset, "day", structure.focus_version))
     known.add(schemas.schema_id(PROJECT, structure.dataset, structure.grain, "1.3"))
-    rows = schemas._read_reference(PROJECT.path)
-    changed = tuple(
-        {**row, "sql_type": "quantity"} if row["column_name"] == "BilledCost" else row
-        for row in rows
-    )
-    monkeypatch.setattr(schemas, "_read_reference", lambda _folder: changed)
-    known.add(schemas.schema_id(PROJECT, *arguments))
+    changed = with_columns(tmp_path / "changed", sql_type="quantity")
+    known.add(schemas.schema_id(changed, *arguments))
     assert len(known) == 5
     # the description of a column is no part of its structure
-    described = tuple({**row, "description": "other words"} for row in rows)
-    monkeypatch.setattr(schemas, "_read_reference", lambda _folder: described)
-    assert schemas.schema_id(PROJECT, *arguments) in known
+    described = with_columns(tmp_path / "described", description="other words")
+    assert schemas.schema_id(described, *arguments) in known
 
 
 @pytest.mark.parametrize("version", ["1.3", "1.4"])

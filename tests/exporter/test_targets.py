@@ -18,7 +18,7 @@ from exporter.focus.schemas import Structure, column_kinds, structures
 from exporter.project import load_project
 from exporter.raw.plan import plan_files
 from exporter.targets import hide_secrets
-from exporter.warehouse.connection import BigQuery, Snowflake, conform
+from exporter.warehouse.adapters import BigQuery, Snowflake, conform
 
 D = Decimal
 OPENERS = {

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from exporter.commands.validate import command
 from exporter.errors import UserError
-from exporter.focus import validate
+from exporter.focus import rules, validate
 
 VALID = {
     "BilledCost": "1.5", "BillingAccountId": "012345678901", "BillingAccountName": "",
@@ -211,9 +211,7 @@ def test_names_of_the_file_do_not_clash_with_internal_ones(tmp_path: Path) -> No
         assert "CostAndUsage.columns.unknown" in found
 
 
-@pytest.mark.parametrize(
-    "column", [c["name"] for c in validate.focus_columns("CostAndUsage", "1.4")]
-)
+@pytest.mark.parametrize("column", [c["name"] for c in rules.focus_columns("CostAndUsage", "1.4")])
 def test_one_focus_column_is_enough_for_a_report(tmp_path: Path, column: str) -> None:
     report = validate.check_file(
         write_csv(tmp_path / "x.csv", {column: "1"}), "CostAndUsage", "1.4"

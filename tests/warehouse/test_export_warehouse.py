@@ -28,7 +28,9 @@ from exporter.home import Home
 from exporter.options import FORMATS
 from exporter.project import Project, load_project
 from exporter.warehouse import connection
-from exporter.warehouse.connection import BuildRecord, ChangedError, Warehouse, open_warehouse
+from exporter.warehouse.adapters import Warehouse
+from exporter.warehouse.connection import open_warehouse
+from exporter.warehouse.record import BuildRecord, ChangedError
 from exporter.warehouse.transfer import pull
 
 

@@ -34,15 +34,10 @@ from exporter.duck import open_database
 from exporter.extract.manifest import read_build
 from exporter.home import Home
 from exporter.project import load_project, tool_version
-from exporter.warehouse.connection import (
-    BuildRecord,
-    ChangedError,
-    MissingTableError,
-    Warehouse,
-    open_warehouse,
-    read_record,
-)
+from exporter.warehouse.adapters import MissingTableError, Warehouse
+from exporter.warehouse.connection import open_warehouse
 from exporter.warehouse.mirror import copy_build, find_finished
+from exporter.warehouse.record import BuildRecord, ChangedError, read_record
 
 LIST = "/focus/v1/cost-and-usage"
 COMMITMENTS = "/focus/v1/contract-commitments"

@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 
 from exporter.project import load_project
-from exporter.warehouse.connection import BuildRecord, Warehouse, open_warehouse, read_record
+from exporter.warehouse.adapters import Warehouse
+from exporter.warehouse.connection import describe_place, open_warehouse
+from exporter.warehouse.record import BuildRecord, read_record
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -221,16 +223,13 @@ def write_record(warehouse: Warehouse, record: BuildRecord | None) -> None:
     warehouse.fetch(f"create or replace table ai_focus_build as select {columns}")
 
 
-def make_schema(warehouse: Any, name: str | None = None) -> str:
+def make_schema(warehouse: Warehouse, name: str | None = None) -> str:
     """Make the target's schema, or another beside it; gives its name as the target spells it."""
-    adapter = warehouse._adapter
-    credentials = adapter.config.credentials
-    schema = adapter.Relation.create(
-        database=credentials.database, schema=name or credentials.schema
-    ).without_identifier()
-    if adapter.type() == "snowflake":
-        warehouse.fetch(f"create database if not exists {schema.database}")
-        warehouse.fetch(f"create schema if not exists {schema}")
+    place = describe_place(warehouse.target, load_project())
+    schema = f"{place['database']}.{name or place['schema']}"
+    if place["type"] == "snowflake":
+        warehouse.fetch(f"create database if not exists {place['database']}")
     else:
-        warehouse._handle.create_dataset(schema.schema, exists_ok=True)
-    return str(schema)
+        schema = f"`{place['database']}`.`{name or place['schema']}`"
+    warehouse.fetch(f"create schema if not exists {schema}")
+    return schema

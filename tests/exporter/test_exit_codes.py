@@ -54,9 +54,13 @@ def test_what_the_machine_denies_dbt_is_said_without_its_words(
 
 def test_dbt_that_the_system_kills_is_the_machines_fault(toy_project: Path, tmp_path: Path) -> None:
     process = start(toy_project, tmp_path, "--vars", "{slow: 100000000}")
-    wait_for(process, "building and testing")
-    # dbt has a child of its own, which ends with it
-    os.kill(min(processes_with(f"DBT_LOG_PATH={tmp_path / 'logs'}")), signal.SIGKILL)
+    try:
+        wait_for(process, "building and testing")
+        # dbt has a child of its own, which ends with it
+        os.kill(min(processes_with(f"DBT_LOG_PATH={tmp_path / 'logs'}")), signal.SIGKILL)
+    except BaseException:
+        process.terminate()
+        raise
     _, errors = process.communicate(timeout=120)
     result = subprocess.CompletedProcess(process.args, process.returncode, "", errors)
     assert_one_sentence(result, 5, "dbt was ended by signal 9", "Nothing was published.")

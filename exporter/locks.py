@@ -15,12 +15,7 @@ class HeldError(Exception):
 
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Hold the lock of a file, which is made and stays; raises HeldError where another one does.
-
-    Raises OSError where the file can't be made.
-    """
-    # filelock would take a folder that takes no file for a lock that is held
-    path.touch()
+    """Hold the lock of a file, which is made and stays; raises HeldError where another one does."""
     # any thread may free it
     held = FileLock(path, timeout=0, thread_local=False)
     try:

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from errno import EACCES
 from pathlib import Path
 from secrets import token_hex
 
@@ -19,6 +20,8 @@ from exporter.home import Home
 from exporter.locks import HeldError, lock
 
 _LOCK = ".lock"
+# a lock can't be had in a folder such as /proc: that looks as if another one held it
+_TRIES = 5
 
 
 @contextmanager
@@ -60,12 +63,14 @@ def _claim(folder: Path, prefix: str, suffix: str = "") -> Iterator[Path]:
             with suppress(HeldError, OSError), _hold(guard.with_name(guard.name[: -len(_LOCK)])):
                 pass
     with ExitStack() as opened:
-        while True:
+        for _ in range(_TRIES):
             path = folder / f"{prefix}{token_hex(8)}{suffix}"
             # another one may sweep it up in the moment between its making and its locking
             with suppress(HeldError):
                 opened.enter_context(_hold(path))
                 break
+        else:
+            raise PermissionError(EACCES, "no file can be locked there")
         yield path
 
 

@@ -276,7 +276,7 @@ def test_a_download_that_is_broken_off_leaves_nothing(home: Home) -> None:
             with httpx.stream("GET", f"{server.url}/api/exports/focus?focusVersion=1.3") as answer:
                 next(answer.iter_bytes(1024))
         for _ in range(100):
-            [scratch] = home.path.glob(".export.*")
+            [scratch] = (path for path in home.path.glob(".export.*") if path.is_dir())
             if not list(scratch.iterdir()):
                 break
             time.sleep(0.1)

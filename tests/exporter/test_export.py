@@ -823,7 +823,7 @@ def test_what_killed_processes_left_is_swept_whatever_their_number_and_host(
     output.parent.mkdir()
     process = leave(home, output, "die")
     process.communicate(timeout=30)
-    assert len(list(home.glob(".export.*/"))) == 2
+    assert len(list(home.glob(".export.*.lock"))) == 2
     assert list(output.parent.glob(".*.part"))
     # in the next container the process has the same number, and the host another name
     monkeypatch.setattr(os, "getpid", lambda: process.pid)

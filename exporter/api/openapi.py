@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from exporter.api.datasets import API_DATASETS, ApiDataset, Parameter
-from exporter.api.parameters import LARGEST_PAGE, LONGEST_VALUE, PAGE_SIZE
+from exporter.api.datasets import API_DATASETS, TAG, ApiDataset, Parameter
+from exporter.api.parameters import LARGEST_PAGE, LONGEST_VALUE, MOST_NAMES, PAGE_SIZE
 from exporter.api.responses import SCHEMA as PROBLEM
 from exporter.api.service import MOST_GROUPS
 from exporter.datasets import DATASETS
@@ -102,6 +102,12 @@ def list_parameters(entry: ApiDataset, *, whole: bool = False) -> list[dict[str,
             "not changed. It is good for an hour, for the same bearer token only, and goes on "
             "reading the build that it began with.",
         ),
+        query_parameter(
+            "compact",
+            {"type": "boolean", "default": False},
+            "Whether to leave out the columns that are null in every row that fits the filters, on "
+            "whichever page; omittedColumns names them.",
+        ),
     ]
 
 
@@ -133,7 +139,8 @@ def row_schema(project: Project, dataset: str, version: str) -> dict[str, Any]:
         "type": "object",
         "description": f"A row of {dataset} in FOCUS {version}.",
         "properties": properties,
-        "required": list(properties),
+        # what may be null may be left out of compact rows
+        "required": [name for name, it in properties.items() if "null" not in it["type"]],
         "additionalProperties": False,
     }
 
@@ -159,17 +166,55 @@ def page_schema(entry: ApiDataset) -> dict[str, Any]:
             "items": {"anyOf": rows},
         },
     }
-    return _closed(properties)
+    page = _closed(properties)
+    properties["omittedColumns"] = {
+        "type": "array",
+        "description": "Where compact was asked for: the columns that are null in every row of "
+        "every page, and are left out of the records.",
+        "items": {"type": "string"},
+    }
+    return page
+
+
+def dimension_schema(entry: ApiDataset) -> dict[str, Any]:
+    """Describe the name of what rows can be summed by."""
+    return {"type": "string", "pattern": rf"^({'|'.join(entry.dimensions)}|{TAG}[\s\S]+)$"}
+
+
+def group_parameters(entry: ApiDataset, default: int = MOST_GROUPS) -> list[dict[str, Any]]:
+    """Describe what chooses the sums of a dataset; `default` is the number of groups."""
+    offered = "|".join(entry.dimensions)
+    name = f'({offered}|{TAG}[^,]+|"({offered}|{TAG}([^"]|"")+)")'
+    return [
+        query_parameter(
+            "groupBy",
+            {
+                "type": "string",
+                "pattern": f"^{name}(,{name}){{0,{MOST_NAMES - 1}}}$",
+                "maxLength": LONGEST_VALUE,
+            },
+            "What to sum by, with commas between: day and month are those in which the charge "
+            f"period starts, in UTC; {TAG} and the key of a tag sum by its values (in double "
+            "quotes, where the key has a comma). Without it there are totals alone.",
+            "month,subAccountId",
+        ),
+        query_parameter(
+            "limit",
+            {"type": "integer", "minimum": 1, "maximum": MOST_GROUPS, "default": default},
+            "Groups of the answer at most; truncated tells that there are more.",
+        ),
+    ]
 
 
 def spend_schema(entry: ApiDataset) -> dict[str, Any]:
     """Describe the answer of a dataset's sums."""
     values: dict[str, Any] = {"type": ["string", "null"]}
+    dimension = dimension_schema(entry)
     group = {
         "keys": {
             "type": "object",
             "description": "The value of each dimension; null where rows have none.",
-            "propertyNames": {"enum": list(entry.dimensions)},
+            "propertyNames": dimension,
             "additionalProperties": values,
         },
         "names": {
@@ -181,7 +226,7 @@ def spend_schema(entry: ApiDataset) -> dict[str, Any]:
     }
     properties: dict[str, Any] = {
         **_head_schema(entry),
-        "groupBy": {"type": "array", "items": {"enum": list(entry.dimensions)}},
+        "groupBy": {"type": "array", "items": dimension},
         **_whole_schema(entry),
         "groups": {
             "type": "array",
@@ -192,8 +237,8 @@ def spend_schema(entry: ApiDataset) -> dict[str, Any]:
         },
         "truncated": {
             "type": "boolean",
-            "description": "Whether there are more groups than an answer holds: narrow the "
-            "filters. Totals are of all rows all the same.",
+            "description": "Whether there are more groups than the limit. Totals are of all rows "
+            "all the same.",
         },
     }
     return _closed(properties)

@@ -133,9 +133,9 @@ def _make_apps(
             cors_origins=settings.cors_origins,
         )
     if settings.mcp_port is not None:
-        from exporter.api.mcp.server import OPEN_PATHS, make_app, make_offer
+        from exporter.api.mcp.endpoint import OPEN_PATHS, make_app
 
-        app = make_app(make_offer(service, jobs), jobs)
+        app = make_app(service, jobs)
         apps[settings.mcp_port] = Gate(app, authenticator, rate, metrics, OPEN_PATHS)
     return apps
 

@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 
 from exporter.api.cache import Kept
-from exporter.api.datasets import API_DATASETS, DEFAULT_VERSION, ApiDataset
+from exporter.api.datasets import API_DATASETS, DEFAULT_VERSION, TAG, ApiDataset
 from exporter.api.open_builds import Build, Builds
 from exporter.api.page_tokens import (
     LIFETIME,
@@ -32,7 +32,10 @@ from exporter.api.page_tokens import (
 from exporter.api.parameters import (
     PAGE_SIZE,
     check_length,
+    read_count,
+    read_flag,
     read_moment,
+    read_names,
     read_page_size,
     read_version,
 )
@@ -62,7 +65,8 @@ MEDIA_TYPES = {
     "jsonl": "application/jsonl",
 }
 _PAGING = ("pageSize", "pageToken")
-_OTHERS = ("focusVersion", *_PAGING)
+_GROUPING = ("groupBy", "limit")
+_OTHERS = ("focusVersion", "compact", *_PAGING)
 # totals of so many filters are kept, with so many marks in all (some 100 bytes each)
 _KEPT_SUMMARIES = 256
 _KEPT_MARKS = 400_000
@@ -122,15 +126,22 @@ class Answer:
 
 @dataclass(frozen=True)
 class Page(Answer):
-    """One page of a list. `lines` are the rows as JSON texts, each exactly as in an extract."""
+    """One page of a list. `lines` are the rows as JSON texts, each exactly as in an extract.
+
+    `omitted` are the columns left out, since no row of any page has a value there; None where all
+    columns were asked for.
+    """
 
     page_size: int
     lines: list[str]
     next_page_token: str | None
+    omitted: tuple[str, ...] | None
 
     def describe(self) -> dict[str, Any]:
         """Lay out everything but the rows, as JSON values."""
-        return self._describe(pageSize=self.page_size, nextPageToken=self.next_page_token)
+        omitted = {} if self.omitted is None else {"omittedColumns": list(self.omitted)}
+        paging = {"pageSize": self.page_size, "nextPageToken": self.next_page_token}
+        return self._describe(**paging, **omitted)
 
 
 @dataclass(frozen=True)
@@ -184,6 +195,7 @@ class Service:
             _KEPT_SUMMARIES, _KEPT_MARKS, lambda summary: len(summary.measure.moments)
         )
         self._groups = Kept[list[Group]](_KEPT_BREAKDOWNS, _KEPT_GROUPS, len)
+        self._empty = Kept[tuple[str, ...]](_KEPT_SUMMARIES, _KEPT_GROUPS, len)
         self._turns = threading.BoundedSemaphore(_READERS)
         self._turn = threading.Lock()
 
@@ -207,7 +219,7 @@ class Service:
     def read_query(
         self, caller: Caller, dataset: str, parameters: Mapping[str, str], grain: str = "call"
     ) -> Query:
-        """Check filters (and `focusVersion`) and put the caller's scope to them.
+        """Check filters (and `focusVersion`, `compact`) and put the caller's scope to them.
 
         `pageSize` and `pageToken` are not looked at; any other name is a RequestError. Jobs
         keep what was given and read it again here, so that a scope that changed meanwhile holds.
@@ -233,7 +245,7 @@ class Service:
             raise invalid("focusVersion", str(error)) from None
         filters = tuple(
             (name, parameters[name])
-            for name in (*known, "focusVersion")
+            for name in (*known, "focusVersion", "compact")
             if parameters.get(name) is not None
         )
         terms = []
@@ -280,9 +292,16 @@ class Service:
             size = size or token.page_size
         query = self.read_query(caller, dataset, given)
         size = size or PAGE_SIZE
+        is_compact = read_flag("compact", dict(query.filters).get("compact"))
+        omitted = None
         with self._hold(token) as build:
             summary = self._summarize(build, query)
-            part = self._read_part(build, query, summary, token, size)
+            if is_compact:
+                # of the whole selection, so that all pages have the same columns
+                omitted = self._empty.get(
+                    _key_of(build, query), lambda: self._find_empty(build, query)
+                )
+            part = self._read_part(build, query, summary, token, size, omitted or ())
             next_page_token = None
             if part.has_more and part.last is not None:
                 next_page_token = self._write_token(caller, build, query, size, part.last)
@@ -293,6 +312,7 @@ class Service:
                 page_size=size,
                 lines=part.lines,
                 next_page_token=next_page_token,
+                omitted=omitted,
                 summary=summary,
             )
 
@@ -352,19 +372,18 @@ class Service:
         readable = [name for name in names if caller.may_read(name)]
         return self._describe_schema(caller, version, readable, dataset)
 
-    def break_down(
-        self,
-        caller: Caller,
-        dataset: str,
-        parameters: Mapping[str, str],
-        dimensions: Sequence[str] = (),
-    ) -> Breakdown:
+    def break_down(self, caller: Caller, dataset: str, parameters: Mapping[str, str]) -> Breakdown:
         """Give totals, coverage, and exact sums per currency and combination of the dimensions.
 
-        Dimensions are those of the table of datasets; without any there are no groups. The largest
-        come first or, where the first dimension is a time, the earliest.
+        `groupBy` and `limit` stand in `parameters`. Dimensions are those of the table of datasets
+        and tags; without any there are no groups. The largest come first or, where the first
+        dimension is a time, the earliest.
         """
-        query = self.read_query(caller, dataset, parameters)
+        given = {name: value for name, value in parameters.items() if name not in _GROUPING}
+        query = self.read_query(caller, dataset, given)
+        offered = query.dataset.dimensions
+        dimensions = read_names("groupBy", parameters.get("groupBy"), offered, TAG)
+        limit = read_count("limit", parameters.get("limit"), MOST_GROUPS) or MOST_GROUPS
         version = query.selection.focus_version
         wanted = tuple(query.dataset.dimension(name, version) for name in dict.fromkeys(dimensions))
         with self.builds.current() as build:
@@ -380,8 +399,8 @@ class Service:
                 finished_at=build.finished_at,
                 dimensions=tuple(dimension.name for dimension in wanted),
                 summary=summary,
-                groups=groups[:MOST_GROUPS],
-                is_truncated=len(groups) > MOST_GROUPS,
+                groups=groups[:limit],
+                is_truncated=len(groups) > limit,
             )
 
     def _sum(self, build: Build, query: Query, dimensions: Sequence[Dimension]) -> list[Group]:
@@ -457,13 +476,24 @@ class Service:
                 coverage = read_usage_coverage(cursor, query.calls)
         return Summary(measure, coverage)
 
+    def _find_empty(self, build: Build, query: Query) -> tuple[str, ...]:
+        with self._read(build) as cursor:
+            return self._extract(cursor, query.selection).find_empty()
+
     def _read_part(
-        self, build: Build, query: Query, summary: Summary, token: PageToken | None, size: int
+        self,
+        build: Build,
+        query: Query,
+        summary: Summary,
+        token: PageToken | None,
+        size: int,
+        omitted: tuple[str, ...],
     ) -> Part:
         if not summary.measure.rows:
             return Part([], None, False)
         with self._read(build) as cursor:
             extract = self._extract(cursor, query.selection)
+            extract.columns = [it for it in extract.columns if it.name not in omitted]
             return extract.read(summary.measure, token.after if token else None, size)
 
     def _read_token(

@@ -11,11 +11,11 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from exporter.api.arguments import input_schema, read_arguments
 from exporter.api.datasets import API_DATASETS
 from exporter.api.jobs.orders import DATASET, LONGEST_KEY, MEDIA_TYPES, Jobs
 from exporter.api.jobs.schema import JOB_EXAMPLE, describe_parameters, job_schema
 from exporter.api.jobs.store import Job
-from exporter.api.mcp.tools import input_schema, read_arguments
 from exporter.api.problems import Fault, RequestError
 from exporter.api.responses import problem_responses
 from exporter.api.routes import downloads

@@ -1,34 +1,23 @@
-"""What the routes and tools answer: JSON schemas and examples, columns from the reference seed."""
+"""What the routes and tools answer: JSON schemas, columns from the reference seed."""
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from exporter.api.datasets import ApiDataset
-from exporter.api.parameters import LARGEST_PAGE, PAGE_SIZE
+from exporter.api.answer_examples import read_examples
+from exporter.api.datasets import TAG, ApiDataset
+from exporter.api.parameters import LARGEST_PAGE
 from exporter.api.service import MOST_GROUPS
 from exporter.datasets import DATASETS
 from exporter.focus.schemas import read_columns
 from exporter.project import Project
 
-# rows of the synthetic demo
-_EXAMPLES = Path(__file__).with_name("examples.json")
 _TYPES: dict[str, dict[str, Any]] = {
     "String": {"type": "string"},
     "Decimal": {"type": "number"},
     "Date/Time": {"type": "string", "format": "date-time"},
     "JSON": {"type": "object"},
 }
-
-
-@lru_cache(maxsize=1)
-def read_examples() -> dict[str, dict[str, Any]]:
-    """Read one example row of each dataset, with the columns of all versions."""
-    examples: dict[str, dict[str, Any]] = json.loads(_EXAMPLES.read_text(encoding="utf-8"))
-    return examples
 
 
 def row_schema_name(dataset: str, version: str) -> str:
@@ -59,7 +48,8 @@ def row_schema(project: Project, dataset: str, version: str) -> dict[str, Any]:
         "type": "object",
         "description": f"A row of {dataset} in FOCUS {version}.",
         "properties": properties,
-        "required": list(properties),
+        # what may be null may be left out of compact rows
+        "required": [name for name, it in properties.items() if "null" not in it["type"]],
         "additionalProperties": False,
     }
 
@@ -85,17 +75,30 @@ def page_schema(entry: ApiDataset) -> dict[str, Any]:
             "items": {"anyOf": rows},
         },
     }
-    return _closed(properties)
+    page = _closed(properties)
+    properties["omittedColumns"] = {
+        "type": "array",
+        "description": "Where compact was asked for: the columns that are null in every row of "
+        "every page, and are left out of the records.",
+        "items": {"type": "string"},
+    }
+    return page
+
+
+def dimension_schema(entry: ApiDataset) -> dict[str, Any]:
+    """Describe the name of what rows can be summed by."""
+    return {"type": "string", "pattern": rf"^({'|'.join(entry.dimensions)}|{TAG}[\s\S]+)$"}
 
 
 def spend_schema(entry: ApiDataset) -> dict[str, Any]:
     """Describe the answer of a dataset's sums."""
     values: dict[str, Any] = {"type": ["string", "null"]}
+    dimension = dimension_schema(entry)
     group = {
         "keys": {
             "type": "object",
             "description": "The value of each dimension; null where rows have none.",
-            "propertyNames": {"enum": list(entry.dimensions)},
+            "propertyNames": dimension,
             "additionalProperties": values,
         },
         "names": {
@@ -107,7 +110,7 @@ def spend_schema(entry: ApiDataset) -> dict[str, Any]:
     }
     properties: dict[str, Any] = {
         **_head_schema(entry),
-        "groupBy": {"type": "array", "items": {"enum": list(entry.dimensions)}},
+        "groupBy": {"type": "array", "items": dimension},
         **_whole_schema(entry),
         "groups": {
             "type": "array",
@@ -118,8 +121,8 @@ def spend_schema(entry: ApiDataset) -> dict[str, Any]:
         },
         "truncated": {
             "type": "boolean",
-            "description": "Whether there are more groups than an answer holds: narrow the "
-            "filters. Totals are of all rows all the same.",
+            "description": "Whether there are more groups than the limit. Totals are of all rows "
+            "all the same.",
         },
     }
     return _closed(properties)
@@ -206,67 +209,6 @@ def _whole_schema(entry: ApiDataset) -> dict[str, Any]:
         "coverage": {"$ref": "#/components/schemas/Coverage"}
         if dataset.holds_usage
         else {"type": "null", "description": "The dataset holds no usage."},
-    }
-
-
-def page_example(entry: ApiDataset, project: Project) -> dict[str, Any]:
-    """Give an example of the answer of a dataset's list."""
-    dataset = DATASETS[entry.name]
-    version = entry.default_version
-    names = [
-        column["column_name"] for column in read_columns(project, str(dataset.focus_id), version)
-    ]
-    row = {name: read_examples()[entry.name].get(name) for name in names}
-    currency = str(row.get("BillingCurrency"))
-    costs = {name: f"{row[name]}" for name in dataset.costs}
-    categories = []
-    if "ChargeCategory" in row:
-        categories.append({"chargeCategory": row["ChargeCategory"], "rows": 1, **costs})
-    coverage = {
-        "calls": 2,
-        "pricedCalls": 1,
-        "pricedCallsShare": "0.5",
-        "tokens": 4000,
-        "pricedTokens": 3000,
-        "pricedTokensShare": "0.75",
-        "quarantinedCalls": {"unknown_model": 1},
-        "countedBy": [],
-    }
-    return {
-        "dataset": entry.name,
-        "focusVersion": version,
-        "build": {"id": "20261101T060000000000Z", "finishedAt": "2026-11-01T06:00:40Z"},
-        "filters": {},
-        "pageSize": PAGE_SIZE,
-        "nextPageToken": None,
-        "totals": {
-            "exact": True,
-            "rows": 1,
-            "currencies": [
-                {
-                    "billingCurrency": currency,
-                    "rows": 1,
-                    **costs,
-                    "byChargeCategory": categories,
-                }
-            ],
-        },
-        "coverage": coverage if dataset.holds_usage else None,
-        "records": [row],
-    }
-
-
-def spend_example(entry: ApiDataset, project: Project) -> dict[str, Any]:
-    """Give an example of the answer of a dataset's sums."""
-    page = page_example(entry, project)
-    [total] = page["totals"]["currencies"]
-    group = {"keys": {"month": "2026-10"}, "names": {}, **total}
-    kept = ("dataset", "focusVersion", "build", "filters", "totals", "coverage")
-    return {
-        **{name: page[name] for name in kept},
-        "groupBy": ["month"],
-        "groups": [group],
-        "truncated": False,
     }
 
 

@@ -51,15 +51,22 @@ class Answer:
 
 @dataclass(frozen=True)
 class Page(Answer):
-    """One page of a list. `lines` are the rows as JSON texts, each exactly as in an extract."""
+    """One page of a list. `lines` are the rows as JSON texts, each exactly as in an extract.
+
+    `omitted` are the columns left out, since no row of any page has a value there; None where all
+    columns were asked for.
+    """
 
     page_size: int
     lines: list[str]
     next_page_token: str | None
+    omitted: tuple[str, ...] | None
 
     def describe(self) -> dict[str, Any]:
         """Lay out everything but the rows, as JSON values."""
-        return self._describe(pageSize=self.page_size, nextPageToken=self.next_page_token)
+        omitted = {} if self.omitted is None else {"omittedColumns": list(self.omitted)}
+        paging = {"pageSize": self.page_size, "nextPageToken": self.next_page_token}
+        return self._describe(**paging, **omitted)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from exporter.extract.pages import TIMES, Dimension
 
 DEFAULT_VERSION = "1.3"
+# before the key of a tag that rows are summed by
+TAG = "tag:"
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,20 @@ class ApiDataset:
     sub_account: str | None = None
     # there is an export job of it
     has_jobs: bool = False
+    # the column whose keys rows can be summed by: TAG and a key is a dimension too
+    tags: str | None = None
 
     @property
     def dimensions(self) -> tuple[str, ...]:
-        """Name what rows can be summed by: times, and parameters."""
+        """Name what rows can be summed by beside tags: times, and parameters."""
         return (*TIMES, *(parameter.name for parameter in self.parameters if parameter.groups))
 
     def dimension(self, name: str, version: str) -> Dimension:
         """Give one of the dimensions in a FOCUS version."""
         if name in TIMES:
             return Dimension(name)
+        if name.startswith(TAG):
+            return Dimension(name, self.tags, key=name.removeprefix(TAG))
         [parameter] = [parameter for parameter in self.parameters if parameter.name == name]
         return Dimension(name, parameter.columns_of(version)[0], parameter.label)
 
@@ -182,6 +188,7 @@ API_DATASETS = {
             billing_account="BillingAccountId",
             sub_account="SubAccountId",
             has_jobs=True,
+            tags="Tags",
         ),
         ApiDataset(
             name="contract-commitment",

@@ -11,9 +11,10 @@ from exporter.api.answer_schemas import (
     row_schema_name,
     spend_schema,
 )
-from exporter.api.datasets import API_DATASETS, ApiDataset, Parameter
-from exporter.api.parameters import LARGEST_PAGE, LONGEST_VALUE, PAGE_SIZE
+from exporter.api.datasets import API_DATASETS, TAG, ApiDataset, Parameter
+from exporter.api.parameters import LARGEST_PAGE, LONGEST_VALUE, MOST_NAMES, PAGE_SIZE
 from exporter.api.problems import SCHEMA as PROBLEM
+from exporter.api.service import MOST_GROUPS
 from exporter.datasets import DATASETS
 from exporter.project import Project
 
@@ -96,6 +97,37 @@ def list_parameters(entry: ApiDataset, *, whole: bool = False) -> list[dict[str,
             "nextPageToken of the page before. The filters may be given again or left out, but "
             "not changed. It is good for an hour, for the same bearer token only, and goes on "
             "reading the build that it began with.",
+        ),
+        query_parameter(
+            "compact",
+            {"type": "boolean", "default": False},
+            "Whether to leave out the columns that are null in every row that fits the filters, on "
+            "whichever page; omittedColumns names them.",
+        ),
+    ]
+
+
+def group_parameters(entry: ApiDataset, default: int = MOST_GROUPS) -> list[dict[str, Any]]:
+    """Describe what chooses the sums of a dataset; `default` is the number of groups."""
+    offered = "|".join(entry.dimensions)
+    name = f'({offered}|{TAG}[^,]+|"({offered}|{TAG}([^"]|"")+)")'
+    return [
+        query_parameter(
+            "groupBy",
+            {
+                "type": "string",
+                "pattern": f"^{name}(,{name}){{0,{MOST_NAMES - 1}}}$",
+                "maxLength": LONGEST_VALUE,
+            },
+            "What to sum by, with commas between: day and month are those in which the charge "
+            f"period starts, in UTC; {TAG} and the key of a tag sum by its values (in double "
+            "quotes, where the key has a comma). Without it there are totals alone.",
+            "month,subAccountId",
+        ),
+        query_parameter(
+            "limit",
+            {"type": "integer", "minimum": 1, "maximum": MOST_GROUPS, "default": default},
+            "Groups of the answer at most; truncated tells that there are more.",
         ),
     ]
 

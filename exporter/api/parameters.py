@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone
 
 from exporter.api.problems import invalid
@@ -12,6 +13,9 @@ PAGE_SIZE = 1_000
 LARGEST_PAGE = 10_000
 # characters of a filter's value
 LONGEST_VALUE = 1_024
+# names in a list of them, each as it is or, where it holds a comma, in double quotes
+MOST_NAMES = 12
+_NAME = r'(?:"(?:[^"]|"")*"|[^",][^,]*)'
 
 # RFC 3339: full-date, or date-time with a leap second and any number of decimals
 _MOMENT = re.compile(
@@ -50,10 +54,15 @@ def read_moment(name: str, value: str) -> str:
 
 def read_page_size(value: str | None) -> int | None:
     """Read the number of rows of a page."""
+    return read_count("pageSize", value, LARGEST_PAGE)
+
+
+def read_count(name: str, value: str | None, most: int) -> int | None:
+    """Read a whole number from 1 on."""
     if value is None:
         return None
-    if not re.fullmatch(r"\d{1,5}", value, re.ASCII) or not 1 <= int(value) <= LARGEST_PAGE:
-        raise invalid("pageSize", f"write a whole number from 1 to {LARGEST_PAGE}")
+    if not re.fullmatch(r"\d{1,5}", value, re.ASCII) or not 1 <= int(value) <= most:
+        raise invalid(name, f"write a whole number from 1 to {most}")
     return int(value)
 
 
@@ -85,17 +94,39 @@ def read_day(name: str, value: str | None) -> date | None:
 
 def read_safe_csv(value: str | None, fmt: str) -> bool | None:
     """Read whether a CSV file's text is kept from being run as formulas; None: not said."""
-    if value not in (None, "true", "false"):
-        raise invalid("safeCsv", "write true or false")
-    if value == "true" and fmt != "csv":
+    is_safe = read_flag("safeCsv", value)
+    if is_safe and fmt != "csv":
         raise invalid("safeCsv", f"is for CSV, not for {fmt}: leave it away")
-    return None if value is None else value == "true"
+    return None if value is None else is_safe
 
 
-def read_names(name: str, value: str | None, offered: tuple[str, ...]) -> list[str]:
-    """Read names with commas between them, each one of those offered."""
-    names = [] if value is None else value.split(",")
-    unknown = next((it for it in names if it not in offered), None)
-    if unknown is not None:
-        raise invalid(name, f"{unknown[:64]!r} is none of {', '.join(offered)}")
+def read_flag(name: str, value: str | None) -> bool:
+    """Read what is true or false; false where it is not given."""
+    if value not in (None, "false", "true"):
+        raise invalid(name, "write true or false")
+    return value == "true"
+
+
+def read_names(name: str, value: str | None, offered: tuple[str, ...], prefix: str) -> list[str]:
+    """Read names with commas between them: each one of those offered, or the prefix and a text.
+
+    As in CSV, a name in double quotes may hold commas, and quotes twice.
+    """
+    if value is None:
+        return []
+    check_length(name, value)
+    if not re.fullmatch(f"{_NAME}(?:,{_NAME})*", value):
+        raise invalid(name, "write names with commas between them")
+    found = re.findall(_NAME, value)
+    names = [it[1:-1].replace('""', '"') if it[0] == '"' else it for it in found]
+    if len(names) > MOST_NAMES:
+        raise invalid(name, f"has more than {MOST_NAMES} names")
+    for it in names:
+        if it not in offered and not (it.startswith(prefix) and it != prefix):
+            raise invalid(name, f"{it[:64]!r} is none of {', '.join(offered)}, {prefix}KEY")
     return names
+
+
+def write_names(names: Iterable[str]) -> str:
+    """Write names as read_names takes them."""
+    return ",".join('"' + name.replace('"', '""') + '"' for name in names)

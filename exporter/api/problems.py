@@ -61,6 +61,7 @@ KINDS = {
     "internal-error": (500, "The request failed"),
     "unavailable": (503, "There is no data yet"),
     "busy": (503, "The server is busy"),
+    "no-space": (507, "The server's disk is full"),
 }
 
 

@@ -13,7 +13,8 @@ from exporter.errors import UserError
 from exporter.extract.selection import Selection, Term, choose
 
 PAGING = ("pageSize", "pageToken")
-_OTHERS = ("focusVersion", *PAGING)
+GROUPING = ("groupBy", "limit")
+_OTHERS = ("focusVersion", "compact", *PAGING)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Query:
 def read_query(
     caller: Caller, dataset: str, parameters: Mapping[str, str], grain: str = "call"
 ) -> Query:
-    """Check filters (and `focusVersion`) and put the caller's scope to them.
+    """Check filters (and `focusVersion`, `compact`) and put the caller's scope to them.
 
     `pageSize` and `pageToken` are not looked at; any other name is a RequestError. Jobs
     keep what was given and read it again here, so that a scope that changed meanwhile holds.
@@ -67,7 +68,7 @@ def read_query(
         raise invalid("focusVersion", str(error)) from None
     filters = tuple(
         (name, parameters[name])
-        for name in (*known, "focusVersion")
+        for name in (*known, "focusVersion", "compact")
         if parameters.get(name) is not None
     )
     terms = []

@@ -144,9 +144,9 @@ def _make_apps(
             public_url=settings.public_url,
         )
     if settings.mcp_port is not None:
-        from exporter.api.mcp.server import OPEN_PATHS, make_app, make_offer
+        from exporter.api.mcp.endpoint import OPEN_PATHS, make_app
 
-        app = make_app(make_offer(service, jobs), jobs)
+        app = make_app(service, jobs)
         apps[settings.mcp_port] = Gate(
             app, authenticator, rate, metrics, OPEN_PATHS, public_url=settings.public_url
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
@@ -18,9 +18,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
-from cachetools import LRUCache, cached
 
 from exporter.api.answers import MEDIA_TYPES, Breakdown, Page, Stream, Summary
+from exporter.api.datasets import TAG
+from exporter.api.kept import find_kept, keep
 from exporter.api.open_builds import Build, Builds
 from exporter.api.page_tokens import (
     LIFETIME,
@@ -29,10 +30,16 @@ from exporter.api.page_tokens import (
     read_secret,
     write_page_token,
 )
-from exporter.api.parameters import PAGE_SIZE, read_page_size
+from exporter.api.parameters import (
+    PAGE_SIZE,
+    read_count,
+    read_flag,
+    read_names,
+    read_page_size,
+)
 from exporter.api.principal import Caller
 from exporter.api.problems import RequestError, invalid
-from exporter.api.queries import PAGING, Query, read_query
+from exporter.api.queries import GROUPING, PAGING, Query, read_query
 from exporter.api.settings import read_number
 from exporter.api.structures import describe_structures
 from exporter.api.turns import Turns, interrupting
@@ -47,12 +54,14 @@ from exporter.focus import schemas
 from exporter.home import Home
 from exporter.project import load_project
 
-# totals of so many filters are kept, with so many marks in all (some 100 bytes each)
-_KEPT_SUMMARIES = 256
+# totals, sums by dimensions and empty columns of so many filters are kept
+_KEPT = 256
+# with so many marks in all (some 100 bytes each)
 _KEPT_MARKS = 400_000
-# sums by dimensions of so many filters are kept, with so many groups in all (some 3 kB each)
-_KEPT_BREAKDOWNS = 256
+# with so many groups in all (some 3 kB each)
 _KEPT_GROUPS = 20_000
+# with so many names of columns in all
+_KEPT_NAMES = 20_000
 # groups of one answer
 MOST_GROUPS = 1_000
 # seconds that a query may wait, and may take
@@ -73,17 +82,11 @@ class Service:
         self._queries = Turns("queries", at_once=3, each=2, queue=150, own_queue=50)
         self._files = Turns("files", at_once=4, each=1, queue=16, own_queue=4)
         self._slice = threading.Lock()
-        # several who ask for the same at once wait for one of them to compute it
-        self._summaries = cached(
-            _cache(_KEPT_SUMMARIES, _KEPT_MARKS, lambda summary: len(summary.measure.moments)),
-            key=lambda _cursor, build, query: (build.key, query.key),
-            condition=threading.Condition(),
-        )(lambda cursor, _build, query: self._measure(cursor, query))
-        self._groups = cached(
-            _cache(_KEPT_BREAKDOWNS, _KEPT_GROUPS, len),
-            key=lambda _cursor, build, query, wanted: (build.key, query.key, wanted),
-            condition=threading.Condition(),
-        )(lambda cursor, _build, query, wanted: self._sum(cursor, query, wanted))
+        self._summaries = keep(
+            self._measure, _KEPT, _KEPT_MARKS, lambda it: len(it.measure.moments)
+        )
+        self._empty = keep(self._find_empty, _KEPT, _KEPT_NAMES)
+        self._groups = keep(self._sum, _KEPT, _KEPT_GROUPS)
 
     def close(self) -> None:
         """Close the builds; call it when nothing is read any more."""
@@ -118,11 +121,16 @@ class Service:
             size = size or token.page_size
         query = read_query(caller, dataset, given)
         size = size or PAGE_SIZE
+        is_compact = read_flag("compact", given.get("compact"))
+        omitted: tuple[str, ...] | None = None
         held = self.builds.current() if token is None else self.builds.get(token.build_id)
         with held as build:
             with self._work(caller, build) as cursor:
                 summary: Summary = self._summaries(cursor, build, query)
-                part = self._read_part(cursor, query, summary, token, size)
+                if is_compact:
+                    # of the whole selection, so that all pages have the same columns
+                    omitted = self._empty(cursor, build, query)
+                part = self._read_part(cursor, query, summary, token, size, omitted or ())
             next_page_token = None
             if part.has_more and part.last is not None:
                 place = PageToken(
@@ -144,6 +152,7 @@ class Service:
                 page_size=size,
                 lines=part.lines,
                 next_page_token=next_page_token,
+                omitted=omitted,
                 summary=summary,
             )
 
@@ -213,27 +222,26 @@ class Service:
             ]
         return described
 
-    def break_down(
-        self,
-        caller: Caller,
-        dataset: str,
-        parameters: Mapping[str, str],
-        dimensions: Sequence[str] = (),
-    ) -> Breakdown:
+    def break_down(self, caller: Caller, dataset: str, parameters: Mapping[str, str]) -> Breakdown:
         """Give totals, coverage, and exact sums per currency and combination of the dimensions.
 
-        Dimensions are those of the table of datasets; without any there are no groups. The largest
-        come first or, where the first dimension is a time, the earliest.
+        `groupBy` and `limit` stand in `parameters`. Dimensions are those of the table of datasets
+        and tags; without any there are no groups. The largest come first or, where the first
+        dimension is a time, the earliest.
         """
-        query = read_query(caller, dataset, parameters)
+        given = {name: value for name, value in parameters.items() if name not in GROUPING}
+        query = read_query(caller, dataset, given)
+        offered = query.dataset.dimensions
+        dimensions = read_names("groupBy", parameters.get("groupBy"), offered, TAG)
+        limit = read_count("limit", parameters.get("limit"), MOST_GROUPS) or MOST_GROUPS
         version = query.selection.focus_version
         wanted = tuple(query.dataset.dimension(name, version) for name in dict.fromkeys(dimensions))
         with self.builds.current() as build:
             # what is kept waits for nobody
-            summary: Summary | None = _find_kept(self._summaries, None, build, query)
+            summary: Summary | None = find_kept(self._summaries, None, build, query)
             groups: list[Group] | None = []
             if wanted and (summary is None or summary.measure.rows):
-                groups = _find_kept(self._groups, None, build, query, wanted)
+                groups = find_kept(self._groups, None, build, query, wanted)
             if summary is None or groups is None:
                 with self._work(caller, build) as cursor:
                     summary = self._summaries(cursor, build, query)
@@ -246,8 +254,8 @@ class Service:
                 finished_at=build.finished_at,
                 dimensions=tuple(dimension.name for dimension in wanted),
                 summary=summary,
-                groups=groups[:MOST_GROUPS],
-                is_truncated=len(groups) > MOST_GROUPS,
+                groups=groups[:limit],
+                is_truncated=len(groups) > limit,
             )
 
     @contextmanager
@@ -279,6 +287,9 @@ class Service:
             coverage = read_usage_coverage(cursor, query.calls)
         return Summary(measure, coverage)
 
+    def _find_empty(self, cursor: duckdb.DuckDBPyConnection, query: Query) -> tuple[str, ...]:
+        return self._extract(cursor, query.selection).find_empty()
+
     def _read_part(
         self,
         cursor: duckdb.DuckDBPyConnection,
@@ -286,21 +297,13 @@ class Service:
         summary: Summary,
         token: PageToken | None,
         size: int,
+        omitted: tuple[str, ...],
     ) -> Part:
         if not summary.measure.rows:
             return Part([], None, False)
         extract = self._extract(cursor, query.selection)
+        extract.columns = [it for it in extract.columns if it.name not in omitted]
         return extract.read(summary.measure, token.after if token else None, size)
-
-
-def _cache(most: int, most_weight: int, weigh: Callable[[Any], int]) -> LRUCache[Any, Any]:
-    """Make a cache of at most so many values, which together weigh no more than that."""
-    return LRUCache(most_weight, lambda value: max(weigh(value), most_weight // most))
-
-
-def _find_kept(function: Any, *arguments: object) -> Any:
-    with function.cache_condition:
-        return function.cache.get(function.cache_key(*arguments))
 
 
 @contextmanager

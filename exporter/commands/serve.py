@@ -78,7 +78,7 @@ def command(
         from exporter.api.server import Settings, run
 
         if with_mcp:
-            import exporter.api.mcp.server  # noqa: F401
+            import exporter.api.mcp.endpoint  # noqa: F401
     except ModuleNotFoundError as error:
         extra = "api,mcp" if with_mcp else "api"
         raise UserError(

@@ -22,6 +22,8 @@ _MARKS = 20_000
 # no mark is finer than a second, and few rows come in a minute
 _WIDEST = 60
 _CATEGORY = "ChargeCategory"
+# rows that are looked at first for columns without a value
+_GLANCE = 2_000
 # what rows can be summed by of their start, and how it is written
 TIMES = {"day": "%Y-%m-%d", "month": "%Y-%m"}
 
@@ -37,11 +39,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Dimension:
-    """What rows are summed by: one of TIMES, or a column, with the column of its names if any."""
+    """What rows are summed by: one of TIMES, or a column, with the column of its names if any.
+
+    With a `key` it is what the column, a JSON object, has under the key; null where it has nothing.
+    """
 
     name: str
     column: str | None = None
     label: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ class PagedExtract(Extract):
             f" from parts group by {grouped}currency"
             f" order by {first}sum(cost_0) desc nulls last, {grouped}currency"
             f" limit {limit + 1}",
-            self._parameters,
+            [*(_pointer(it.key) for it in dimensions if it.key is not None), *self._parameters],
         ).fetchall()
         names = [dimension.name for dimension in dimensions]
         width = len(names) + len(labelled)
@@ -162,7 +168,26 @@ class PagedExtract(Extract):
     def _key(self, dimension: Dimension) -> str:
         if dimension.name in TIMES:
             return f"date_trunc('{dimension.name}', {quote_name(self._selection.dataset.start)})"
-        return quote_name(str(dimension.column))
+        column = quote_name(str(dimension.column))
+        return column if dimension.key is None else f"json_extract_string({column}, ?)"
+
+    def find_empty(self) -> tuple[str, ...]:
+        """Name the columns that are null in every row; without rows there are none.
+
+        A few rows tell of most columns that they have a value; the others are counted in all rows.
+        """
+        empty = [column.name for column in self.columns]
+        for limit in (f" limit {_GLANCE}", ""):
+            counts = ", ".join(f"count({quote_name(name)})" for name in empty)
+            found = self._connection.execute(
+                f"select count(*), {counts} from"  # noqa: S608
+                f" (select * from {self._source} as source{self._where}{limit})",
+                self._parameters,
+            ).fetchall()[0]
+            empty = [name for name, count in zip(empty, found[1:], strict=True) if not count]
+            if not found[0] or not empty:
+                return ()
+        return tuple(empty)
 
     def _is_timed(self) -> bool:
         return self._kinds[self._selection.dataset.order[0]].startswith("TIMESTAMP")
@@ -220,6 +245,11 @@ class PagedExtract(Extract):
             # whole buckets behind the one of the key hold enough rows
             known = before[place + 1] if place + 1 < len(before) else measure.rows
         return self._between(measure, place, bisect_left(before, known + size + 1))
+
+
+def _pointer(key: str) -> str:
+    """Write a key of a JSON object as a JSON Pointer (RFC 6901), in which it is only a name."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
 def _beyond(order: list[str], kinds: list[str], after: tuple[str, ...]) -> tuple[str, list[object]]:

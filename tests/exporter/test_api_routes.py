@@ -22,7 +22,7 @@ from conftest import ROOT, focus_export, rows_of
 from starlette.testclient import TestClient
 
 from exporter.api import service
-from exporter.api.answer_schemas import read_examples
+from exporter.api.answer_examples import read_examples
 from exporter.api.datasets import API_DATASETS
 from exporter.api.service import Service
 from exporter.datasets import DATASETS
@@ -335,7 +335,7 @@ def test_totals_are_computed_once_and_few_are_kept(
         return measure(self, cursor, query)
 
     monkeypatch.setattr(Service, "_measure", count)
-    monkeypatch.setattr(service, "_KEPT_SUMMARIES", 2)
+    monkeypatch.setattr(service, "_KEPT", 2)
     with open_client(demo_home) as client, ThreadPoolExecutor(8) as pool:
 
         def ask(name: str) -> int:

@@ -350,7 +350,7 @@ def sum_of(client: TestClient, name: str) -> Any:
 def test_sums_are_computed_once_for_those_who_wait(
     world: Home, monkeypatch: pytest.MonkeyPatch, summed: list[str]
 ) -> None:
-    monkeypatch.setattr(service, "_KEPT_BREAKDOWNS", 2)
+    monkeypatch.setattr(service, "_KEPT", 2)
     together = threading.Barrier(8)
 
     def wait(_number: int) -> Any:
@@ -371,7 +371,7 @@ def test_no_more_groups_are_kept_than_the_memory_holds(
     world: Home, monkeypatch: pytest.MonkeyPatch, summed: list[str]
 ) -> None:
     monkeypatch.setattr(service, "_KEPT_GROUPS", 8)
-    monkeypatch.setattr(service, "_KEPT_BREAKDOWNS", 8)
+    monkeypatch.setattr(service, "_KEPT", 8)
     with open_client(world.path, token="all-token") as client:
         for _ in range(2):
             many = ask(client, groupBy="day,modelId", subAccountId="Marketing")["groups"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,10 @@ FILTERS = {
     *("billingPeriodStart", "billingPeriodEnd", "chargeCategory", "providerName", "serviceName"),
     *("serviceCategory", "region", "resourceId", "subAccountId", "billingCurrency"),
 }
+PAGING = {"focusVersion", "pageSize", "pageToken", "compact"}
 # name -> (parameters, read-only, idempotent)
 TOOLS = {
-    "listcostandusage": ({*FILTERS, "focusVersion", "pageSize", "pageToken"}, True, True),
+    "listcostandusage": ({*FILTERS, *PAGING}, True, True),
     "exportcostandusage": (
         {*FILTERS, "focusVersion", "format", "dataset", "grain"}
         | {"commitmentDiscountId", "billingAccountId"},
@@ -37,12 +40,32 @@ TOOLS = {
     ),
     "getcostandusageexportstatus": ({"jobId"}, True, True),
     "listcontractcommitments": (
-        {"commitmentDiscountId", "billingAccountId", "focusVersion", "pageSize", "pageToken"},
+        {"commitmentDiscountId", "billingAccountId", *PAGING},
         True,
         True,
     ),
     "getschemametadata": ({"focusVersion", "dataset"}, True, True),
+    "summarizecostandusage": (
+        {*FILTERS, "chargePeriodStart", "chargePeriodEnd", "modelId", "focusVersion"}
+        | {"groupBy", "limit"},
+        True,
+        True,
+    ),
 }
+# of the five tools of the FOCUS capability: its parameters, their types, and which must be given
+CAPABILITY: dict[str, dict[str, str]] = {
+    "listcostandusage": {**dict.fromkeys(FILTERS, "string"), "pageSize": "integer"}
+    | {"pageToken": "string"},
+    "exportcostandusage": {},
+    "getcostandusageexportstatus": {"jobId": "string"},
+    "listcontractcommitments": {"commitmentDiscountId": "string", "billingAccountId": "string"}
+    | {"pageSize": "integer", "pageToken": "string"},
+    "getschemametadata": {},
+}
+GROUPINGS = [
+    *(["day"], ["month"], ["subAccountId"], ["providerName"], ["modelId"], ["serviceName"]),
+    *(["tag:x-cost-feature"], ['tag:a,"b"', "month"]),
+]
 TOKENS: dict[str, dict[str, Any]] = {
     "acme": {"billing_accounts": ["org-acme"]},
     "globex": {"billing_accounts": ["org-globex"]},
@@ -129,6 +152,12 @@ async def call_every_tool(client: Client) -> dict[str, Any]:
         assert tool.output_schema is not None and tool.description
         described = tool.input_schema["properties"].values()
         assert all(parameter["description"] for parameter in described)
+    for name, types in CAPABILITY.items():
+        [schema] = [tool.input_schema for tool in listed.tools if tool.name == name]
+        found = {it: schema["properties"][it] for it in types}
+        # moments are text in one of two formats
+        assert {it: one.get("type", "string") for it, one in found.items()} == types
+        assert schema["required"] == (["jobId"] if "jobId" in types else [])
     page = await call(client, "listcostandusage", pageSize=3)
     assert len(page["records"]) == 3 and page["truncated"] and page["nextPageToken"]
     commitments = await call(client, "listcontractcommitments")
@@ -254,6 +283,79 @@ def test_rest_and_mcp_tell_the_same(home: Path) -> None:
         assert server.stop() == 143
 
 
+def test_the_sums_are_those_of_rest_and_parts_of_the_total(home: Path) -> None:
+    october = {"billingPeriodStart": "2026-10-01", "billingPeriodEnd": "2026-11-01"}
+    port = free_port()
+    with serve(home, "--mcp", "--mcp-port", str(port)) as server:
+
+        async def questions(client: Client) -> None:
+            listed = await call(client, "listcostandusage", **october, pageSize=1)
+            for names in GROUPINGS:
+                found = await call(
+                    client, "summarizecostandusage", **october, groupBy=names, limit=1000
+                )
+                quoted = ",".join('"' + name.replace('"', '""') + '"' for name in names)
+                rest = httpx.get(
+                    f"{server.url}/api/spend", params={**october, "groupBy": quoted}
+                ).json()
+                assert found == rest and found["groups"] and not found["truncated"]
+                assert found["totals"] == listed["totals"]
+                assert found["coverage"] == listed["coverage"]
+                [total] = found["totals"]["currencies"]
+                costs = [Decimal(group["BilledCost"]) for group in found["groups"]]
+                assert sum(costs) == Decimal(total["BilledCost"])
+            # as text with commas it is the same question, and an empty list is none
+            text = await call(client, "summarizecostandusage", **october, groupBy="day,modelId")
+            named = ["day", "modelId"]
+            asked = await call(client, "summarizecostandusage", **october, groupBy=named)
+            assert text == asked and text["truncated"] and len(text["groups"]) == 50
+            assert (await call(client, "summarizecostandusage", groupBy=[]))["groups"] == []
+            # what a group names is the filter that leads to its rows
+            group = (await call(client, "summarizecostandusage", groupBy=["modelId"]))["groups"][0]
+            part = await call(client, "summarizecostandusage", **group["keys"])
+            assert part["totals"]["currencies"][0]["BilledCost"] == group["BilledCost"]
+
+        ask(over_http(f"http://127.0.0.1:{port}/mcp"), questions)
+
+
+def test_compact_pages_leave_out_what_is_null_in_every_row(home: Path) -> None:
+    async def questions(client: Client) -> None:
+        whole = await call(client, "listcostandusage", subAccountId="Legal", pageSize=1000)
+        rows = whole["records"]
+        assert not whole["truncated"] and "omittedColumns" not in whole
+        empty = [name for name in rows[0] if all(row[name] is None for row in rows)]
+        arguments: dict[str, Any] = {"subAccountId": "Legal", "compact": True, "pageSize": "200"}
+        compact: list[dict[str, Any]] = []
+        while True:
+            page = await call(client, "listcostandusage", **arguments)
+            assert page["omittedColumns"] == empty and page["pageSize"] == 200
+            compact += page["records"]
+            if not page["truncated"]:
+                break
+            arguments = {"pageToken": page["nextPageToken"]}
+        assert compact == [
+            {name: value for name, value in row.items() if name not in empty} for row in rows
+        ]
+        for said in (False, "false", None):
+            page = await call(
+                client, "listcostandusage", subAccountId="Legal", pageSize=1000, compact=said
+            )
+            assert page["records"] == rows
+
+    ask(over_stdio(home), questions)
+
+
+def test_the_mcp_port_tells_whether_there_is_a_build(home: Path, tmp_path: Path) -> None:
+    for folder, status in ((home, 200), (tmp_path / "empty", 503)):
+        folder.mkdir(exist_ok=True)
+        port = free_port()
+        tokens = write_tokens(folder / "tokens.json", TOKENS)
+        with serve(folder, "--mcp", "--mcp-port", str(port), "--tokens", tokens):
+            ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
+            assert ready.status_code == status
+            assert (ready.json()["status"]) == ("ready" if status == 200 else 503)
+
+
 def test_a_tenant_sees_its_own_rows_and_jobs(home: Path, url: str) -> None:
     async def run() -> None:
         async with over_http(url, "acme") as acme, over_http(url, "globex") as globex:
@@ -292,8 +394,34 @@ def test_a_refusal_names_the_parameter(home: Path) -> None:
     async def questions(client: Client) -> None:
         for tool, arguments, named in (
             ("listcostandusage", {"pageSize": 0}, "pageSize"),
-            ("listcostandusage", {"pageSize": "20"}, "pageSize"),
             ("listcostandusage", {"pageSize": 1.5}, "pageSize"),
+            *(
+                ("listcostandusage", {"pageSize": text}, "pageSize")
+                for text in (
+                    "",
+                    "5.5",
+                    "5 rows",
+                    "-5",
+                    "0x5",
+                    "1e2",
+                    "\u0665",
+                    "0",
+                    "1001",
+                    "5" * 99,
+                )
+            ),
+            ("listcostandusage", {"compact": 1}, "compact"),
+            ("listcostandusage", {"compact": "yes"}, "compact"),
+            ("listcostandusage", {"subAccountId": []}, "subAccountId"),
+            ("listcostandusage", {"groupBy": ["day"]}, "groupBy"),
+            ("summarizecostandusage", {"groupBy": ["week"]}, "groupBy"),
+            ("summarizecostandusage", {"groupBy": ["tag:"]}, "groupBy"),
+            ("summarizecostandusage", {"groupBy": [1]}, "groupBy"),
+            ("summarizecostandusage", {"groupBy": {"day": 1}}, "groupBy"),
+            ("summarizecostandusage", {"groupBy": ["day"] * 13}, "groupBy"),
+            ("summarizecostandusage", {"limit": 1001}, "limit"),
+            ("summarizecostandusage", {"pageSize": 5}, "pageSize"),
+            ("summarizecostandusage", {"compact": True}, "compact"),
             ("listcostandusage", {"pageSize": True}, "pageSize"),
             ("listcostandusage", {"subAccountId": 3}, "subAccountId"),
             ("listcostandusage", {"sql": "select 1"}, "sql"),
@@ -345,9 +473,26 @@ def test_resources_tell_the_columns_and_prompts_the_questions(home: Path) -> Non
         asked = await client.get_prompt("monthly_cost", {"month": "2026-12", "department": "R&D"})
         text = asked.messages[0].content.text
         assert "2026-12-01T00:00:00Z" in text and "2027-01-01T00:00:00Z" in text and "R&D" in text
+        assert "summarizecostandusage" in text and "pageSize" not in text
         for arguments in ({}, {"month": "2026-13"}, {"month": "2026-12", "year": "2026"}):
             with pytest.raises(mcp.MCPError, match=r"month|year"):
                 await client.get_prompt("monthly_cost", arguments)
+
+    ask(over_stdio(home), questions)
+
+
+def test_the_addresses_of_resources_follow_templates(home: Path) -> None:
+    async def questions(client: Client) -> None:
+        listed = (await client.list_resource_templates()).resource_templates
+        patterns = [re.sub(r"\{\w+\}", r"[^/]+", it.uri_template) for it in listed]
+        uris = [it.uri for it in (await client.list_resources()).resources]
+        assert uris and patterns
+        for uri in uris:
+            assert sum(bool(re.fullmatch(pattern, uri)) for pattern in patterns) == 1
+        for template in listed:
+            uri = template.uri_template.replace("{version}", "1.3")
+            uri = uri.replace("{dataset}", "contract-commitment")
+            assert (await client.read_resource(uri)).contents[0].text
 
     ask(over_stdio(home), questions)
 

@@ -1,16 +1,14 @@
-"""Export jobs as the API describes them: parameters, answers, and the tools of the MCP server."""
+"""Export jobs as the API describes them: parameters and answers."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from exporter.api import openapi
 from exporter.api.answer_schemas import COVERAGE, page_schema
 from exporter.api.datasets import API_DATASETS, DEFAULT_VERSION
-from exporter.api.jobs.orders import DATASET, MEDIA_TYPES, Jobs
-from exporter.api.jobs.store import STATES, Job
-from exporter.api.mcp.tools import Asked, Tool, input_schema
+from exporter.api.jobs.orders import DATASET, MEDIA_TYPES
+from exporter.api.jobs.store import STATES
 from exporter.focus.schemas import VERSIONS
 from exporter.options import FORMATS, GRAINS
 
@@ -127,42 +125,3 @@ JOB_EXAMPLE: dict[str, Any] = {
     "error": None,
     "file": None,
 }
-
-
-def make_job_tools(jobs: Jobs) -> list[Tool]:
-    """Make the tools that order a file and tell how far it is."""
-
-    def describe(asked: Asked, job: Job) -> str:
-        return json.dumps(jobs.describe(job, asked.base_url), ensure_ascii=False)
-
-    def order(asked: Asked) -> str:
-        return describe(asked, jobs.submit(asked.caller, asked.arguments)[0])
-
-    def look(asked: Asked) -> str:
-        return describe(asked, jobs.find(asked.caller, asked.arguments["jobId"]))
-
-    job_id = openapi.query_parameter(
-        "jobId", {"type": "string"}, "jobId that exportcostandusage gave.", JOB_EXAMPLE["jobId"]
-    )
-    return [
-        Tool(
-            name="exportcostandusage",
-            title="Order a file",
-            description="Order a file with all rows that fit the filters. It is made in the "
-            "background: ask getcostandusageexportstatus for its state and its link.",
-            input_schema=input_schema(describe_parameters()),
-            output_schema=job_schema(),
-            call=order,
-            is_read_only=False,
-            is_idempotent=False,
-        ),
-        Tool(
-            name="getcostandusageexportstatus",
-            title="State of an ordered file",
-            description="Tell how far an ordered file is and, once it is there, give its signed "
-            "link, checksum, totals and coverage.",
-            input_schema=input_schema([job_id], required=("jobId",)),
-            output_schema=job_schema(),
-            call=look,
-        ),
-    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
@@ -14,15 +15,23 @@ from exporter.api.routes.requests import caller_of, read_parameters
 from exporter.api.service import Service
 
 
-def add_health(router: APIRouter, service: Service, metrics: Metrics) -> None:
-    """Add the routes."""
+async def is_alive(_request: Request) -> Response:
+    """Answer that the server runs."""
+    return JSONResponse({"status": "ok"})
 
-    async def is_alive() -> Response:
-        return JSONResponse({"status": "ok"})
 
-    async def is_ready() -> Response:
+def make_is_ready(service: Service) -> Callable[[Request], Awaitable[Response]]:
+    """Make the endpoint that tells whether there is a build to read."""
+
+    async def is_ready(_request: Request) -> Response:
         await run_in_threadpool(service.check_ready)
         return JSONResponse({"status": "ready"})
+
+    return is_ready
+
+
+def add_health(router: APIRouter, service: Service, metrics: Metrics) -> None:
+    """Add the routes."""
 
     async def read_metrics(request: Request) -> Response:
         read_parameters(request, ())
@@ -42,7 +51,7 @@ def add_health(router: APIRouter, service: Service, metrics: Metrics) -> None:
     answer = {"description": "Yes.", "content": {"application/json": {"schema": status}}}
     for path, endpoint, summary, problems in (
         ("/healthz", is_alive, "Whether the server runs.", ()),
-        ("/readyz", is_ready, "Whether there is a build to read.", ("unavailable",)),
+        ("/readyz", make_is_ready(service), "Whether there is a build to read.", ("unavailable",)),
     ):
         router.add_api_route(
             path,

@@ -12,12 +12,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from exporter.api import openapi
+from exporter.api.arguments import input_schema, read_arguments
 from exporter.api.datasets import API_DATASETS
 from exporter.api.jobs.orders import DATASET, LONGEST_KEY, MEDIA_TYPES, Jobs
 from exporter.api.jobs.schema import JOB_EXAMPLE, describe_parameters, job_schema
 from exporter.api.jobs.store import Job
-from exporter.api.mcp.tools import input_schema, read_arguments
-from exporter.api.problems import Fault, RequestError, invalid, problem_responses
+from exporter.api.problems import Fault, RequestError, problem_responses
 from exporter.api.routes import downloads
 from exporter.api.routes.requests import caller_of, read_parameters
 from exporter.api.routes.spend import SPEND
@@ -47,7 +47,7 @@ def make_job_router(jobs: Jobs) -> APIRouter:
             if len(key) > 1:
                 fault = Fault("Idempotency-Key", "is given twice")
                 raise RequestError("invalid-parameter", "Idempotency-Key is given twice.", (fault,))
-            given = read_arguments(schema, await _read_body(request), allows_null=False)
+            given = read_arguments(schema, await _read_body(request))
             submit = partial(jobs.submit, whole=whole)
             job, is_new = await run_in_threadpool(
                 submit, caller_of(request), given, key[0] if key else None
@@ -257,10 +257,6 @@ async def _read_body(request: Request) -> dict[str, Any]:
         raise RequestError("bad-request", "The order is not valid JSON.") from None
     if not isinstance(given, dict):
         raise RequestError("bad-request", "An order is a JSON object.")
-    if "safeCsv" in given:
-        if not isinstance(given["safeCsv"], bool):
-            raise invalid("safeCsv", "must be true or false")
-        given["safeCsv"] = json.dumps(given["safeCsv"])
     return given
 
 

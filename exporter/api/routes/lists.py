@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
 from exporter.api import openapi
-from exporter.api.answer_schemas import page_example
+from exporter.api.answer_examples import page_example
 from exporter.api.answers import Page
 from exporter.api.datasets import API_DATASETS, DEFAULT_VERSION, ApiDataset
 from exporter.api.metrics import Metrics

@@ -54,11 +54,10 @@ async def answer_tagged(
 ) -> Response:
     """Answer JSON that follows from the build, the parameters and the caller, with its ETag.
 
-    Whoever has it already is told so without reading, and without a turn. `read` may take its
-    parameters out of the dict.
+    Whoever has it already is told so without reading, and without a turn.
     """
     caller = caller_of(request)
-    tag = await run_in_threadpool(_tag_of, service, request.url.path, caller, dict(parameters))
+    tag = await run_in_threadpool(_tag_of, service, request.url.path, caller, parameters)
     headers = {"ETag": tag} if tag else {}
     known = request.headers.get("if-none-match")
     # a star does not tell that the parameters were good once

@@ -10,10 +10,9 @@ import json
 from fastapi import APIRouter, Request, Response
 
 from exporter.api import openapi
-from exporter.api.answer_schemas import page_example, spend_example
+from exporter.api.answer_examples import page_example, spend_example
 from exporter.api.datasets import API_DATASETS
 from exporter.api.metrics import Metrics
-from exporter.api.parameters import read_names
 from exporter.api.principal import Caller
 from exporter.api.routes.lists import add_list
 from exporter.api.routes.requests import add_get, answer_tagged, read_parameters
@@ -22,7 +21,6 @@ from exporter.project import Project
 
 SPEND = "/api/spend"
 _DATASET = "cost-and-usage"
-_GROUP_BY = "groupBy"
 
 
 def make_spend_router(service: Service, project: Project, metrics: Metrics) -> APIRouter:
@@ -47,22 +45,14 @@ def make_spend_router(service: Service, project: Project, metrics: Metrics) -> A
 
 def _add_sums(router: APIRouter, service: Service, project: Project) -> None:
     entry = API_DATASETS[_DATASET]
-    choices = "|".join(entry.dimensions)
     described = [
         *openapi.filter_parameters(entry, whole=True),
-        openapi.query_parameter(
-            _GROUP_BY,
-            {"type": "string", "pattern": f"^({choices})(,({choices}))*$", "maxLength": 200},
-            "What to sum by, with commas between: day and month are those in which the charge "
-            "period starts, in UTC. Without it there are totals alone.",
-            "month,subAccountId",
-        ),
+        *openapi.group_parameters(entry),
     ]
     allowed = [parameter["name"] for parameter in described]
 
     def read(caller: Caller, parameters: dict[str, str]) -> bytes:
-        dimensions = read_names(_GROUP_BY, parameters.pop(_GROUP_BY, None), entry.dimensions)
-        found = service.break_down(caller, entry.name, parameters, dimensions)
+        found = service.break_down(caller, entry.name, parameters)
         return json.dumps(found.describe(), ensure_ascii=False).encode()
 
     async def sum_spend(request: Request) -> Response:

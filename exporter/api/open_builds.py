@@ -128,6 +128,8 @@ class Builds:
         with self._lock:
             build = find()
             build.readers += 1
+            # not before it is read: an old build that was just opened must not be closed again
+            self._tidy()
         try:
             yield build
         finally:
@@ -183,7 +185,6 @@ class Builds:
             stack=stack,
         )
         self._open[key] = build
-        self._tidy()
         return build
 
     def _tidy(self) -> None:

@@ -235,6 +235,27 @@ def test_a_tag_is_over_with_its_build_and_with_its_page_tokens_time(
         assert later.status_code == 200 and later.headers["etag"] != known["If-None-Match"]
 
 
+def test_an_old_build_is_read_beside_the_one_that_tags_are_of(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    home = copy_home(demo_home, tmp_path / "home")
+    seed = copy_home(demo_home, tmp_path / "seed")
+
+    def ask(token: str | None = None) -> Any:
+        with (
+            closing(Service(home)) as service,
+            TestClient(create_app(service, Authenticator(token=""))) as client,
+        ):
+            parameters = {"pageSize": "2", **({"pageToken": token} if token else {})}
+            # the newer build is open already
+            assert client.get("/readyz", headers={"host": "127.0.0.1"}).status_code == 200
+            return client.get(LIST, params=parameters, headers={"host": "127.0.0.1"}).json()
+
+    first = ask()
+    publish(home, "20991231T000000000000Z", seed, 10)
+    assert ask(first["nextPageToken"])["build"] == first["build"]
+
+
 def test_a_file_that_a_client_has_is_not_sent_again(server: httpx.Client, link: str) -> None:
     first = server.get(link)
     tag = first.headers["etag"]

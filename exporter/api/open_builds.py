@@ -182,13 +182,14 @@ class Builds:
             connection=connection,
             stack=stack,
         )
-        self._open[key] = build
+        # before it is among them: nobody reads it yet
         self._tidy()
+        self._open[key] = build
         return build
 
     def _tidy(self) -> None:
         """Close old builds without readers that are deleted, or whose page tokens are over."""
-        if len(self._open) < 2:
+        if not self._open:
             return
         with suppress(UserError, OSError):
             published = _key(self._home.published())

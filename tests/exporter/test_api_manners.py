@@ -205,6 +205,7 @@ def test_a_tag_is_of_the_query_the_caller_and_its_scope(demo_home: Path, tmp_pat
             tag_of("all", "pageSize=3"),
             tag_of("all", "pageSize=2&region=us-east-1"),
             tag_of("acme", "pageSize=2"),
+            tag_of("all", "pageSize=2&compact=true"),
         ]
         assert len(set(tags)) == len(tags)
         assert tag_of("all", "region=us-east-1&pageSize=2") == tags[2]

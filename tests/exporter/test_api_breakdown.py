@@ -245,6 +245,9 @@ def test_a_hostile_tag_is_a_key_and_nothing_else(client: TestClient, key: str) -
     assert set(rows) == {None, f"{key}!"}
     [legal] = sum_by(client, "subAccountId", subAccountId="Legal")["groups"]
     assert rows[f"{key}!"] == legal["rows"]
+    # a filter's value stays the filter's
+    [group] = sum_by(client, name, subAccountId="Legal")["groups"]
+    assert (group["keys"], group["rows"]) == ({name: f"{key}!"}, legal["rows"])
 
 
 @pytest.mark.parametrize("version", DATASETS["cost-and-usage"].versions)

@@ -364,6 +364,10 @@ def test_a_tenant_sees_its_own_rows_and_jobs(home: Path, url: str) -> None:
                 pages[name] = page = await call(client, "listcostandusage", pageSize=1000)
                 accounts = {row["BillingAccountId"] for row in page["records"]}
                 assert accounts == {f"org-{name}"}
+                sums = await call(client, "summarizecostandusage", groupBy=["subAccountId"])
+                assert sums["totals"] == page["totals"] and sums["coverage"] == page["coverage"]
+                departments = {group["keys"]["subAccountId"] for group in sums["groups"]}
+                assert departments >= {row["SubAccountId"] for row in page["records"]}
                 commitments = await call(client, "listcontractcommitments")
                 found = {row["x_BillingAccountId"] for row in commitments["records"]}
                 assert found <= {f"org-{name}"}
@@ -383,6 +387,7 @@ def test_a_tenant_sees_its_own_rows_and_jobs(home: Path, url: str) -> None:
         async with over_http(url, "commitments") as client:
             assert (await fail(client, "listcostandusage"))[0] == "forbidden"
             assert (await fail(client, "exportcostandusage"))[0] == "forbidden"
+            assert (await fail(client, "summarizecostandusage"))[0] == "forbidden"
             with pytest.raises(mcp.MCPError, match="does not reach"):
                 await client.read_resource("focus://columns/cost-and-usage/1.3")
             assert (await call(client, "listcontractcommitments"))["records"]

@@ -55,6 +55,7 @@ def test_an_empty_target_lacks_raw_tables_and_datasets_alone(
     assert left == []
 
 
+@pytest.mark.of_any_target
 def test_only_the_sources_that_are_built_need_tables(
     checked: Emulated, home_of_tools: Path
 ) -> None:

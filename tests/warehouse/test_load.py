@@ -68,6 +68,7 @@ def test_rows_are_added_and_replaced_and_know_their_line(
     assert ask(loaded, "select count(*) as n from gateway_calls") == [(2,)]
 
 
+@pytest.mark.of_any_target
 def test_tables_of_another_shape_are_refused(
     loaded: Emulated, home_of_tools: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def from_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @only_whole
+@pytest.mark.of_any_target
 def test_files_that_are_loaded_and_built_give_the_same_extracts(
     emulated: Emulated, from_files: Path, home_of_tools: Path, tmp_path: Path
 ) -> None:

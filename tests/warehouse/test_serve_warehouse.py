@@ -494,6 +494,7 @@ def test_every_table_is_copied_as_duckdbs_is(place: Place, urls: tuple[str, str]
             assert contents[0] == contents[1], name
 
 
+@pytest.mark.of_any_target
 def test_dbt_records_which_build_the_tables_are_of(place: Place, tmp_path: Path) -> None:
     emulated = place.emulated.in_schema("recorded")
     variables = {"billing_account_name": 'it\'s \\ "new"'}

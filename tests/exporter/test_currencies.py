@@ -15,10 +15,11 @@ import pytest
 from conftest import assert_one_sentence, focus_export
 from pipeline import Pipeline
 
-from exporter.build.totals import read_totals
+from exporter.build.totals import ask_totals
 from exporter.datasets import DATASETS
 from exporter.extract.pages import PagedExtract
 from exporter.extract.selection import Selection
+from exporter.sql import DuckDB
 
 D = Decimal
 
@@ -313,7 +314,7 @@ def test_currencies_are_never_added_together(built: Pipeline) -> None:
             (total.currency, D(str(total.costs["BilledCost"]))) for total in measured
         ] == by_currency
     # what the command says at its end
-    spend = read_totals(built.database).spend
+    spend = ask_totals(DuckDB(built.connection)).spend
     assert spend == [("OpenAI", currency, cost) for currency, cost in by_currency]
     # before conversion
     found = built.rows(

@@ -613,13 +613,15 @@ def test_standard_output_gets_the_file_and_no_manifest(home: Home, tmp_path: Pat
         assert result.stdout == file.read()
 
 
-@pytest.mark.parametrize("redirection", [">&-", "> /dev/full"])
-def test_a_closed_or_full_standard_output_gets_one_sentence(home: Home, redirection: str) -> None:
+@pytest.mark.parametrize(("redirection", "code"), [(">&-", 2), ("> /dev/full", 5)])
+def test_a_closed_or_full_standard_output_gets_one_sentence(
+    home: Home, redirection: str, code: int
+) -> None:
     command = f"{sys.executable} -m exporter.cli export --home {home.path} --output - {redirection}"
     result = subprocess.run(
         ["sh", "-c", command], capture_output=True, text=True, env=environment(), check=False
     )
-    assert_one_sentence(result, 2, "tandard output", "--output")
+    assert_one_sentence(result, code, "tandard output", "--output")
     assert len(result.stderr.splitlines()) == 1
 
 
@@ -642,7 +644,7 @@ def test_too_little_memory_gets_one_sentence(home: Home, tmp_path: Path) -> None
         *("export", "--home", home.path, "--output", tmp_path / "x.csv"),
         variables={"AI_FOCUS_MEMORY_LIMIT": "1MB"},
     )
-    assert_one_sentence(result, 2, "more memory than AI_FOCUS_MEMORY_LIMIT (1MB) allows")
+    assert_one_sentence(result, 5, "more memory than AI_FOCUS_MEMORY_LIMIT (1MB) allows")
     assert list(tmp_path.iterdir()) == []
 
 

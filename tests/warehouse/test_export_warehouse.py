@@ -27,7 +27,7 @@ from exporter.extract.selection import Selection, Term
 from exporter.home import Home
 from exporter.options import FORMATS
 from exporter.project import Project, load_project
-from exporter.warehouse import connection
+from exporter.warehouse import adapters
 from exporter.warehouse.adapters import Warehouse
 from exporter.warehouse.connection import open_warehouse
 from exporter.warehouse.record import BuildRecord, ChangedError
@@ -175,7 +175,7 @@ def test_the_warehouse_filters_and_sends_only_what_is_needed(
 
 
 def test_rows_come_in_batches(warehouse_demo: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "BATCH_ROWS", 500)
+    monkeypatch.setattr(adapters, "BATCH_ROWS", 500)
     schema = pa.schema([("call_key", pa.string()), ("total_tokens", pa.int64())])
     with open_warehouse(warehouse_demo.target, load_project()) as opened:
         query = "select total_tokens, call_key from ai_calls"

@@ -428,7 +428,7 @@ def test_a_book_that_may_not_be_written_is_named(seeds: Path) -> None:
         env=environment(),
         check=False,
     )
-    assert_one_sentence(result, 2, str(book_of(seeds)), "Permission denied")
+    assert_one_sentence(result, 5, str(book_of(seeds)), "Permission denied")
 
 
 # wrong input ----------------------------------------------------------------------------------

@@ -66,8 +66,6 @@ class ApiDataset:
     parameters: tuple[Parameter, ...] = ()
     billing_account: str | None = None
     sub_account: str | None = None
-    # there is an export job of it
-    has_jobs: bool = False
     # the column whose keys rows can be summed by: TAG and a key is a dimension too
     tags: str | None = None
 
@@ -187,7 +185,6 @@ API_DATASETS = {
             parameters=_COST_AND_USAGE,
             billing_account="BillingAccountId",
             sub_account="SubAccountId",
-            has_jobs=True,
             tags="Tags",
         ),
         ApiDataset(

@@ -68,6 +68,8 @@ class Pipeline:
                     if parent.startswith(("model.", "seed."))
                 ]
         self.order = _sorted(self._parents)
+        # by this `run` tells which models read the folder
+        assert any(str(raw) in code for _, code in self.models.values())
         self._rewritten: set[str] = set()
         # seeds and models that have changed since the last run, and what the raw folder held then
         self.stale: set[str] = set()

@@ -28,7 +28,8 @@ AI_CALLS = {
     "x-cog-CacheHit": "coalesce(is_cache_hit, false)",
     "x-cog-LatencyMs": "latency_ms",
     "Tags/x-cost-feature": "feature",
-    "Tags/x-cost-department": "coalesce(sub_account_name, sub_account_id)",
+    "Tags/x-cost-department": "coalesce("
+    "json_extract_string(tags_json, '/x-cost-department'), sub_account_name, sub_account_id)",
     "Tags/x-cost-user": "user_id",
     "Tags/x-cost-session": "session_id",
     "Tags/x-cog-classification": "classification",

@@ -29,7 +29,8 @@
 
 {#- Columns of usage that no charge is made of. -#}
 {% macro columns_beside_charges() %}
-{{ return(['latency_ms', 'requested_model', 'status', 'feature', 'user_id', 'session_id', 'classification']) }}
+{{ return(['latency_ms', 'requested_model', 'status', 'feature', 'user_id', 'session_id', 'classification',
+    'other_classification']) }}
 {% endmacro %}
 
 {% macro charge_vars() %}

@@ -90,7 +90,7 @@ DEPARTMENTS: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "Research": (9, 7, ("paper-digest", "data-labelling")),
     "": (2, 4, ("",)),
 }
-CLASSIFICATIONS = {"public": 2, "internal": 5, "confidential": 2, "": 1}
+CLASSIFICATIONS = {"investment": 60, "waste": 12, "": 28}
 PROJECTS = ("atlas", "beacon", "cobalt")
 ENVIRONMENTS = ("prod", "prod", "staging")
 # Calls per hour of the day (UTC), relative.

@@ -228,6 +228,18 @@ BREAKS: dict[str, list[str]] = {
         "update stg_gateway__calls set fault_reason = ' ' where fault_reason is not null",
         "update stg_litellm__calls set fault_reason = '' where rowid = 0",
     ],
+    "assert_every_sub_account_has_a_department_tag": [
+        f"update {table} set tags_json = {wrong} where rowid ="
+        f" (select min(rowid) from {table} where sub_account_id is not null)"
+        for table in ("ai_calls", "int_charges", "int_charges_daily")
+        for wrong in (
+            "null",
+            '\'{"app":"x"}\'',
+            # the name of the tag in a text, and in another name
+            '\'{"app":",\\"x-cost-department\\":"}\'',
+            '\'{"x-cost-department-2":"x"}\'',
+        )
+    ],
     "assert_every_commitment_is_mapped_or_rejected": [
         "delete from focus_contract_commitment_v1_4 where rowid = 0",
         "update focus_contract_commitment_v1_4 set ServiceProviderName = 'nobody' where rowid = 0",

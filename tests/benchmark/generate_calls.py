@@ -124,7 +124,7 @@ select
     'feature-' || (person % 23)::varchar as cost_feature,
     'user-' || (person % 997)::varchar as cost_user,
     'ses_' || to_hex(call_number // 4) as cost_session,
-    ['public', 'internal', 'confidential', null][person % 4 + 1] as classification,
+    ['investment', 'investment', 'waste', null][person % 4 + 1] as classification,
     if(
         person % 10 = 0,
         '{{"X-Cost-Project":"project-' || (person % 13)::varchar || '"}}',

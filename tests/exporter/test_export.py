@@ -129,7 +129,12 @@ AI_CALLS = """
         'USD' as billing_currency,
         case when i % 10 = 0 then 'unknown_model' end as hold_reason,
         'chat' as feature, '=cmd' as user_id, cast(null as varchar) as session_id,
-        'internal' as classification
+        'investment' as classification,
+        -- a source's own tag, a text that is none, no tags: as of an older build
+        case i % 3
+            when 0 then json_object('x-cost-department', 'Own')
+            when 1 then json_object('app', '"x-cost-department"')
+        end as tags_json
     from range({rows}) as r (i)
 """
 
@@ -465,6 +470,12 @@ def test_ai_calls_have_the_flat_layout(export: Callable[..., ExportResult]) -> N
     assert first["ResourceId"] == "call-1"
     assert first["UsageQuantity"] == 3
     assert first["Tags"]["x-cost-session"] is None
+    assert first["Tags"]["x-cost-department"] == first["SubAccountName"]
+    departments = {
+        row["ResourceId"]: row["Tags"]["x-cost-department"] for row in envelope["records"]
+    }
+    assert departments["call-3"] == "Own"
+    assert departments["call-2"] == envelope["records"][1]["SubAccountName"]
     rows = read_csv(export("ai-calls", safe_csv=False).path)
     flat = [f"Tags/{name}" for name in [*TAGS, "x-cog-classification"]]
     assert list(rows[0]) == [*FLAT, *flat]

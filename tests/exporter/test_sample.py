@@ -90,7 +90,7 @@ def test_gateway_has_all_kinds_of_tokens_tiers_and_modes(gateway: list[Row]) -> 
     }  # fmt: skip
     assert {row["processing_mode"] for row in gateway} == {"", "realtime", "batch"}
     assert {row["classification"] for row in gateway} == {
-        "", "public", "internal", "confidential",
+        "", "investment", "waste",
     }  # fmt: skip
     assert any(row["model"] == "gpt-5.5" and row["prompt_tokens"] == "300000" for row in gateway)
     assert Counter(

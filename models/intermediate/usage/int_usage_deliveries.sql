@@ -83,8 +83,12 @@ named as (
         usage_of_sources.user_id,
         usage_of_sources.session_id,
         usage_of_sources.classification,
-        usage_of_sources.tags_json,
-        usage_of_sources.shared_tags_json,
+        usage_of_sources.other_classification,
+        {%- for tags in ['tags_json', 'shared_tags_json'] %}
+        {{ with_department_tag(
+            'usage_of_sources.' ~ tags, 'usage_of_sources.sub_account_id', 'usage_of_sources.sub_account_name'
+        ) }} as {{ tags }},
+        {%- endfor %}
         usage_of_sources.source_cost,
         -- an amount that the source took back, of which nothing tells what for
         case

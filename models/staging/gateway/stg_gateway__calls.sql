@@ -45,7 +45,7 @@ typed as (
         cost_feature,
         cost_user,
         cost_session,
-        classification,
+        {{ trim_spaces('classification') }} as sent_classification,
         {{ json_members_like(
             'raw_calls.headers',
             'x-cost-',
@@ -136,7 +136,11 @@ select
     cost_feature,
     cost_user,
     cost_session,
-    classification,
+    case when lower(sent_classification) in ('investment', 'waste') then lower(sent_classification) end
+        as classification,
+    -- what it says instead, such as how confidential the data are: not lost, and not mistaken for it
+    case when lower(sent_classification) not in ('', 'investment', 'waste') then sent_classification end
+        as other_classification,
     further_cost_tags,
     ingested_at
 from checked

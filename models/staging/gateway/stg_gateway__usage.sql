@@ -2,8 +2,8 @@
     'call_key', 'call_id', 'billing_account_id', 'billing_account_name', 'provider', 'model', 'requested_model',
     'started_at', 'ended_at', 'latency_ms', 'prompt_tokens', 'completion_tokens', 'cache_read_tokens',
     'cache_write_tokens', 'reasoning_tokens', 'is_cache_hit', 'status', 'service_tier', 'processing_mode', 'region',
-    'cost_department', 'cost_feature', 'cost_user', 'cost_session', 'classification', 'further_cost_tags',
-    'ingested_at',
+    'cost_department', 'cost_feature', 'cost_user', 'cost_session', 'classification', 'other_classification',
+    'further_cost_tags', 'ingested_at',
 ] -%}
 
 with calls as (
@@ -57,8 +57,10 @@ select
     cost_user as user_id,
     cost_session as session_id,
     classification,
+    other_classification,
     {{ json_object([
         json_member('x-cog-classification', 'classification'),
+        json_member('x-cog-other-classification', 'other_classification'),
         json_member('x-cost-department', 'cost_department'),
         json_member('x-cost-feature', 'cost_feature'),
         'further_cost_tags',
@@ -68,6 +70,7 @@ select
     -- without what names one session or person: the tags by which a day's calls are summed
     {{ json_object([
         json_member('x-cog-classification', 'classification'),
+        json_member('x-cog-other-classification', 'other_classification'),
         json_member('x-cost-department', 'cost_department'),
         json_member('x-cost-feature', 'cost_feature'),
         'further_cost_tags',

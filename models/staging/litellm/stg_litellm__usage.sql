@@ -57,6 +57,7 @@ select
     user_id,
     session_id,
     {{ null_text() }} as classification,
+    {{ null_text() }} as other_classification,
     tags_json,
     tags_json as shared_tags_json,
     spend as source_cost,

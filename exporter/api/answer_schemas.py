@@ -82,6 +82,7 @@ def page_schema(entry: ApiDataset) -> dict[str, Any]:
         "every page, and are left out of the records.",
         "items": {"type": "string"},
     }
+    properties["unmatched"] = UNMATCHED
     return page
 
 
@@ -125,7 +126,36 @@ def spend_schema(entry: ApiDataset) -> dict[str, Any]:
             "all the same.",
         },
     }
-    return _closed(properties)
+    spend = _closed(properties)
+    properties["unmatched"] = UNMATCHED
+    return spend
+
+
+UNMATCHED: dict[str, Any] = {
+    "type": "array",
+    "description": "Where no row fits: each value of a filter that no row has, whatever the other "
+    "filters are, with the nearest values that rows have. Empty where each has rows, but not "
+    "together, or not at that time.",
+    "items": {
+        "type": "object",
+        "required": ["parameter", "value", "nearest"],
+        "properties": {
+            "parameter": {"type": "string"},
+            "value": {"type": "string"},
+            "nearest": {
+                "type": "array",
+                "description": "The likest first, with the name of one that has another.",
+                "items": {
+                    "type": "object",
+                    "required": ["value"],
+                    "properties": {"value": {"type": "string"}, "name": {"type": "string"}},
+                    "additionalProperties": False,
+                },
+            },
+        },
+        "additionalProperties": False,
+    },
+}
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:

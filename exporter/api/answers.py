@@ -7,10 +7,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from exporter.api.filters import describe_unmatched
 from exporter.api.queries import Query
 from exporter.extract.coverage import Coverage
 from exporter.extract.manifest import describe_coverage
 from exporter.extract.pages import Group
+from exporter.extract.unmatched import Unmatched
 from exporter.extract.writer import Measure, Total
 
 MEDIA_TYPES = {
@@ -22,10 +24,14 @@ MEDIA_TYPES = {
 
 @dataclass(frozen=True)
 class Summary:
-    """A whole selection of one build: totals and coverage, without a row."""
+    """A whole selection of one build: totals and coverage, without a row.
+
+    `unmatched` are the values of filters that no row has; None where rows fit.
+    """
 
     measure: Measure
     coverage: Coverage | None
+    unmatched: list[Unmatched] | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class Answer:
     summary: Summary
 
     def _describe(self, **own: Any) -> dict[str, Any]:
+        found = self.summary.unmatched
         return {
             "dataset": self.query.dataset.name,
             "focusVersion": self.query.selection.focus_version,
@@ -46,6 +53,7 @@ class Answer:
             **own,
             "totals": describe_totals(self.summary.measure),
             "coverage": describe_page_coverage(self.query, self.summary.coverage),
+            **({} if found is None else {"unmatched": describe_unmatched(found)}),
         }
 
 

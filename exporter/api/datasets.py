@@ -22,7 +22,8 @@ class Parameter:
     takes a moment (RFC 3339). `call` is the column of ai_calls by which coverage is counted too.
     A parameter that is not `public` is no part of the capability: only the routes of the page for
     people have it. Where `groups` is true, rows can be summed by its first column; `label` is the
-    column with the names of its values.
+    column with the names of its values. Where `names_provider` is true, a value may also be the
+    canonical key of a provider.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Parameter:
     public: bool = True
     groups: bool = False
     label: str | None = None
+    names_provider: bool = False
 
     @property
     def is_moment(self) -> bool:
@@ -133,11 +135,13 @@ _COST_AND_USAGE = (
     Parameter(
         "providerName",
         ("ProviderName",),
-        "ProviderName of the rows; from FOCUS 1.4 on ServiceProviderName.",
+        "ProviderName of the rows, in any case, or the provider's canonical key (openai, "
+        "aws_bedrock); from FOCUS 1.4 on ServiceProviderName.",
         "OpenAI",
         later={"1.4": ("ServiceProviderName",)},
         call="service_provider_name",
         groups=True,
+        names_provider=True,
     ),
     Parameter(
         "serviceName", ("ServiceName",), "ServiceName of the rows.", "OpenAI API", groups=True

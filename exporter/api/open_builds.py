@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from exporter.api.filters import read_provider_names
 from exporter.api.problems import RequestError, no_space
 from exporter.duck import is_disk_full, lock_down, open_cursor, open_database
 from exporter.errors import UserError
@@ -36,7 +37,10 @@ _log = logging.getLogger("focus_export.api")
 
 @dataclass
 class Build:
-    """An open build; `key` names it also where plain dbt wrote the file."""
+    """An open build; `key` names it also where plain dbt wrote the file.
+
+    `providers` finds the name that rows have for a provider by its key or name in lower case.
+    """
 
     key: str
     build_id: str | None
@@ -44,6 +48,7 @@ class Build:
     database: Path
     connection: duckdb.DuckDBPyConnection
     stack: ExitStack = field(repr=False)
+    providers: dict[str, str]
     readers: int = 0
     leased_until: float = 0
     lease_written: float = 0
@@ -183,6 +188,7 @@ class Builds:
             database=database,
             connection=connection,
             stack=stack,
+            providers=_read_providers(connection),
         )
         self._open[key] = build
         return build
@@ -208,6 +214,18 @@ class Builds:
                 if index < surplus or build.leased_until < now or is_gone:
                     del self._open[build.key]
                     build.stack.close()
+
+
+def _read_providers(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    try:
+        with open_cursor(connection) as cursor:
+            rows = cursor.execute(
+                "select provider, service_provider_name from providers"
+            ).fetchall()
+    except duckdb.CatalogException:
+        # the file of a project that leaves the table elsewhere: a name is written as it is then
+        return {}
+    return read_provider_names(rows)
 
 
 def _key(database: Path) -> str:

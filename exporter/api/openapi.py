@@ -12,6 +12,7 @@ from exporter.api.answer_schemas import (
     spend_schema,
 )
 from exporter.api.datasets import API_DATASETS, TAG, ApiDataset, Parameter
+from exporter.api.filters import listed_values
 from exporter.api.parameters import LARGEST_PAGE, LONGEST_VALUE, MOST_NAMES, PAGE_SIZE
 from exporter.api.problems import SCHEMA as PROBLEM
 from exporter.api.service import MOST_GROUPS
@@ -59,19 +60,24 @@ SAFE_CSV = query_parameter(
 )
 
 
-def filter_parameter(parameter: Parameter) -> dict[str, Any]:
+def filter_parameter(dataset: str, parameter: Parameter) -> dict[str, Any]:
     """Describe a filter."""
     schema = MOMENT if parameter.is_moment else {"type": "string", "maxLength": LONGEST_VALUE}
     description = parameter.description
-    if not parameter.is_moment:
-        description += " Compared exactly; an empty value matches rows without one."
+    if listed := listed_values(dataset, parameter):
+        # in any other case they are taken too
+        schema = {"type": "string", "enum": [*listed, ""]}
+        description += " In any case; an empty value matches rows without one."
+    elif not parameter.is_moment:
+        compared = "" if parameter.names_provider else " Compared exactly."
+        description += f"{compared} An empty value matches rows without one."
     return query_parameter(parameter.name, schema, description, parameter.example)
 
 
 def filter_parameters(entry: ApiDataset, *, whole: bool = False) -> list[dict[str, Any]]:
     """Describe a dataset's filters and version; `whole` takes in those that are not public."""
     return [
-        *(filter_parameter(it) for it in entry.parameters if it.public or whole),
+        *(filter_parameter(entry.name, it) for it in entry.parameters if it.public or whole),
         focus_version_parameter(entry.default_version, DATASETS[entry.name].versions),
     ]
 

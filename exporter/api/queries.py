@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.api.datasets import API_DATASETS, ApiDataset
+from exporter.api.filters import name_provider, read_listed
 from exporter.api.parameters import check_length, read_moment, read_version
 from exporter.api.principal import Caller
 from exporter.api.problems import Fault, RequestError, invalid
 from exporter.errors import UserError
 from exporter.extract.selection import Selection, Term, choose
+from exporter.extract.unmatched import Wanted
 
 PAGING = ("pageSize", "pageToken")
 GROUPING = ("groupBy", "limit")
@@ -23,7 +25,8 @@ class Query:
 
     `filters` are the parameters as they were given. `calls` are the terms of the coverage: column
     of ai_calls, operator, values; None where the dataset has no coverage. `counted_by` names the
-    parameters that the coverage goes by.
+    parameters that the coverage goes by. `wanted` are the filters that compare with a value, and
+    `scope` the terms of the caller's scope: both are among the selection's terms.
     """
 
     dataset: ApiDataset
@@ -31,12 +34,34 @@ class Query:
     filters: tuple[tuple[str, str], ...]
     calls: tuple[tuple[str, str, tuple[str, ...]], ...] | None
     counted_by: tuple[str, ...]
+    wanted: tuple[Wanted, ...]
+    scope: tuple[Term, ...]
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Tell selections apart, with the scope of whoever asks: it is among their terms."""
+        """Tell selections apart, with the scope of whoever asks.
+
+        The scope stands beside the terms that it is among: what no row has is told within it.
+        """
         it = self.selection
-        return (it.dataset.name, it.focus_version, it.grain, it.terms, self.calls)
+        return (it.dataset.name, it.focus_version, it.grain, it.terms, self.calls, self.scope)
+
+    def name_providers(self, names: Mapping[str, str]) -> Query:
+        """Put the names that rows of a build have in place of keys; `names` is of the build."""
+        takers = {it.name: it for it in self.dataset.parameters if it.names_provider}
+        asked = next((it for it in self.wanted if it.name in takers), None)
+        if asked is None:
+            return self
+        old, new = asked.term, name_provider(asked.term, names)
+        call = (takers[asked.name].call, "=", old.values)
+        terms = tuple(new if it is old else it for it in self.selection.terms)
+        return replace(
+            self,
+            selection=replace(self.selection, terms=terms),
+            calls=self.calls
+            and tuple((*it[:2], new.values) if it == call else it for it in self.calls),
+            wanted=tuple(replace(it, term=new) if it is asked else it for it in self.wanted),
+        )
 
 
 def read_query(
@@ -72,6 +97,8 @@ def read_query(
         if parameters.get(name) is not None
     )
     terms = []
+    wanted = []
+    scope = []
     calls: list[tuple[str, str, tuple[str, ...]]] = []
     counted_by = []
     for name, value in filters:
@@ -79,9 +106,14 @@ def read_query(
         if parameter is None:
             continue
         check_length(name, value)
-        text = read_moment(name, value) if parameter.is_moment else value
         columns = parameter.columns_of(version)
+        if parameter.is_moment:
+            text = read_moment(name, value)
+        else:
+            text = read_listed(entry.name, parameter, version, value)
         terms.append(Term(columns, (text,), parameter.operator))
+        if not parameter.is_moment:
+            wanted.append(Wanted(name, terms[-1], parameter.label))
         if parameter.call is not None:
             calls.append((parameter.call, parameter.operator, (text,)))
             counted_by.append(name)
@@ -93,15 +125,17 @@ def read_query(
         if accounts is not None:
             values = tuple(sorted(accounts))
             # no column: no row is known to be the caller's
-            terms.append(Term((column,) if column else (), values))
+            scope.append(Term((column,) if column else (), values))
             calls.append((call, "=", values))
-    selection = Selection(extracted, version, grain, terms=tuple(terms))
+    selection = Selection(extracted, version, grain, terms=(*terms, *scope))
     return Query(
         dataset=entry,
         selection=selection,
         filters=filters,
         calls=tuple(calls) if extracted.holds_usage else None,
         counted_by=tuple(counted_by),
+        wanted=tuple(wanted),
+        scope=tuple(scope),
     )
 
 

@@ -125,6 +125,7 @@ class Service:
         omitted: tuple[str, ...] | None = None
         held = self.builds.current() if token is None else self.builds.get(token.build_id)
         with held as build:
+            query = query.name_providers(build.providers)
             with self._work(caller, build) as cursor:
                 summary: Summary = self._summaries(cursor, build, query)
                 if is_compact:
@@ -180,6 +181,7 @@ class Service:
         )
         with ExitStack() as opened:
             build = opened.enter_context(self.builds.current())
+            query = query.name_providers(build.providers)
             opened.enter_context(self._files.take(caller.identity, self._deadline))
             cursor = opened.enter_context(build.cursor())
             extract = self._extract(cursor, query.selection)
@@ -237,6 +239,7 @@ class Service:
         version = query.selection.focus_version
         wanted = tuple(query.dataset.dimension(name, version) for name in dict.fromkeys(dimensions))
         with self.builds.current() as build:
+            query = query.name_providers(build.providers)
             # what is kept waits for nobody
             summary: Summary | None = find_kept(self._summaries, None, build, query)
             groups: list[Group] | None = []
@@ -281,11 +284,14 @@ class Service:
             raise RequestError("unavailable", str(error)) from None
 
     def _measure(self, cursor: duckdb.DuckDBPyConnection, query: Query) -> Summary:
-        measure = self._extract(cursor, query.selection).measure()
+        extract = self._extract(cursor, query.selection)
+        measure = extract.measure()
         coverage = None
         if query.calls is not None:
             coverage = read_usage_coverage(cursor, query.calls)
-        return Summary(measure, coverage)
+        if measure.rows:
+            return Summary(measure, coverage)
+        return Summary(measure, coverage, extract.find_unmatched(query.wanted, query.scope))
 
     def _find_empty(self, cursor: duckdb.DuckDBPyConnection, query: Query) -> tuple[str, ...]:
         return self._extract(cursor, query.selection).find_empty()

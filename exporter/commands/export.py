@@ -95,8 +95,9 @@ def _to_filters(
     metavar="COLUMN=VALUE",
     callback=_to_filters,
     multiple=True,
-    help="Keep the rows with this value; an empty value means null. Repeatable: several values "
-    "of one column are alternatives, several columns must all fit.",
+    help="Keep the rows with this value; an empty value means null. Where FOCUS lists a column's "
+    "values, any case will do. Repeatable: several values of one column are alternatives, several "
+    "columns must all fit.",
 )
 @click.option("--columns", metavar="A,B,C", help="Only these columns, in this order.")
 @click.option(
@@ -177,6 +178,11 @@ def command(
         click.echo(f"{rows} to standard output, without a manifest.", err=True)
     else:
         click.echo(f"{result.path}: {rows}", err=True)
+    for missing in result.unmatched:
+        # values are the data's: none of them may steer a terminal
+        shown = [it if it.isprintable() else repr(it) for it, _ in missing.nearest]
+        nearest = f": the nearest values are {', '.join(shown)}" if shown else ""
+        click.echo(f"No row has {missing.name}={missing.value}{nearest}.", err=True)
     if target != DUCKDB and result.manifest["build"]["build_id"] is None:
         click.echo(
             f"The target {target} names no finished build, as after plain dbt or a failure: "

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -21,8 +21,10 @@ from exporter.extract import manifest as manifests
 from exporter.extract.coverage import count_rejected, read_coverage
 from exporter.extract.pages import PagedExtract
 from exporter.extract.scratch import scratch_folder, temporary_file
-from exporter.extract.selection import Selection, choose, filter_terms
+from exporter.extract.selection import Selection, choose, filter_terms, read_filters
+from exporter.extract.unmatched import Unmatched, Wanted
 from exporter.focus.schemas import dataset_instance_id, json_column_names, schema_id
+from exporter.focus.values import allowed_values
 from exporter.home import Home
 from exporter.options import COMPRESSIONS, FORMATS
 from exporter.project import Project, load_project, tool_version
@@ -39,11 +41,15 @@ _EXTENSIONS = {None: "", "gzip": ".gz", "zstd": ".zst"}
 
 @dataclass(frozen=True)
 class ExportResult:
-    """A written extract. Both paths are None when it went to standard output."""
+    """A written extract. Both paths are None when it went to standard output.
+
+    `unmatched` are, where no row fits, the values of filters that no row of the dataset has.
+    """
 
     path: Path | None
     manifest_path: Path | None
     manifest: dict[str, Any]
+    unmatched: list[Unmatched] = field(default_factory=list)
 
 
 def export_dataset(
@@ -81,6 +87,8 @@ def export_dataset(
     if from_date and to_date and from_date > to_date:
         raise UserError(f"--from {from_date} lies after --to {to_date}: swap the two dates.")
     safe = entry.escapes_formulas(fmt, safe_csv)
+    project = load_project()
+    filters = read_filters(filters, allowed_values(project, entry.focus_id, version))
     database = home.published() if target == DUCKDB else None
     selection = Selection(
         dataset=entry,
@@ -93,7 +101,6 @@ def export_dataset(
     )
     default_name = f"{_stem_of(selection, filters)}.{fmt}{_EXTENSIONS[compress]}"
     path = None if output == STDOUT else _find_path(home, output, default_name)
-    project = load_project()
     json_names = json_column_names(project, entry.focus_id)
     with (
         scratch_folder(home) as scratch,
@@ -122,6 +129,12 @@ def export_dataset(
             tool_version=tool_version(),
         )
         source.check()
+        unmatched = []
+        # of a warehouse there are only the rows that fit
+        if not measure.rows and database is not None:
+            unmatched = extract.find_unmatched(
+                [Wanted(term.columns[0], term) for term in selection.terms]
+            )
         try:
             written = extract.write_file(temporary, fmt, compress, safe, measure, scratch)
         except (duckdb.IOException, OSError) as error:
@@ -131,11 +144,11 @@ def export_dataset(
             ) from None
         if path is None:
             _send(temporary, stdout)
-            return ExportResult(None, None, manifest)
+            return ExportResult(None, None, manifest, unmatched)
         manifest.update(sha256=written.sha256, bytes=written.size)
         manifest_path = path.with_name(path.name + ".manifest.json")
         _publish(temporary, path, manifest_path, manifests.to_text(manifest))
-        return ExportResult(path, manifest_path, manifest)
+        return ExportResult(path, manifest_path, manifest, unmatched)
 
 
 @dataclass(frozen=True)

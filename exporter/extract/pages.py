@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from exporter.extract.formats import decimal_text, json_line
+from exporter.extract.selection import Term
+from exporter.extract.unmatched import Unmatched, Wanted, find_unmatched
 from exporter.extract.writer import Extract, Measure, Total
 from exporter.sql import cast_value, quote_name
 
@@ -188,6 +190,12 @@ class PagedExtract(Extract):
             if not found[0] or not empty:
                 return ()
         return tuple(empty)
+
+    def find_unmatched(
+        self, wanted: Sequence[Wanted], within: Sequence[Term] = ()
+    ) -> list[Unmatched]:
+        """Name the values that no row `within` has, whatever else is selected."""
+        return find_unmatched(self._connection, self._source, self._kinds, wanted, within)
 
     def _is_timed(self) -> bool:
         return self._kinds[self._selection.dataset.order[0]].startswith("TIMESTAMP")

@@ -12,6 +12,7 @@ import duckdb
 
 from exporter.datasets import DATASETS, Dataset
 from exporter.errors import UserError
+from exporter.focus.values import find_listed
 from exporter.sql import Engine, cast_value
 
 _OPERATORS = ("=", ">=", ">", "<")
@@ -77,6 +78,25 @@ def choose(dataset: str, focus_version: str | None, grain: str) -> tuple[Dataset
             f"The dataset {dataset} has no grain {grain!r}: choose {', '.join(entry.relations)}."
         )
     return entry, version
+
+
+def read_filters(
+    filters: Iterable[tuple[str, str]], lists: Mapping[str, Sequence[str]]
+) -> list[tuple[str, str]]:
+    """Give filters with the values of columns that have a list in their listed spelling.
+
+    Raises UserError, with the list, for a value that isn't one of them.
+    """
+    read = []
+    for column, value in filters:
+        found = find_listed(lists[column], value) if column in lists else value
+        if found is None:
+            raise UserError(
+                f"--filter {column}={value}: {value!r} is none of its values: "
+                f"choose {', '.join(lists[column])}."
+            )
+        read.append((column, found))
+    return read
 
 
 def filter_terms(dataset: Dataset, filters: Iterable[tuple[str, str]]) -> tuple[Term, ...]:

@@ -437,6 +437,9 @@ def test_a_refusal_names_the_parameter(home: Path) -> None:
                 {"billingPeriodStart": "2026-10-01", "billingPeriodEnd": "2026-10-01"},
                 "billingPeriodEnd",
             ),
+            ("listcostandusage", {"chargeCategory": "usages"}, "chargeCategory"),
+            ("summarizecostandusage", {"serviceCategory": "AI"}, "serviceCategory"),
+            ("exportcostandusage", {"chargeCategory": "' or 1=1 --"}, "chargeCategory"),
             ("listcostandusage", {"focusVersion": "2.0"}, "focusVersion"),
             ("listcontractcommitments", {"subAccountId": "x"}, "subAccountId"),
             ("getschemametadata", {"dataset": "ai-calls"}, "dataset"),
@@ -453,6 +456,14 @@ def test_a_refusal_names_the_parameter(home: Path) -> None:
         # what matches nothing is an empty page, and null is not given
         page = await call(client, "listcostandusage", region="' or 1=1 --", pageSize=None)
         assert page["records"] == [] and page["totals"]["rows"] == 0
+        assert [it["parameter"] for it in page["unmatched"]] == ["region"]
+        spend = await call(
+            client, "summarizecostandusage", subAccountId="data science", chargeCategory="USAGE"
+        )
+        [missing] = spend["unmatched"]
+        assert missing["nearest"][0] == {"value": "team-ds", "name": "Data Science"}
+        by_key = await call(client, "summarizecostandusage", providerName="openai")
+        assert by_key["totals"]["rows"] == 2430 and "unmatched" not in by_key
         with pytest.raises(mcp.MCPError, match="There is no tool"):
             await client.call_tool("query", {"sql": "select 1"})
 

@@ -80,6 +80,7 @@ def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
         dataset = query.selection.dataset
         json_names = json_column_names(load_project(), dataset.focus_id)
         with service.builds.current() as build, build.cursor() as cursor:
+            query = query.name_providers(build.providers)
             copied = count_progress(cursor)
             lock_down(build.connection, service.builds.scratch, path.parent)
             extract = PagedExtract(cursor, query.selection, json_names)

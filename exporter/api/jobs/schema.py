@@ -19,7 +19,7 @@ def describe_parameters(*, whole: bool = False) -> list[dict[str, Any]]:
     for entry in API_DATASETS.values():
         for parameter in entry.parameters:
             if parameter.public or whole:
-                described = openapi.filter_parameter(parameter)
+                described = openapi.filter_parameter(entry.name, parameter)
                 if entry.name != DATASET:
                     described["description"] += f" For {entry.name} only."
                 filters.setdefault(parameter.name, described)

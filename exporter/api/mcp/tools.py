@@ -73,7 +73,7 @@ def _make_list(service: Service, entry: ApiDataset) -> Tool:
         "with all their digits.",
         "items": {"type": "object"},
     }
-    output["required"] = [name for name in properties if name != "omittedColumns"]
+    output["required"] = [it for it in properties if it not in ("omittedColumns", "unmatched")]
     return Tool(
         name=str(entry.tool),
         title=entry.summary.partition(":")[0],

@@ -836,7 +836,7 @@ def test_without_a_build_and_without_a_server_it_says_so(
         source.database.rename(home / "ai_focus.duckdb")
         page.get_by_role("button", name="Try again").click()
         expect(page.locator("#figures")).to_be_visible()
-        expect(page.locator("#build")).to_contain_text("Data as of 20")
+        expect(page.locator("#build")).to_contain_text("built 20")
         server.stop()
         page.locator("#next").click()
         expect(page.locator("#charges-problem")).to_have_text(

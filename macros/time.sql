@@ -154,5 +154,10 @@ cast({{ dbt.date_trunc('month', expression) }} as {{ timestamp_type() }})
 {% macro snowflake__timestamp_text(expression) %}to_char({{ expression }}, 'YYYY-MM-DD HH24:MI:SS'){% endmacro %}
 {% macro bigquery__timestamp_text(expression) %}format_timestamp('%F %T', {{ expression }}){% endmacro %}
 
+{#- Whole days between two days, each as its first moment. -#}
+{% macro days_between(first, last) -%}
+cast({{ dbt.datediff(first, last, 'day') }} as {{ whole_type() }})
+{%- endmacro %}
+
 {#- A month as YYYY-MM. -#}
 {% macro year_and_month(expression) %}substr({{ timestamp_text(expression) }}, 1, 7){% endmacro %}

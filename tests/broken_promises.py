@@ -221,8 +221,25 @@ BREAKS: dict[str, list[str]] = {
         "update coverage set priced_calls = priced_calls - 1 where rowid = 0",
         "update coverage set tokens = tokens + 1 where rowid = 0",
         "delete from coverage where calls > priced_calls",
+        "update coverage set missing_calls = missing_calls + 1 where rowid = 0",
+        "update coverage set missing_tokens = missing_tokens + 1 where rowid = 0",
+        "update coverage set missing_stated_cost = 0.01 where rowid = 0",
+        "update coverage set unknown_cost_calls = unknown_cost_calls + 1 where rowid = 0",
+        f"update int_usage set source_cost = 0.01 where call_key = {A_HELD_CALL}",
         f"delete from int_held_calls where call_key = {A_HELD_CALL}",
         f"update int_usage set prompt_tokens = prompt_tokens + 1 where call_key = {A_HELD_CALL}",
+    ],
+    "assert_every_booked_month_is_judged": [
+        "delete from int_month_sources where billing_period_start = timestamp '2026-09-01'",
+        "delete from int_source_days where source_name = 'gateway';"
+        " delete from int_month_sources where source_name = 'litellm'",
+        "update int_charges set billing_period_start = timestamp '2026-12-01'"
+        f" where call_key = {A_CHARGED_CALL}",
+    ],
+    "assert_every_call_counts_in_freshness": [
+        "update int_source_days set calls = calls - 1 where rowid = 0",
+        "delete from int_source_days where billing_account_id = 'org-acme'",
+        f"delete from int_usage where call_key = {A_CHARGED_CALL}",
     ],
     "assert_every_rejected_row_says_why": [
         "update stg_gateway__calls set fault_reason = ' ' where fault_reason is not null",

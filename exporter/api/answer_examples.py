@@ -37,6 +37,11 @@ def page_example(entry: ApiDataset, project: Project) -> dict[str, Any]:
     if "ChargeCategory" in row:
         categories.append({"chargeCategory": row["ChargeCategory"], "rows": 1, **costs})
     coverage = {
+        "missingCalls": 1,
+        "missingTokens": 1000,
+        "missingStatedCost": "0.0125",
+        "statedCostCurrency": "USD",
+        "unknownCostCalls": 0,
         "calls": 2,
         "pricedCalls": 1,
         "pricedCallsShare": "0.5",
@@ -44,6 +49,9 @@ def page_example(entry: ApiDataset, project: Project) -> dict[str, Any]:
         "pricedTokens": 3000,
         "pricedTokensShare": "0.75",
         "quarantinedCalls": {"unknown_model": 1},
+        "usageUntil": "2026-10-31T23:59:50Z",
+        "waitingFor": {"2026-10": ["litellm"]},
+        "rejectedRecords": 0,
         "countedBy": [],
     }
     return {

@@ -244,9 +244,26 @@ def _whole_schema(entry: ApiDataset) -> dict[str, Any]:
 
 COVERAGE: dict[str, Any] = {
     "type": "object",
-    "description": "How many of the billable calls have a price. Calls without one are in no row.",
-    "required": ["calls", "pricedCalls", "tokens", "pricedTokens", "countedBy"],
+    "description": "Which billable calls are in no row, as they have no price yet, and what their "
+    "sources say they cost; and how many have one.",
+    "required": [
+        *("missingCalls", "missingTokens", "missingStatedCost", "statedCostCurrency"),
+        *("unknownCostCalls", "calls", "pricedCalls", "tokens", "pricedTokens", "usageUntil"),
+        *("waitingFor", "rejectedRecords", "countedBy"),
+    ],
     "properties": {
+        "missingCalls": {"type": "integer", "description": "Billable calls without a price."},
+        "missingTokens": {"type": "integer", "description": "Their tokens."},
+        "missingStatedCost": {
+            "type": ["string", "null"],
+            "description": "What sources say those of them cost of which they say it: an exact sum "
+            "as plain decimal text. Null where they say so of none.",
+        },
+        "statedCostCurrency": {"type": ["string", "null"]},
+        "unknownCostCalls": {
+            "type": "integer",
+            "description": "Missing calls of which the source tells no cost.",
+        },
         "calls": {"type": "integer", "description": "Billable calls."},
         "pricedCalls": {"type": "integer"},
         "pricedCallsShare": {
@@ -260,6 +277,22 @@ COVERAGE: dict[str, Any] = {
             "type": "object",
             "description": "Calls without a price, by reason.",
             "additionalProperties": {"type": "integer"},
+        },
+        "usageUntil": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "Start of the last call that fits, whatever it cost; null without any.",
+        },
+        "waitingFor": {
+            "type": "object",
+            "description": "Months (YYYY-MM) of these calls that are not complete, with the "
+            "sources of which no record after the month's end is known.",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+        },
+        "rejectedRecords": {
+            "type": ["integer", "null"],
+            "description": "Unreadable lines of the build's logs. They belong to no account: null "
+            "for a token with a scope.",
         },
         "countedBy": {
             "type": "array",

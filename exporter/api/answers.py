@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,6 +108,10 @@ class Stream:
     file_name: str
     media_type: str
     chunks: Iterator[bytes]
+    # as describe_page_coverage lays it out
+    coverage: dict[str, Any] | None
+    # of the build that it is made from, as Builds.get knows it
+    build_key: str
     _stack: ExitStack = field(repr=False)
 
     def close(self) -> None:
@@ -153,7 +157,35 @@ def describe_page_coverage(query: Query, coverage: Coverage | None) -> dict[str,
     if coverage is None:
         return None
     described = {_camel(name): value for name, value in describe_coverage(coverage).items()}
-    return {**described, "countedBy": list(query.counted_by)}
+    return {
+        **described,
+        "rejectedRecords": coverage.rejected_records,
+        "countedBy": list(query.counted_by),
+    }
+
+
+# header of a file -> what of its coverage stands in it
+COVERAGE_HEADERS = {
+    "X-Coverage-Missing-Calls": "missingCalls",
+    "X-Coverage-Missing-Tokens": "missingTokens",
+    "X-Coverage-Missing-Cost": "missingStatedCost",
+    "X-Coverage-Unknown-Calls": "unknownCostCalls",
+    "X-Coverage-Calls": "calls",
+    "X-Coverage-Priced-Calls": "pricedCalls",
+    "X-Coverage-Rejected-Records": "rejectedRecords",
+    "X-Usage-Until": "usageUntil",
+}
+
+
+def write_coverage_headers(coverage: Mapping[str, Any] | None) -> dict[str, str]:
+    """Write a coverage, laid out as above, as headers; what isn't known has none."""
+    headers = {}
+    for header, name in COVERAGE_HEADERS.items():
+        value = (coverage or {}).get(name)
+        if value is not None:
+            currency = (coverage or {})["statedCostCurrency"] if header.endswith("-Cost") else ""
+            headers[header] = f"{value} {currency}".rstrip()
+    return headers
 
 
 def _camel(name: str) -> str:

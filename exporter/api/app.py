@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.api import openapi
+from exporter.api.answers import COVERAGE_HEADERS
 from exporter.api.auth import Authenticator
 from exporter.api.datasets import API_DATASETS
 from exporter.api.jobs.orders import Jobs
@@ -86,7 +87,10 @@ def create_app(
             allow_origins=list(cors_origins),
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
-            expose_headers=["X-Request-Id", "Retry-After", "Content-Disposition", "ETag"],
+            expose_headers=[
+                *("X-Request-Id", "Retry-After", "Content-Disposition", "ETag", "Link"),
+                *COVERAGE_HEADERS,
+            ],
         )
         # outside of the gate, so that a refusal can be read by the page that asked
         middleware.insert(0, cors)

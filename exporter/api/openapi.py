@@ -60,6 +60,35 @@ SAFE_CSV = query_parameter(
 )
 
 
+_COUNTS = {
+    "X-Coverage-Missing-Calls": "Calls of the days that are in no total: not priced yet.",
+    "X-Coverage-Missing-Tokens": "Their tokens.",
+    "X-Coverage-Unknown-Calls": "Those of them of which the source tells no cost.",
+    "X-Coverage-Calls": "Billable calls of the days.",
+    "X-Coverage-Priced-Calls": "Those of them that have a price.",
+    "X-Coverage-Rejected-Records": "Unreadable lines of the build; not for a token with a scope.",
+}
+_TEXTS = {
+    "X-Coverage-Missing-Cost": ("What sources state that the missing calls cost.", "1240.12 USD"),
+    "X-Usage-Until": ("Start of the last call of the days, UTC.", "2026-10-31T23:59:50Z"),
+    "Link": (
+        "The file's manifest.",
+        "<http://127.0.0.1:8080/api/exports/focus/manifest?build=20261101T060000000000Z>"
+        '; rel="describedby"; type="application/json"',
+    ),
+}
+FILE_HEADERS: dict[str, Any] = {
+    **{
+        name: {"description": text, "schema": {"type": "integer", "minimum": 0}}
+        for name, text in _COUNTS.items()
+    },
+    **{
+        name: {"description": text, "schema": {"type": "string"}, "example": example}
+        for name, (text, example) in _TEXTS.items()
+    },
+}
+
+
 def filter_parameter(dataset: str, parameter: Parameter) -> dict[str, Any]:
     """Describe a filter."""
     schema = MOMENT if parameter.is_moment else {"type": "string", "maxLength": LONGEST_VALUE}

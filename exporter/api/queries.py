@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
+
+import duckdb
 
 from exporter.api.datasets import API_DATASETS, ApiDataset
 from exporter.api.filters import name_provider, read_listed
@@ -11,8 +14,10 @@ from exporter.api.parameters import check_length, read_moment, read_version
 from exporter.api.principal import Caller
 from exporter.api.problems import Fault, RequestError, invalid
 from exporter.errors import UserError
+from exporter.extract.coverage import Coverage, count_rejected, read_usage_coverage
 from exporter.extract.selection import Selection, Term, choose
 from exporter.extract.unmatched import Wanted
+from exporter.sql import DuckDB
 
 PAGING = ("pageSize", "pageToken")
 GROUPING = ("groupBy", "limit")
@@ -26,7 +31,8 @@ class Query:
     `filters` are the parameters as they were given. `calls` are the terms of the coverage: column
     of ai_calls, operator, values; None where the dataset has no coverage. `counted_by` names the
     parameters that the coverage goes by. `wanted` are the filters that compare with a value, and
-    `scope` the terms of the caller's scope: both are among the selection's terms.
+    `scope` the terms of the caller's scope, both among the selection's terms. `is_scoped` tells
+    that rows are hidden from the caller.
     """
 
     dataset: ApiDataset
@@ -36,6 +42,29 @@ class Query:
     counted_by: tuple[str, ...]
     wanted: tuple[Wanted, ...]
     scope: tuple[Term, ...]
+    is_scoped: bool = False
+
+    def within(self, from_date: date | None, to_date: date | None) -> Query:
+        """Narrow it to UTC days, both inclusive, on the start of the charge period."""
+        selection = replace(self.selection, from_date=from_date, to_date=to_date)
+        calls = self.calls
+        if calls is not None:
+            days = ((it.operator, it.values) for it in selection.date_terms())
+            calls += tuple(("charge_period_start", *day) for day in days)
+        return replace(self, selection=selection, calls=calls)
+
+    def read_coverage(self, cursor: duckdb.DuckDBPyConnection) -> Coverage | None:
+        """Count the calls of the query in a build; None where the dataset holds no usage.
+
+        An unreadable line belongs to no account, so a caller with a scope isn't told of it.
+        """
+        if self.calls is None:
+            return None
+        coverage = read_usage_coverage(cursor, self.calls)
+        if self.is_scoped:
+            return coverage
+        rejected = count_rejected(DuckDB(cursor), self.selection.dataset)
+        return replace(coverage, rejected_records=rejected)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -136,6 +165,7 @@ def read_query(
         counted_by=tuple(counted_by),
         wanted=tuple(wanted),
         scope=tuple(scope),
+        is_scoped=caller.is_scoped,
     )
 
 

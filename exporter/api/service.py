@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -19,7 +18,14 @@ from typing import Any
 
 import duckdb
 
-from exporter.api.answers import MEDIA_TYPES, Breakdown, Page, Stream, Summary
+from exporter.api.answers import (
+    MEDIA_TYPES,
+    Breakdown,
+    Page,
+    Stream,
+    Summary,
+    describe_page_coverage,
+)
 from exporter.api.datasets import TAG
 from exporter.api.kept import find_kept, keep
 from exporter.api.open_builds import Build, Builds
@@ -41,12 +47,12 @@ from exporter.api.principal import Caller
 from exporter.api.problems import RequestError, invalid
 from exporter.api.queries import GROUPING, PAGING, Query, read_query
 from exporter.api.settings import read_number
+from exporter.api.streams import describe_stream, name_file
 from exporter.api.structures import describe_structures
 from exporter.api.turns import Turns, interrupting
 from exporter.duck import wait_for_memory
 from exporter.errors import UserError
 from exporter.extract import metadata
-from exporter.extract.coverage import read_usage_coverage
 from exporter.extract.pages import Dimension, Group, PagedExtract, Part
 from exporter.extract.selection import Selection
 from exporter.extract.writer import Measure
@@ -175,10 +181,7 @@ class Service:
         """
         if fmt not in MEDIA_TYPES:
             raise invalid("format", f"choose one of {', '.join(MEDIA_TYPES)}")
-        query = read_query(caller, dataset, parameters, grain)
-        query = replace(
-            query, selection=replace(query.selection, from_date=from_date, to_date=to_date)
-        )
+        query = read_query(caller, dataset, parameters, grain).within(from_date, to_date)
         with ExitStack() as opened:
             build = opened.enter_context(self.builds.current())
             query = query.name_providers(build.providers)
@@ -194,14 +197,41 @@ class Service:
                         wait_for_memory(lambda: extract.stage(folder))
                     measures: list[Measure] = []
                     wait_for_memory(lambda: measures.append(extract.measure()))
+                coverage = query.read_coverage(cursor)
                 chunks = extract.stream(measures[0], fmt, is_safe, folder, turn=self._slice)
                 opened.callback(chunks.close)
                 # what can't be begun is refused before the answer begins
                 first = next(chunks, b"")
+            # so that its manifest can be asked for
+            self.builds.lease(build, int(time.time()) + LIFETIME)
             stack = opened.pop_all()
-        stem = query.selection.dataset.file_stem(grain)
-        days = "".join(f"_{day}" for day in (from_date, to_date) if day)
-        return Stream(f"{stem}{days}.{fmt}", MEDIA_TYPES[fmt], chain([first], chunks), stack)
+        return Stream(
+            file_name=name_file(query.selection, fmt),
+            media_type=MEDIA_TYPES[fmt],
+            chunks=chain([first], chunks),
+            coverage=describe_page_coverage(query, coverage),
+            build_key=build.key,
+            _stack=stack,
+        )
+
+    def describe_file(
+        self,
+        caller: Caller,
+        dataset: str,
+        parameters: Mapping[str, str],
+        fmt: str = "csv",
+        from_date: date | None = None,
+        to_date: date | None = None,
+        safe_csv: bool | None = None,
+        build_key: str | None = None,
+    ) -> dict[str, Any]:
+        """Give the manifest of the file that stream() gives; None names the published build."""
+        query = read_query(caller, dataset, parameters).within(from_date, to_date)
+        held = self.builds.current() if build_key is None else self.builds.get(build_key)
+        with held as build, self._work(caller, build) as cursor:
+            extract = self._extract(cursor, query.selection)
+            coverage = query.read_coverage(cursor)
+            return describe_stream(self._project, build, query, extract, coverage, fmt, safe_csv)
 
     def describe_schema(
         self, caller: Caller, focus_version: str | None = None, dataset: str | None = None
@@ -215,11 +245,13 @@ class Service:
             described["Recency"] = [
                 recency
                 for structure in chosen
+                for query in (read_query(caller, structure.dataset.name, {}),)
                 for recency in metadata.describe_recency(
                     cursor,
                     structure,
                     metadata.build_moment(build.database),
-                    read_query(caller, structure.dataset.name, {}).selection.terms,
+                    query.selection.terms,
+                    query.calls or (),
                 )
             ]
         return described
@@ -286,9 +318,7 @@ class Service:
     def _measure(self, cursor: duckdb.DuckDBPyConnection, query: Query) -> Summary:
         extract = self._extract(cursor, query.selection)
         measure = extract.measure()
-        coverage = None
-        if query.calls is not None:
-            coverage = read_usage_coverage(cursor, query.calls)
+        coverage = query.read_coverage(cursor)
         if measure.rows:
             return Summary(measure, coverage)
         return Summary(measure, coverage, extract.find_unmatched(query.wanted, query.scope))

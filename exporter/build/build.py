@@ -30,6 +30,7 @@ from exporter.build.builds import (
 from exporter.children import Child
 from exporter.dbt.runner import machine_fault, project_arguments, start, watch
 from exporter.errors import DataError, MachineError, UserError
+from exporter.extract.manifest import read_build
 from exporter.home import DATABASE, DESCRIPTION, Home, write_durably
 from exporter.progress import Progress
 from exporter.project import Project, load_project, tool_version
@@ -68,6 +69,8 @@ class BuildResult:
     seconds: float
     is_demo: bool = False
     target: str = DUCKDB
+    # UTC text
+    finished_at: str | None = None
     # what --set-aside left out
     set_aside: list[Fault] = field(default_factory=list)
 
@@ -97,7 +100,10 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
             build_id = make_build_id(datetime.now(timezone.utc))
             _run_dbt(home, project, request, variables, None, build_id)
             seconds = time.monotonic() - started
-            return BuildResult(build_id, None, [], seconds, target=request.target)
+            finished_at = moment_text(datetime.now(timezone.utc))
+            return BuildResult(
+                build_id, None, [], seconds, target=request.target, finished_at=finished_at
+            )
         remove_leftovers(home)
         build_id, database = _build(home, project, request, variables, plan)
         remove_leftovers(home)
@@ -110,6 +116,7 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
         notes,
         time.monotonic() - started,
         is_demo=variables.get("raw_origin", "seed") == "seed",
+        finished_at=read_build(database)["finished_at"],
         set_aside=plan.faults if plan else [],
     )
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from exporter.build.totals import Totals
 from exporter.errors import IncompleteError
+from exporter.extract.missing import describe_cost, describe_usage, money_text
 from exporter.raw.plan import Fault
 
-_SMALLEST_SHOWN = Decimal("0.01")
+# months that are named as not complete, the latest
+_MONTHS_NAMED = 3
 
 
-def describe(totals: Totals, set_aside: Sequence[Fault] = ()) -> list[str]:
-    """Give the lines of the summary."""
+def describe(
+    totals: Totals, set_aside: Sequence[Fault] = (), finished_at: str | None = None
+) -> list[str]:
+    """Give the lines of the summary; `finished_at` is the build's, UTC text."""
     rows = [
         ("Rows", f"{totals.rows:,}", "Cost and Usage"),
         ("", f"{totals.commitments:,}", "Contract Commitment"),
         ("Calls", f"{totals.calls:,}", ""),
+        ("Not in total", f"{totals.missing.calls:,}", _describe_missing(totals)),
         ("Coverage", _share(totals.priced_calls, totals.calls), "of calls priced"),
         ("", _share(totals.priced_tokens, totals.tokens), "of tokens priced"),
         ("Rejected", f"{_total(totals.rejected):,}", "records"),
-        ("Quarantined", f"{_total(totals.quarantined):,}", "calls"),
     ]
     if set_aside:
         rows.append(("Set aside", f"{len(set_aside):,}", "raw files"))
@@ -34,9 +37,29 @@ def describe(totals: Totals, set_aside: Sequence[Fault] = ()) -> list[str]:
     for title, (provider, currency, cost) in zip(
         ["Spend"] + [""] * len(totals.spend), totals.spend, strict=False
     ):
-        rows.append((title, _money(cost), f"{currency}  {provider}"))
+        rows.append((title, money_text(cost), f"{currency}  {provider}"))
     width = max(len(value) for _, value, _ in rows)
-    return [f"{title:<12} {value:>{width}}  {unit}".rstrip() for title, value, unit in rows]
+    lines = [f"{title:<12} {value:>{width}}  {unit}".rstrip() for title, value, unit in rows]
+    return lines + _describe_recency(totals, finished_at)
+
+
+def _describe_missing(totals: Totals) -> str:
+    missing = totals.missing
+    if not missing.calls:
+        return "calls not priced yet"
+    return f"calls not priced yet ({missing.tokens:,} tokens), {describe_cost(missing)}"
+
+
+def _describe_recency(totals: Totals, finished_at: str | None) -> list[str]:
+    """Say until when there is usage, and which months wait for what."""
+    usage = describe_usage(totals.usage_until, finished_at)
+    lines = [] if usage is None else [usage]
+    if totals.waiting:
+        named = [f"{month:%Y-%m} waits for {it}" for month, it in totals.waiting[-_MONTHS_NAMED:]]
+        more = len(totals.waiting) - len(named)
+        others = f"{more} earlier, " if more else ""
+        lines.append(f"Not complete yet: {others}{', '.join(named)}.")
+    return lines
 
 
 def describe_incomplete(totals: Totals, set_aside: Sequence[Fault] = ()) -> list[str]:
@@ -84,9 +107,3 @@ def _share(part: int, whole: int) -> str:
 
 def _tenths(tenths: int) -> str:
     return f"{tenths // 10}.{tenths % 10} %"
-
-
-def _money(cost: Decimal) -> str:
-    if 0 < cost < _SMALLEST_SHOWN:
-        return "< 0.01"
-    return f"{cost:,.2f}"

@@ -6,6 +6,7 @@ Those of the totals are asked of warehouses too, so they keep to what all engine
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import duckdb
 
 from exporter.duck import open_database
 from exporter.errors import UserError
-from exporter.extract.coverage import REJECTED_RECORDS
+from exporter.extract.coverage import REJECTED_RECORDS, Missing
 from exporter.sql import DuckDB, Engine, quote_name
 
 _SPEND = """
@@ -31,8 +32,19 @@ _COVERAGE = """
         cast(coalesce(sum(tokens), 0) as bigint) as tokens,
         cast(coalesce(sum(priced_tokens), 0) as bigint) as priced_tokens,
         cast(coalesce(sum(compared_calls), 0) as bigint) as compared_calls,
-        cast(coalesce(sum(differing_calls), 0) as bigint) as differing_calls
+        cast(coalesce(sum(differing_calls), 0) as bigint) as differing_calls,
+        cast(coalesce(sum(missing_calls), 0) as bigint) as missing_calls,
+        cast(coalesce(sum(missing_tokens), 0) as bigint) as missing_tokens,
+        sum(missing_stated_cost) as missing_stated_cost,
+        max(stated_cost_currency) as stated_cost_currency,
+        cast(coalesce(sum(unknown_cost_calls), 0) as bigint) as unknown_cost_calls
     from coverage
+"""
+
+_MONTHS = """
+    select billing_period_start, is_complete, waiting_for, usage_until
+    from ai_month_completeness
+    order by 1
 """
 
 # shares in tenths of a percent, rounded down: all of it is said only when nothing is missing
@@ -116,6 +128,11 @@ class Totals:
     # calls of which the source tells the cost, and those of them with another
     compared_calls: int
     differing_calls: int
+    missing: Missing
+    # start of the last call, UTC; None without any
+    usage_until: datetime | None
+    # billing months that are not complete yet, with the names of the sources that they wait for
+    waiting: list[tuple[datetime, str]]
     quarantined: list[tuple[str, int]]
     rejected: list[tuple[str, int]]
     # file (or raw table), line and reason of the first
@@ -139,7 +156,10 @@ def read_totals(database: Path) -> Totals:
 
 def ask_totals(engine: Engine) -> Totals:
     """Ask for the totals of what a build or a warehouse holds."""
-    calls, priced_calls, tokens, priced_tokens, compared, differing = engine.fetch(_COVERAGE)[0]
+    calls, priced_calls, tokens, priced_tokens, compared, differing, *missing = engine.fetch(
+        _COVERAGE
+    )[0]
+    months = engine.fetch(_MONTHS)
     return Totals(
         rows=_count(engine, "focus_cost_and_usage"),
         calls=calls,
@@ -148,6 +168,9 @@ def ask_totals(engine: Engine) -> Totals:
         priced_tokens=priced_tokens,
         compared_calls=compared,
         differing_calls=differing,
+        missing=Missing(*missing),
+        usage_until=max((it[3] for it in months if it[3] is not None), default=None),
+        waiting=[(it[0], it[2]) for it in months if not it[1]],
         quarantined=engine.fetch(_QUARANTINED),
         rejected=engine.fetch(_REJECTED),
         rejected_examples=engine.fetch(_REJECTED_EXAMPLES),

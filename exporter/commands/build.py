@@ -48,7 +48,8 @@ def command(home: Home, quiet: bool, strict: bool, dry_run: bool, **options: Any
             totals = ask_totals(warehouse)
     if not quiet:
         click.echo(f"{result}\n")
-        click.echo("\n".join(report.describe(totals, result.set_aside)))
+        lines = report.describe(totals, result.set_aside, result.finished_at)
+        click.echo("\n".join(lines))
     incomplete = report.describe_incomplete(totals, result.set_aside)
     for line in incomplete:
         say(line)

@@ -110,7 +110,8 @@ def command(
     totals = read_totals(result.database)
     if not quiet:
         click.echo(f"{result}\n")
-        click.echo("\n".join(report.describe(totals, result.set_aside)) + "\n")
+        lines = report.describe(totals, result.set_aside, result.finished_at)
+        click.echo("\n".join(lines) + "\n")
         width = max(len(rows) for _, rows in files)
         for path, rows in files:
             click.echo(f"{rows:>{width}} rows in {path}")

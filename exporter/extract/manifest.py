@@ -9,7 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from exporter.extract.coverage import Coverage
+from exporter.extract.coverage import Coverage, Missing
+from exporter.extract.missing import describe_cost, exact_text
 from exporter.extract.selection import Selection
 from exporter.extract.writer import Extract, Measure
 from exporter.home import DESCRIPTION
@@ -44,8 +45,16 @@ def _read_description(database: Path) -> dict[str, Any]:
 
 
 def describe_coverage(coverage: Coverage) -> dict[str, Any]:
-    """Lay out a coverage; shares are cut off, not rounded, so that 1 means all."""
+    """Lay out a coverage, what is missing first; shares are cut off, so that 1 means all."""
+    missing, until = coverage.missing, coverage.usage_until
     return {
+        "missing_calls": missing.calls,
+        "missing_tokens": missing.tokens,
+        "missing_stated_cost": None
+        if missing.stated_cost is None
+        else exact_text(missing.stated_cost),
+        "stated_cost_currency": missing.currency,
+        "unknown_cost_calls": missing.unknown_calls,
         "calls": coverage.calls,
         "priced_calls": coverage.priced_calls,
         "priced_calls_share": _share(coverage.priced_calls, coverage.calls),
@@ -53,6 +62,8 @@ def describe_coverage(coverage: Coverage) -> dict[str, Any]:
         "priced_tokens": coverage.priced_tokens,
         "priced_tokens_share": _share(coverage.priced_tokens, coverage.tokens),
         "quarantined_calls": dict(coverage.held_back),
+        "usage_until": None if until is None else f"{until:%Y-%m-%dT%H:%M:%SZ}",
+        "waiting_for": coverage.waiting,
     }
 
 
@@ -73,7 +84,7 @@ def describe(
     extract: Extract,
     measure: Measure,
     coverage: Coverage | None,
-    rejected_rows: int,
+    rejected_rows: int | None,
     dataset_instance_id: str | None,
     schema_id: str | None,
     build: dict[str, Any],
@@ -119,8 +130,18 @@ def describe_gaps(manifest: dict[str, Any]) -> str | None:
         reasons = ", ".join(
             f"{reason} {count}" for reason, count in coverage["quarantined_calls"].items()
         )
-        held = coverage["calls"] - coverage["priced_calls"]
-        parts.append(f"{held} of {coverage['calls']} calls have no cost ({reasons})")
+        stated = coverage["missing_stated_cost"]
+        missing = Missing(
+            calls=coverage["missing_calls"],
+            tokens=coverage["missing_tokens"],
+            stated_cost=None if stated is None else Decimal(stated),
+            currency=coverage["stated_cost_currency"],
+            unknown_calls=coverage["unknown_cost_calls"],
+        )
+        parts.append(
+            f"{missing.calls} of {coverage['calls']} calls have no cost"
+            f" ({describe_cost(missing)}; {reasons})"
+        )
     if manifest["rejected_rows"]:
         parts.append(f"{manifest['rejected_rows']} raw records were rejected")
     if files := manifest["build"].get("set_aside"):

@@ -12,7 +12,7 @@ import duckdb
 from exporter.datasets import FOCUS_IDS
 from exporter.duck import open_database
 from exporter.errors import UserError
-from exporter.extract.coverage import count_rejected
+from exporter.extract.coverage import count_rejected, read_usage_until, read_waiting
 from exporter.extract.manifest import read_build
 from exporter.extract.selection import Selection, Term
 from exporter.extract.writer import Extract
@@ -102,11 +102,13 @@ def describe_recency(
     structure: Structure,
     updated: str,
     terms: tuple[Term, ...] = (),
+    calls: tuple[tuple[str, str, tuple[str, ...]], ...] = (),
 ) -> Iterator[dict[str, Any]]:
     """Give the Recency of an instance, if it has rows that fit the terms.
 
-    A billing month is complete when the build finished after its end; the contract commitments are
-    when no row of them was rejected. A build replaces all of its data, so all parts share its time.
+    A billing month is complete as ai_month_completeness says; the contract commitments are when no
+    row of them was rejected. A build replaces all of its data, so all parts share its time.
+    `calls` are the same terms for the calls: of these x_UsageUntil is the last one's start.
     """
     recency: dict[str, Any] = {
         "DatasetInstanceId": dataset_instance_id(structure.dataset, structure.grain),
@@ -120,12 +122,17 @@ def describe_recency(
         months = Extract(connection, selection).read_months()
         if not months:
             return
+        waiting = read_waiting(DuckDB(connection))
+        until = read_usage_until(connection, calls)
+        recency["x_UsageUntil"] = None if until is None else f"{until:%Y-%m-%dT%H:%M:%SZ}"
         recency["TimeSectors"] = [
             {
                 "TimeSectorStart": start,
                 "TimeSectorEnd": end,
-                "TimeSectorComplete": end <= updated,
+                # a build of before does not know
+                "TimeSectorComplete": waiting is not None and not waiting[start[:7]],
                 "TimeSectorLastUpdated": updated,
+                "x_WaitingFor": waiting[start[:7]] if waiting else [],
             }
             for start, end in months
         ]

@@ -39,11 +39,19 @@ interface Build {
 }
 
 interface Coverage {
+  missingCalls: string;
+  missingTokens: string;
+  missingStatedCost: string | null;
+  statedCostCurrency: string | null;
+  unknownCostCalls: string;
   calls: string;
   pricedCalls: string;
   pricedCallsShare: string | null;
   pricedTokensShare: string | null;
   quarantinedCalls?: Record<string, string>;
+  usageUntil: string | null;
+  waitingFor: Record<string, string[]>;
+  rejectedRecords: string | null;
   countedBy: string[];
 }
 

@@ -181,9 +181,21 @@ def test_coverage_stands_beside_the_totals(seen: Visit, world: Home) -> None:
         " and service_provider_name = 'OpenAI'"
         " and charge_period_start >= '2026-10-01' and charge_period_start < '2026-11-01'",
     )
+    [(tokens, until)] = rows_of(
+        world.database,
+        "select sum(total_tokens) filter (hold_reason is not null),"
+        " strftime(max(charge_period_start), '%Y-%m-%d %H:%M') from ai_calls"
+        " where service_provider_name = 'OpenAI'"
+        " and charge_period_start >= '2026-10-01' and charge_period_start < '2026-11-01'",
+    )
     coverage = page.locator("#coverage").inner_text()
     assert f"{priced:,} of {calls:,} billable calls have a price" in coverage
     assert f"{calls - priced} \u00d7 unknown model" in coverage
+    missing = f"{calls - priced} calls not priced yet ({tokens:,} tokens), of unknown cost."
+    assert f"Not in these totals: {missing}" in coverage
+    assert "Not in these totals: 2 unreadable lines of the logs." in coverage
+    assert "2026-10 is not complete: it waits for litellm." in coverage
+    assert f"Usage until {until} UTC, built 20" in page.locator("#build").inner_text()
     assert "No figure here holds what the others cost" in coverage
     # a call without a price has no model
     assert "Counted for every model" in coverage
@@ -836,7 +848,7 @@ def test_without_a_build_and_without_a_server_it_says_so(
         source.database.rename(home / "ai_focus.duckdb")
         page.get_by_role("button", name="Try again").click()
         expect(page.locator("#figures")).to_be_visible()
-        expect(page.locator("#build")).to_contain_text("Data as of 20")
+        expect(page.locator("#build")).to_contain_text("built 20")
         server.stop()
         page.locator("#next").click()
         expect(page.locator("#charges-problem")).to_have_text(

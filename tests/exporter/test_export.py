@@ -128,6 +128,9 @@ AI_CALLS = """
         case when i % 10 > 0 then cast({costs} as decimal(38,18)) end as billed_cost,
         'USD' as billing_currency,
         case when i % 10 = 0 then 'unknown_model' end as hold_reason,
+        -- of the calls that are held, every third has a cost, a 0, and none
+        cast(case i % 30 when 20 then null when 10 then 0 else 0.5 end as decimal(38,18))
+            as source_cost,
         'chat' as feature, '=cmd' as user_id, cast(null as varchar) as session_id,
         'investment' as classification,
         -- a source's own tag, a text that is none, no tags: as of an older build
@@ -151,6 +154,14 @@ REJECTED = """
 """
 
 
+WAITING = """
+    create table ai_month_completeness as
+    select timestamp '2026-01-01' as billing_period_start, 'gateway, litellm' as waiting_for
+    union all
+    select timestamp '2026-02-01', null
+"""
+
+
 def make_home(path: Path, rows: int, newest_only: bool = False) -> Home:
     """Make a home with a published build whose marts have the columns of the reference."""
     folder = path / "builds" / "b1"
@@ -171,6 +182,7 @@ def make_home(path: Path, rows: int, newest_only: bool = False) -> Home:
                     )
         connection.execute(AI_CALLS.format(nasty=pick(NASTY), costs=pick(COSTS), rows=rows))
         connection.execute(REJECTED)
+        connection.execute(WAITING)
     (folder / "build.json").write_text(
         json.dumps({"build_id": "b1", "finished_at": "2026-02-10T06:00:00Z"})
     )
@@ -356,6 +368,18 @@ def test_manifest_describes_the_file(export: Callable[..., ExportResult], home: 
     assert manifest["coverage"]["calls"] == 1417
     assert manifest["coverage"]["quarantined_calls"] == {"unknown_model": 142}
     assert manifest["coverage"]["priced_calls_share"] == "0.899788"
+    # held are the calls 0, 10 .. 1410, each of three times its number of tokens: 30 times the sum
+    # of 0 to 141; 48 of them cost half a dollar each, and of 47 + 47 nothing is known
+    assert list(manifest["coverage"].items())[:5] == [
+        ("missing_calls", 142),
+        ("missing_tokens", 300_330),
+        ("missing_stated_cost", "24"),
+        ("stated_cost_currency", "USD"),
+        ("unknown_cost_calls", 94),
+    ]
+    # 1416 x 61 seconds after midnight
+    assert manifest["coverage"]["usage_until"] == "2026-01-01T23:59:36Z"
+    assert manifest["coverage"]["waiting_for"] == {"2026-01": ["gateway", "litellm"]}
     assert manifest["rejected_rows"] == 3
     assert (manifest["from"], manifest["to"]) == ("2026-01-01", "2026-01-01")
     assert manifest["safe_csv"] is False
@@ -697,7 +721,10 @@ def test_strict_exits_with_3_when_something_is_missing(home: Home, tmp_path: Pat
     arguments = ["export", "--home", home.path, "--output", tmp_path / "x.csv"]
     relaxed = focus_export(*arguments)
     assert relaxed.returncode == 0
-    assert "300 of 3000 calls have no cost (unknown_model 300)" in relaxed.stderr
+    assert (
+        "300 of 3000 calls have no cost (about 50.00 USD as the source states;"
+        " 200 of unknown cost; unknown_model 300)"
+    ) in relaxed.stderr
     assert_one_sentence(focus_export(*arguments, "--strict"), 3, "3 raw records were rejected")
     assert (tmp_path / "x.csv").exists()
 

@@ -24,7 +24,6 @@ from exporter.api.service import Service
 from exporter.children import Send, serve
 from exporter.duck import count_progress, lock_down
 from exporter.errors import UserError
-from exporter.extract.coverage import read_usage_coverage
 from exporter.extract.pages import PagedExtract
 from exporter.focus.schemas import json_column_names
 from exporter.home import Home, sync
@@ -85,9 +84,7 @@ def write_file(task: Task, report: Callable[[float], None]) -> dict[str, Any]:
             lock_down(build.connection, service.builds.scratch, path.parent)
             extract = PagedExtract(cursor, query.selection, json_names)
             measure = extract.measure()
-            coverage = None
-            if query.calls is not None:
-                coverage = read_usage_coverage(cursor, query.calls)
+            coverage = query.read_coverage(cursor)
             safe_csv = dataset.escapes_formulas(task.format, task.safe_csv)
             with (
                 TemporaryDirectory(dir=service.builds.scratch) as folder,

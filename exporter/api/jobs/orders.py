@@ -56,6 +56,7 @@ class Download:
     file_name: str
     media_type: str
     sha256: str
+    coverage: dict[str, Any] | None
 
 
 class Jobs:
@@ -240,7 +241,8 @@ class Jobs:
         path = path_of(self._folder, job)
         if not path.is_file():
             raise gone
-        return Download(path, name, MEDIA_TYPES[job.request["format"]], job.result["sha256"])
+        media_type = MEDIA_TYPES[job.request["format"]]
+        return Download(path, name, media_type, job.result["sha256"], job.result.get("coverage"))
 
     def _read_request(
         self, caller: Caller, parameters: Mapping[str, str], whole: bool

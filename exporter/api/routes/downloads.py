@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from exporter.api.answers import write_coverage_headers
 from exporter.api.jobs.orders import Jobs
 from exporter.api.problems import invalid
 
@@ -41,6 +42,7 @@ def make_download(jobs: Jobs) -> Callable[[Request], Awaitable[Response]]:
                 "ETag": f'"{found.sha256}"',
                 "Repr-Digest": f"sha-256=:{digest}:",
                 "Cache-Control": "private, no-store",
+                **write_coverage_headers(found.coverage),
             },
         )
 

@@ -88,12 +88,13 @@ def add_get(
     description: str,
     content: dict[str, Any],
     refusals: Collection[str] = (),
+    headers: dict[str, Any] | None = None,
     **options: Any,
 ) -> None:
     """Add a route for whoever holds a token; `refusals` are those that not every such route has.
 
-    `parameters`, `description` and `content` are its query and its answer in the OpenAPI document;
-    options are FastAPI's.
+    `parameters`, `description`, `content` and `headers` are its query and its answer in the OpenAPI
+    document; options are FastAPI's.
     """
     always = ("invalid-parameter", "unauthorized", "forbidden", "too-many-requests")
     router.add_api_route(
@@ -102,7 +103,11 @@ def add_get(
         methods=["GET"],
         response_model=None,
         responses={
-            200: {"description": description, "content": content},
+            200: {
+                "description": description,
+                "content": content,
+                **({"headers": headers} if headers else {}),
+            },
             **problem_responses(*always, *refusals),
         },
         openapi_extra={"parameters": parameters, "security": [{"bearer": []}, {}]},

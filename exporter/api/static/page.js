@@ -230,7 +230,9 @@ function show() {
   byId("forget").hidden = !token();
   fillControls();
   const { totals, coverage, build } = shown.times;
-  say("build", build.finishedAt ? `Data as of ${momentOf(build.finishedAt)}` : "");
+  const until = coverage?.usageUntil ? [`Usage until ${momentOf(coverage.usageUntil)}`] : [];
+  const built = build.finishedAt ? [`built ${momentOf(build.finishedAt)}`] : [];
+  say("build", [...until, ...built].join(", "));
   const sums = totals.currencies.map((it) =>
     amountText(it[view.cost] ?? "0", it.billingCurrency, view.digits),
   );

@@ -153,6 +153,28 @@ export function showTotals(totals, view) {
 }
 
 /**
+ * What is in no total, and what it costs as far as its source says so.
+ * @param {Coverage} coverage
+ */
+function describeMissing(coverage) {
+  const { missingCalls, missingTokens, missingStatedCost, statedCostCurrency, unknownCostCalls } = coverage;
+  const lines = [];
+  if (missingCalls !== "0") {
+    const stated =
+      missingStatedCost === null
+        ? "of unknown cost"
+        : `about ${amountText(missingStatedCost, statedCostCurrency ?? "", false)} as the source states` +
+          (unknownCostCalls === "0" ? "" : `; ${count(unknownCostCalls)} of unknown cost`);
+    const calls = `${count(missingCalls)} calls not priced yet (${count(missingTokens)} tokens)`;
+    lines.push(`Not in these totals: ${calls}, ${stated}.`);
+  }
+  if ((coverage.rejectedRecords ?? "0") !== "0") {
+    lines.push(`Not in these totals: ${count(coverage.rejectedRecords ?? "")} unreadable lines of the logs.`);
+  }
+  return lines;
+}
+
+/**
  * What could not be priced, beside the totals.
  * @param {Coverage | null} coverage
  * @param {View} view
@@ -165,6 +187,7 @@ export function showCoverage(coverage, view) {
   if (coverage.calls === "0") {
     box.append(make("p", {}, "There are no billable calls here."));
   } else {
+    for (const line of describeMissing(coverage)) box.append(make("p", {}, make("strong", {}, line)));
     box.append(
       make("p", { class: "figure" }, `${percent(coverage.pricedCallsShare)} priced`),
       make(
@@ -186,6 +209,9 @@ export function showCoverage(coverage, view) {
         ),
       ),
     );
+  }
+  for (const [month, sources] of Object.entries(coverage.waitingFor)) {
+    box.append(make("p", {}, `${month} is not complete: it waits for ${sources.join(" and ")}.`));
   }
   const loose = FILTER_NAMES.filter(
     (name) => view[name] !== null && !coverage.countedBy.includes(FILTERS[name]),

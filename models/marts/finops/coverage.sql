@@ -37,7 +37,9 @@ billable as (
         coalesce(providers.service_provider_name, usage_of_calls.provider_as_sent) as provider,
         held_calls.call_key is null as is_priced,
         usage_of_calls.prompt_tokens + usage_of_calls.completion_tokens as tokens,
-        source_costs.is_different
+        source_costs.is_different,
+        -- LiteLLM writes 0 where it knows no price: of a call without one that says nothing
+        case when held_calls.call_key is not null then nullif(usage_of_calls.source_cost, 0) end as stated_cost
     from usage_of_calls
     left join held_calls
         on usage_of_calls.call_key = held_calls.call_key
@@ -74,6 +76,13 @@ select
     cast(sum(case when is_priced then 1 else 0 end) as {{ whole_type() }}) as priced_calls,
     cast(sum(tokens) as {{ whole_type() }}) as tokens,
     cast(sum(case when is_priced then tokens else 0 end) as {{ whole_type() }}) as priced_tokens,
+    cast(sum(case when is_priced then 0 else 1 end) as {{ whole_type() }}) as missing_calls,
+    cast(sum(case when is_priced then 0 else tokens end) as {{ whole_type() }}) as missing_tokens,
+    cast(sum(stated_cost) as {{ cost_type() }}) as missing_stated_cost,
+    -- all that sources state is in USD
+    case when count(stated_cost) > 0 then cast('USD' as {{ text_type() }}) end as stated_cost_currency,
+    cast(sum(case when not is_priced and stated_cost is null then 1 else 0 end) as {{ whole_type() }})
+        as unknown_cost_calls,
     count(is_different) as compared_calls,
     cast(sum(case when is_different then 1 else 0 end) as {{ whole_type() }}) as differing_calls,
     cast(0 as {{ whole_type() }}) as unreadable_records
@@ -89,6 +98,11 @@ select
     cast(0 as {{ whole_type() }}) as priced_calls,
     cast(0 as {{ whole_type() }}) as tokens,
     cast(0 as {{ whole_type() }}) as priced_tokens,
+    cast(0 as {{ whole_type() }}) as missing_calls,
+    cast(0 as {{ whole_type() }}) as missing_tokens,
+    cast(null as {{ cost_type() }}) as missing_stated_cost,
+    {{ null_text() }} as stated_cost_currency,
+    cast(0 as {{ whole_type() }}) as unknown_cost_calls,
     cast(0 as {{ whole_type() }}) as compared_calls,
     cast(0 as {{ whole_type() }}) as differing_calls,
     count(*) as unreadable_records

@@ -1,9 +1,13 @@
-{#- What coverage leaves unpriced is what is held back: calls and tokens. -#}
+{#- What coverage leaves unpriced is what is held back: calls, tokens, and what sources say they cost. -#}
 with of_coverage as (
 
     select
         coalesce(sum(calls - priced_calls), 0) as unpriced_calls,
-        coalesce(sum(tokens - priced_tokens), 0) as unpriced_tokens
+        coalesce(sum(missing_calls), 0) as missing_calls,
+        coalesce(sum(tokens - priced_tokens), 0) as unpriced_tokens,
+        coalesce(sum(missing_tokens), 0) as missing_tokens,
+        coalesce(sum(missing_stated_cost), 0) as stated_cost,
+        coalesce(sum(unknown_cost_calls), 0) as unknown_calls
     from {{ ref('coverage') }}
 
 ),
@@ -12,7 +16,9 @@ of_calls as (
 
     select
         count(*) as unpriced_calls,
-        coalesce(sum(calls.prompt_tokens + calls.completion_tokens), 0) as unpriced_tokens
+        coalesce(sum(calls.prompt_tokens + calls.completion_tokens), 0) as unpriced_tokens,
+        coalesce(sum(calls.source_cost), 0) as stated_cost,
+        count(*) - count(nullif(calls.source_cost, 0)) as unknown_calls
     from {{ ref('int_usage') }} as calls
     inner join {{ ref('int_held_calls') }} as held_calls
         on calls.call_key = held_calls.call_key
@@ -22,11 +28,21 @@ of_calls as (
 
 select
     of_coverage.unpriced_calls,
+    of_coverage.missing_calls,
     of_calls.unpriced_calls as held_calls,
     of_coverage.unpriced_tokens,
-    of_calls.unpriced_tokens as held_tokens
+    of_coverage.missing_tokens,
+    of_calls.unpriced_tokens as held_tokens,
+    of_coverage.stated_cost,
+    of_calls.stated_cost as held_stated_cost,
+    of_coverage.unknown_calls,
+    of_calls.unknown_calls as held_unknown_calls
 from of_coverage
 cross join of_calls
 where
     of_coverage.unpriced_calls <> of_calls.unpriced_calls
+    or of_coverage.missing_calls <> of_calls.unpriced_calls
     or of_coverage.unpriced_tokens <> of_calls.unpriced_tokens
+    or of_coverage.missing_tokens <> of_calls.unpriced_tokens
+    or of_coverage.stated_cost <> of_calls.stated_cost
+    or of_coverage.unknown_calls <> of_calls.unknown_calls

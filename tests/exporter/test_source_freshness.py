@@ -1,0 +1,86 @@
+"""`dbt source freshness` on raw tables that a loader has left in DuckDB."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import ROOT, environment
+
+
+def freshness(folder: Path, **variables: object) -> dict[str, tuple[str, str]]:
+    """Run it; gives the status and the latest stamp of each raw table that has one."""
+    settings = {
+        "AI_FOCUS_DATABASE": str(folder / "raw.duckdb"),
+        "DBT_PROFILES_DIR": str(ROOT),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+    }
+    values = json.dumps({"raw_schema": "landing", **variables})
+    subprocess.run(
+        ["dbt", "source", "freshness", "--quiet", "--project-dir", str(ROOT), "--vars", values],
+        cwd=folder,
+        env={**environment(), **settings, "PATH": os.environ["PATH"]},
+        check=False,
+    )
+    found: list[dict[str, Any]] = json.loads((folder / "target" / "sources.json").read_text())[
+        "results"
+    ]
+    return {
+        it["unique_id"].rsplit(".", 1)[-1]: (it["status"], it.get("max_loaded_at", "")[:19])
+        for it in found
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A database whose gateway was last heard two days ago, LiteLLM an hour ago by its inserts."""
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    zoned = (now - timedelta(hours=48)).astimezone(timezone(timedelta(hours=2)))
+    with duckdb.connect(str(tmp_path / "raw.duckdb")) as connection:
+        connection.execute("create schema landing")
+        connection.execute("create table landing.gateway_calls (call_id text, ingested_at text)")
+        connection.executemany(
+            "insert into landing.gateway_calls values (?, ?)",
+            [("a", zoned.isoformat()), ("b", ""), ("c", None), ("d", "2026-01-01")],
+        )
+        connection.execute(
+            "create table landing.litellm_spend_logs (updated_at text, created_at timestamp)"
+        )
+        connection.execute(
+            "insert into landing.litellm_spend_logs values (null, ?), ('2026-01-01 00:00:00', ?)",
+            [(now - timedelta(hours=1)).replace(tzinfo=None), now.replace(tzinfo=None)],
+        )
+    return tmp_path
+
+
+def test_a_log_is_as_fresh_as_its_latest_stamp(folder: Path) -> None:
+    with duckdb.connect(str(folder / "raw.duckdb")) as connection:
+        [(stamp,)] = connection.execute(
+            "select strftime(max(try_cast(ingested_at as timestamptz)) at time zone 'UTC',"
+            " '%Y-%m-%dT%H:%M:%S') from landing.gateway_calls"
+        ).fetchall()
+    found = freshness(folder)
+    assert found["gateway_calls"] == ("warn", stamp)
+    assert found["litellm_spend_logs"][0] == "pass"
+    # what is no log has no stamp to go by
+    assert set(found) == {"gateway_calls", "litellm_spend_logs"}
+
+
+def test_the_hours_are_variables_and_a_table_that_is_not_there_is_not_late(folder: Path) -> None:
+    found = freshness(
+        folder,
+        freshness_warn_hours=None,
+        freshness_error_hours=47,
+        raw_tables={"litellm_spend_logs": None},
+    )
+    assert {name: status for name, (status, _) in found.items()} == {
+        "gateway_calls": "error",
+        "litellm_spend_logs": "pass",
+    }

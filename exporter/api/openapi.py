@@ -21,6 +21,7 @@ from exporter.project import Project
 MOMENT: dict[str, Any] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
 }
+MONTH: dict[str, Any] = {"type": "string", "pattern": r"^\d{4}-(0[1-9]|1[0-2])$"}
 DAY: dict[str, Any] = {"type": "string", "format": "date"}
 
 
@@ -63,7 +64,9 @@ def filter_parameter(parameter: Parameter) -> dict[str, Any]:
     """Describe a filter."""
     schema = MOMENT if parameter.is_moment else {"type": "string", "maxLength": LONGEST_VALUE}
     description = parameter.description
-    if not parameter.is_moment:
+    if parameter.is_month:
+        schema = MONTH
+    elif not parameter.is_moment:
         description += " Compared exactly; an empty value matches rows without one."
     return query_parameter(parameter.name, schema, description, parameter.example)
 
@@ -120,7 +123,8 @@ def group_parameters(entry: ApiDataset, default: int = MOST_GROUPS) -> list[dict
                 "maxLength": LONGEST_VALUE,
             },
             "What to sum by, with commas between: day and month are those in which the charge "
-            f"period starts, in UTC; {TAG} and the key of a tag sum by its values (in double "
+            "period starts, in UTC, billingPeriod is the month in which rows are booked; "
+            f"{TAG} and the key of a tag sum by its values (in double "
             "quotes, where the key has a comma). Without it there are totals alone.",
             "month,subAccountId",
         ),

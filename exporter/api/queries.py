@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.api.datasets import API_DATASETS, ApiDataset
-from exporter.api.parameters import check_length, read_moment, read_version
+from exporter.api.parameters import (
+    check_length,
+    read_billing_period,
+    read_moment,
+    read_version,
+)
 from exporter.api.principal import Caller
 from exporter.api.problems import Fault, RequestError, invalid
 from exporter.errors import UserError
@@ -79,7 +84,11 @@ def read_query(
         if parameter is None:
             continue
         check_length(name, value)
-        text = read_moment(name, value) if parameter.is_moment else value
+        text = value
+        if parameter.is_moment:
+            text = read_moment(name, value)
+        elif parameter.is_month:
+            text = read_billing_period(name, value)
         columns = parameter.columns_of(version)
         terms.append(Term(columns, (text,), parameter.operator))
         if parameter.call is not None:

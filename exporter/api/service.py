@@ -198,8 +198,12 @@ class Service:
                 first = next(chunks, b"")
             stack = opened.pop_all()
         stem = query.selection.dataset.file_stem(grain)
+        month = parameters.get("billingPeriod")
+        booked = f"_booked_{month}" if month else ""
         days = "".join(f"_{day}" for day in (from_date, to_date) if day)
-        return Stream(f"{stem}{days}.{fmt}", MEDIA_TYPES[fmt], chain([first], chunks), stack)
+        return Stream(
+            f"{stem}{booked}{days}.{fmt}", MEDIA_TYPES[fmt], chain([first], chunks), stack
+        )
 
     def describe_schema(
         self, caller: Caller, focus_version: str | None = None, dataset: str | None = None

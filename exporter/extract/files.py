@@ -61,13 +61,14 @@ def export_dataset(
     safe_csv: bool | None = None,
     stdout: IO[bytes] | None = None,
     target: str = DUCKDB,
+    billing_period: date | None = None,
 ) -> ExportResult:
     """Extract a dataset of the published build, or of a warehouse.
 
-    Dates are UTC days, both inclusive. `output` is a file, a folder, `-` (with `stdout`), or None
-    for the home's exports; in a folder the file is named by what it holds. `safe_csv` None means:
-    on for the flat layout as CSV, else off. Raises UserError for what the user can mend; a file
-    under the final name is always a whole one.
+    Dates are UTC days, both inclusive; `billing_period` is the first day of a booked month. `output`
+    is a file, a folder, `-` (with `stdout`), or None for the home's exports; in a folder the file is
+    named by what it holds. `safe_csv` None means: on for the flat layout as CSV, else off. Raises
+    UserError for what the user can mend; a file under the final name is always a whole one.
     """
     entry, version = choose(dataset, focus_version, grain)
     if fmt not in FORMATS:
@@ -88,6 +89,7 @@ def export_dataset(
         grain=grain,
         from_date=from_date,
         to_date=to_date,
+        billing_period=billing_period,
         terms=filter_terms(entry, filters),
         columns=tuple(columns) if columns else None,
     )
@@ -195,6 +197,8 @@ def _stem_of(selection: Selection, filters: Sequence[tuple[str, str]]) -> str:
     parts = [dataset.file_stem(selection.grain)]
     if selection.focus_version != dataset.versions[0]:
         parts.append(f"v{selection.focus_version.replace('.', '_')}")
+    if selection.billing_period:
+        parts.append(f"booked_{selection.billing_period:%Y-%m}")
     if first and last:
         parts.append(f"{first}_{last}")
     elif first or last:

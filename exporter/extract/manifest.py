@@ -93,6 +93,7 @@ def describe(
         "safe_csv": safe_csv,
         "from": selection.from_date.isoformat() if selection.from_date else None,
         "to": selection.to_date.isoformat() if selection.to_date else None,
+        "billing_period": f"{selection.billing_period:%Y-%m}" if selection.billing_period else None,
         "filters": [{"column": name, "value": value} for name, value in filters],
         "columns": [column.name for column in extract.columns],
         "rows": measure.rows,

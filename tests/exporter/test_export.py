@@ -165,6 +165,10 @@ def make_home(path: Path, rows: int, newest_only: bool = False) -> Home:
                         f" select {columns} from range({rows}) as r (i) order by hash(i)"
                     )
         connection.execute(AI_CALLS.format(nasty=pick(NASTY), costs=pick(COSTS), rows=rows))
+        connection.execute(
+            "create view ai_calls_booked as select *, call_key as booking_key from ai_calls"
+            " where hold_reason is null"
+        )
         connection.execute(REJECTED)
     (folder / "build.json").write_text(
         json.dumps({"build_id": "b1", "finished_at": "2026-02-10T06:00:00Z"})

@@ -17,6 +17,7 @@ from exporter.api.routes.requests import add_get, caller_of, read_parameters
 from exporter.api.service import Service
 from exporter.api.turns import in_thread
 from exporter.focus.schemas import VERSIONS
+from exporter.options import GRAINS
 
 
 def add_file(router: APIRouter, service: Service) -> None:
@@ -24,6 +25,12 @@ def add_file(router: APIRouter, service: Service) -> None:
     described = [
         openapi.query_parameter("from", openapi.DAY, "First day, inclusive, UTC.", "2026-10-01"),
         openapi.query_parameter("to", openapi.DAY, "Last day, inclusive, UTC.", "2026-10-31"),
+        openapi.query_parameter(
+            "billingPeriod",
+            openapi.MONTH,
+            "Month in which the rows are booked; from and to go by the usage.",
+            "2026-10",
+        ),
         openapi.query_parameter(
             "format",
             {"type": "string", "enum": list(MEDIA_TYPES), "default": "csv"},
@@ -34,6 +41,12 @@ def add_file(router: APIRouter, service: Service) -> None:
             **openapi.focus_version_parameter(None, VERSIONS),
             "description": "Gives FOCUS Cost and Usage in this version instead of the flat layout.",
         },
+        openapi.query_parameter(
+            "grain",
+            {"type": "string", "enum": list(GRAINS), "default": "call"},
+            "With focusVersion: one row per call and price, or those rows summed by day or month.",
+            "call",
+        ),
         openapi.SAFE_CSV,
     ]
     allowed = [parameter["name"] for parameter in described]
@@ -45,14 +58,20 @@ def add_file(router: APIRouter, service: Service) -> None:
             raise invalid("to", "lies before from")
         version, fmt = given.get("focusVersion"), given.get("format", "csv")
         safe_csv = read_safe_csv(given.get("safeCsv"), fmt)
+        grain = given.get("grain", "call")
+        if grain not in GRAINS:
+            raise invalid("grain", f"choose one of {', '.join(GRAINS)}")
+        if version is None and grain != "call":
+            raise invalid("grain", "the flat layout has one row per call: give a focusVersion")
+        passed = {name: given[name] for name in ("focusVersion", "billingPeriod") if name in given}
         stream = await in_thread(
             request.receive,
             service.stream,
             caller_of(request),
             "ai-calls" if version is None else "cost-and-usage",
-            {} if version is None else {"focusVersion": version},
+            passed,
             fmt,
-            "call",
+            grain,
             from_date,
             to_date,
             safe_csv,
@@ -85,7 +104,8 @@ def add_file(router: APIRouter, service: Service) -> None:
         "/api/exports/focus",
         read_file,
         parameters=described,
-        description="The file, as `focus-export export` writes it.",
+        description="The file, as `focus-export export` writes it. A tool that reads FOCUS takes "
+        "Cost and Usage; the flat layout is for people and older scripts, and not conformant.",
         content={
             "text/csv": {"schema": {"type": "string"}},
             "application/json": {"schema": envelope},
@@ -93,6 +113,6 @@ def add_file(router: APIRouter, service: Service) -> None:
         },
         refusals=("unavailable",),
         operation_id="downloadfile",
-        summary="One file of a range of days: one flat row per call, or FOCUS Cost and Usage.",
+        summary="One file: one flat row per call and booked month, or FOCUS Cost and Usage.",
         tags=["Files"],
     )

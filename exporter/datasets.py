@@ -65,6 +65,8 @@ class Dataset:
     # raw tables whose rejected rows concern this dataset; empty: those of no other dataset
     raw_tables: tuple[str, ...] = ()
     holds_usage: bool = True
+    # who takes its files: the flat layout claims FOCUS 1.1, as it always did, and isn't conformant
+    intended_for: str = "FOCUS tools"
     # whoever reads it in slices copies it first: its view would join everything for each of them
     is_staged: bool = False
 
@@ -134,6 +136,7 @@ DATASETS = {
             currency="BilledCurrency",
             layout=AI_CALLS,
             hidden=("sub_account_id", "booking_key"),
+            intended_for="people and older scripts",
             is_staged=True,
         ),
     )

@@ -211,7 +211,7 @@ def parse_month(
 
 def read_month(text: str) -> date | None:
     """Read a month such as 2026-10 as its first day; None for anything else."""
-    if not re.fullmatch(r"(?!9999)(?:19|[2-9]\d)\d\d-(?:0[1-9]|1[0-2])", text, re.ASCII):
+    if not re.fullmatch(r"(?:19|2\d)\d\d-(?:0[1-9]|1[0-2])", text, re.ASCII):
         return None
     return date(int(text[:4]), int(text[5:]), 1)
 

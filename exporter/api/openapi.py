@@ -21,7 +21,7 @@ from exporter.project import Project
 MOMENT: dict[str, Any] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
 }
-MONTH: dict[str, Any] = {"type": "string", "pattern": r"^\d{4}-(0[1-9]|1[0-2])$"}
+MONTH: dict[str, Any] = {"type": "string", "pattern": r"^(19|2\d)\d\d-(0[1-9]|1[0-2])$"}
 DAY: dict[str, Any] = {"type": "string", "format": "date"}
 
 

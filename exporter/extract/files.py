@@ -65,10 +65,10 @@ def export_dataset(
 ) -> ExportResult:
     """Extract a dataset of the published build, or of a warehouse.
 
-    Dates are UTC days, both inclusive; `billing_period` is the first day of a booked month. `output`
-    is a file, a folder, `-` (with `stdout`), or None for the home's exports; in a folder the file is
-    named by what it holds. `safe_csv` None means: on for the flat layout as CSV, else off. Raises
-    UserError for what the user can mend; a file under the final name is always a whole one.
+    Dates are UTC days, both inclusive; `billing_period` is the first day of a booked month.
+    `output` is a file, a folder, `-` (with `stdout`), or None for the home's exports; in a folder
+    the file is named by what it holds. `safe_csv` None means: on for the flat layout as CSV, else
+    off. Raises UserError for what the user can mend; a file under the final name is a whole one.
     """
     entry, version = choose(dataset, focus_version, grain)
     if fmt not in FORMATS:
@@ -135,7 +135,7 @@ def export_dataset(
             _send(temporary, stdout)
             return ExportResult(None, None, manifest)
         manifest.update(sha256=written.sha256, bytes=written.size)
-        manifest_path = path.with_name(path.name + ".manifest.json")
+        manifest_path = manifests.manifest_path(path)
         _publish(temporary, path, manifest_path, manifests.to_text(manifest))
         return ExportResult(path, manifest_path, manifest)
 

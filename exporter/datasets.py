@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 _COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 
-# The flat layout of an earlier system: its keys in its order, with what they are in ai_calls, and a
-# billing period that ends on the last second of its month. `sub_account_id` and `call_key` are no
-# part of it: they select and order its rows.
+# The flat layout of an earlier system: its keys in its order, with what they are in
+# ai_calls_booked, and a billing period that ends on the last second of its month. `sub_account_id`
+# and `booking_key` are no part of it: they select and order its rows.
 AI_CALLS = {
     "BillingAccountId": "billing_account_id",
     "BillingPeriodStart": "billing_period_start",
@@ -34,7 +34,7 @@ AI_CALLS = {
     "Tags/x-cost-session": "session_id",
     "Tags/x-cog-classification": "classification",
     "sub_account_id": "sub_account_id",
-    "call_key": "call_key",
+    "booking_key": "booking_key",
 }
 
 
@@ -43,7 +43,8 @@ class Dataset:
     """What can be extracted: where its rows lie and how they are ordered, dated and summed.
 
     `order` is a total order whose last column alone is unique. A row belongs to a date range when
-    `start` lies in it or, where `end` is given, when its half-open period overlaps it.
+    `start` lies in it or, where `end` is given, when its half-open period overlaps it; to a booked
+    month when `billing_period` is its start or, where that is None, when its period overlaps it.
     """
 
     name: str
@@ -54,23 +55,25 @@ class Dataset:
     order: tuple[str, ...]
     start: str
     end: str | None = None
+    billing_period: str | None = "BillingPeriodStart"
     # grain -> DatasetInstanceName of the FOCUS metadata
     instances: dict[str, str] = field(default_factory=dict)
     costs: tuple[str, ...] = ()
     currency: str | None = None
     # the flat layout is no FOCUS dataset: one relation for all versions, a name -> its SQL
     layout: dict[str, str] | None = None
-    condition: str | None = None
     hidden: tuple[str, ...] = ()
     # raw tables whose rejected rows concern this dataset; empty: those of no other dataset
     raw_tables: tuple[str, ...] = ()
     holds_usage: bool = True
+    # who takes its files: the flat layout claims FOCUS 1.1, as it always did, and isn't conformant
+    intended_for: str = "FOCUS tools"
     # whoever reads it in slices copies it first: its view would join everything for each of them
     is_staged: bool = False
 
     def file_stem(self, grain: str) -> str:
         """Name the dataset's file, without an extension."""
-        return self.relations[grain]
+        return self.relations[grain] if self.layout is None else self.name.replace("-", "_")
 
     def escapes_formulas(self, fmt: str, wanted: bool | None) -> bool:
         """Tell whether text is kept from being run as a formula; None: as the dataset has it.
@@ -93,10 +96,18 @@ DATASETS = {
             name="cost-and-usage",
             focus_id="CostAndUsage",
             versions=("1.4", "1.3", "1.2", "1.1", "1.0"),
-            relations={"call": "focus_cost_and_usage", "day": "focus_cost_and_usage_daily"},
+            relations={
+                "call": "focus_cost_and_usage",
+                "day": "focus_cost_and_usage_daily",
+                "month": "focus_cost_and_usage_monthly",
+            },
             order=("ChargePeriodStart", "x_ChargeId"),
             start="ChargePeriodStart",
-            instances={"call": "Cost and Usage by Call", "day": "Cost and Usage Daily"},
+            instances={
+                "call": "Cost and Usage by Call",
+                "day": "Cost and Usage Daily",
+                "month": "Cost and Usage Monthly",
+            },
             costs=_COSTS,
             currency="BillingCurrency",
         ),
@@ -108,6 +119,7 @@ DATASETS = {
             order=("ContractCommitmentId",),
             start="ContractCommitmentPeriodStart",
             end="ContractCommitmentPeriodEnd",
+            billing_period=None,
             instances={"call": "Contract Commitment"},
             costs=("ContractCommitmentCost",),
             currency="BillingCurrency",
@@ -118,14 +130,14 @@ DATASETS = {
             name="ai-calls",
             focus_id=None,
             versions=("1.1",),
-            relations={"call": "ai_calls"},
-            order=("ChargePeriodStart", "call_key"),
+            relations={"call": "ai_calls_booked"},
+            order=("ChargePeriodStart", "booking_key"),
             start="ChargePeriodStart",
             costs=("BilledCost",),
             currency="BilledCurrency",
             layout=AI_CALLS,
-            condition="hold_reason is null",
-            hidden=("sub_account_id", "call_key"),
+            hidden=("sub_account_id", "booking_key"),
+            intended_for="people and older scripts",
             is_staged=True,
         ),
     )

@@ -17,7 +17,7 @@ from exporter.home import settings_of
 
 FORMATS = ("csv", "json", "jsonl", "parquet")
 COMPRESSIONS = ("gzip", "zstd")
-GRAINS = ("call", "day")
+GRAINS = ("call", "day", "month")
 
 raw_dir_option = click.option(
     "--raw-dir",
@@ -195,6 +195,35 @@ def _check_variables(place: str, variables: dict[str, Any]) -> None:
             alike = get_close_matches(str(name), known, 1)
             choice = f"did you mean {alike[0]}?" if alike else f"there are {', '.join(known)}."
             raise UserError(f"{place} sets {name}, which is no variable of the project: {choice}")
+
+
+def parse_month(
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> date | None:
+    """Read a month such as 2026-10 as its first day; raises UserError for anything else."""
+    if value is None:
+        return None
+    month = read_month(value)
+    if month is None:
+        raise UserError(f"{parameter.opts[0]} {value!r} is no month: write YYYY-MM.")
+    return month
+
+
+def read_month(text: str) -> date | None:
+    """Read a month such as 2026-10 as its first day; None for anything else."""
+    if not re.fullmatch(r"(?:19|2\d)\d\d-(?:0[1-9]|1[0-2])", text, re.ASCII):
+        return None
+    return date(int(text[:4]), int(text[5:]), 1)
+
+
+# what commands take that write extracts
+billing_period_option = click.option(
+    "--billing-period",
+    callback=parse_month,
+    metavar="YYYY-MM",
+    help="The month in which rows are booked, whenever their usage was; --from and --to go by the "
+    "usage. Commitments are taken when their period overlaps it.",
+)
 
 
 def parse_day(

@@ -42,9 +42,9 @@ class Mart:
     key: str
     title: str
     grain: str
-    # The daily grain sums as it is read, and its versions choose columns as those of the call grain
-    # do, which prove what differs between versions and what groups of rows must share: its latest
-    # version stands for the others, and its rows for themselves.
+    # The daily and the monthly grain sum as they are read, and their versions choose columns as
+    # those of the call grain do, which prove what differs between versions and what groups of rows
+    # must share: their latest version stands for the others, and their rows for themselves.
     tests_every_version: bool = True
 
     @property
@@ -69,6 +69,16 @@ MARTS_OF = (
         "x_ChargeId",
         "FOCUS Cost and Usage by day",
         "One row per UTC day and set of equal dimensions; Resource and call columns are null.",
+        tests_every_version=False,
+    ),
+    Mart(
+        "focus_cost_and_usage_monthly",
+        "CostAndUsage",
+        "int_focus_cost_and_usage_monthly",
+        "x_ChargeId",
+        "FOCUS Cost and Usage by month",
+        "One row per UTC month of the usage, billing period and set of equal dimensions; Resource "
+        "and call columns are null.",
         tests_every_version=False,
     ),
     Mart(
@@ -237,7 +247,7 @@ def docs_markdown(reference: Reference) -> str:
     """Doc blocks: one per dataset and column."""
     lines = [f"<!-- {HEADER} -->", ""]
     for mart in MARTS_OF:
-        if mart.name.endswith("_daily"):
+        if mart.name.endswith(("_daily", "_monthly")):
             continue
         for row in reference.of_dataset(mart.dataset):
             lines += [

@@ -13,7 +13,9 @@ import duckdb
 BROKEN_RELATIONS = (
     "int_usage",
     "int_charges_daily",
+    "int_charges_monthly",
     "ai_calls",
+    "ai_calls_booked",
     "coverage",
     "stg_billing__billing_periods",
     "stg_contracts__commitment_checks",
@@ -33,6 +35,8 @@ ONE_CHARGE = (
     f"rowid = (select min(rowid) from int_charges where call_key = {A_CHARGED_CALL})"
     " and charge_category = 'Usage'"
 )
+ONE_MONTHLY = "rowid = (select min(rowid) from int_charges_monthly)"
+A_BOOKED_CALL = f"call_key = {A_CHARGED_CALL}"
 ONE_DAILY = "rowid = (select min(rowid) from int_charges_daily)"
 CLOSED_PERIODS = (
     "insert into int_period_knowledge by name"
@@ -120,6 +124,43 @@ BREAKS: dict[str, list[str]] = {
             )
         ),
     ],
+    "assert_monthly_grain_sums_to_call_grain": [
+        f"delete from int_charges where {ONE_CHARGE}",
+        f"delete from int_charges_monthly where {ONE_MONTHLY}",
+        "update int_charges_monthly set charge_id = 'one id for all'",
+        f"update int_charges_monthly set pricing_currency_effective_cost = 1 where {ONE_MONTHLY}",
+        # booked in another month than its charges are
+        "update int_charges_monthly set billing_period_start = timestamp '2027-01-01'"
+        f" where {ONE_MONTHLY}",
+        *(
+            f"update int_charges_monthly set {column} = {column} + 0.000001 where {ONE_MONTHLY}"
+            for column in (
+                "consumed_quantity",
+                "pricing_quantity",
+                "list_cost",
+                "contracted_cost",
+                "billed_cost",
+                "effective_cost",
+            )
+        ),
+    ],
+    "assert_ai_calls_booked_sum_to_focus": [
+        f"delete from int_charges where {ONE_CHARGE}",
+        f"delete from ai_calls_booked where {A_BOOKED_CALL}",
+        f"insert into ai_calls_booked select * from ai_calls_booked where {A_BOOKED_CALL}",
+        "update ai_calls_booked set billing_period_start = timestamp '2027-01-01'"
+        f" where {A_BOOKED_CALL}",
+        *(
+            f"update ai_calls_booked set {change} where {A_BOOKED_CALL}"
+            for change in (
+                "billed_cost = billed_cost + 0.000000000000000001",
+                "total_tokens = total_tokens + 1",
+                "billing_account_id = 'another'",
+                "sub_account_id = 'another'",
+                "billing_currency = 'CHF'",
+            )
+        ),
+    ],
     "assert_ai_calls_sum_to_focus": [
         f"delete from int_charges where {ONE_CHARGE}",
         f"update ai_calls set billed_cost = billed_cost + 0.000000000000000001"
@@ -133,7 +174,7 @@ BREAKS: dict[str, list[str]] = {
         *(
             f"create or replace view focus_cost_and_usage{grain}_v{version} as"
             f" select * from int_focus_cost_and_usage{grain} where {keep}"
-            for grain in ("", "_daily")
+            for grain in ("", "_daily", "_monthly")
             for version in ("1_0", "1_1", "1_2", "1_3", "1_4")
             for keep in ("ListCost > 0.001",)
         ),

@@ -19,11 +19,11 @@ class Parameter:
     """A filter: rows fit where any of the columns has the value.
 
     `later` gives the columns from a FOCUS version on. `operator` is `=`, `>=` or `<`; a comparison
-    takes a moment (RFC 3339). `call` is the column of ai_calls by which coverage is counted too.
-    A parameter that is not `public` is no part of the capability: only the routes of the page for
-    people have it. Where `groups` is true, rows can be summed by its first column; `label` is the
-    column with the names of its values. Where `names_provider` is true, a value may also be the
-    canonical key of a provider.
+    takes a moment (RFC 3339), a parameter that `is_month` a month such as 2026-10. `call` is the
+    column of ai_calls by which coverage is counted too. A parameter that is not `public` is no part
+    of the capability: only the routes of the page for people have it. Where `groups` is true, rows
+    can be summed by its first column; `label` is the column with the names of its values. Where
+    `names_provider` is true, a value may also be the canonical key of a provider.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Parameter:
     groups: bool = False
     label: str | None = None
     names_provider: bool = False
+    is_month: bool = False
 
     @property
     def is_moment(self) -> bool:
@@ -79,14 +80,26 @@ class ApiDataset:
     def dimension(self, name: str, version: str) -> Dimension:
         """Give one of the dimensions in a FOCUS version."""
         if name in TIMES:
-            return Dimension(name)
+            return Dimension(name, unit=name)
         if name.startswith(TAG):
             return Dimension(name, self.tags, key=name.removeprefix(TAG))
         [parameter] = [parameter for parameter in self.parameters if parameter.name == name]
-        return Dimension(name, parameter.columns_of(version)[0], parameter.label)
+        unit = "month" if parameter.is_month else None
+        return Dimension(name, parameter.columns_of(version)[0], parameter.label, unit=unit)
 
 
+_BILLING_PERIOD = Parameter(
+    "billingPeriod",
+    ("BillingPeriodStart",),
+    "Month in which the rows are booked, whenever their usage was: what became known of a closed "
+    "month is booked in a later one.",
+    "2026-10",
+    call="billing_period_start",
+    groups=True,
+    is_month=True,
+)
 _COST_AND_USAGE = (
+    _BILLING_PERIOD,
     Parameter(
         "billingPeriodStart",
         ("BillingPeriodStart",),
@@ -218,8 +231,9 @@ API_DATASETS = {
             name="ai-calls",
             path=None,
             tool=None,
-            summary="The flat layout: one row per call.",
+            summary="The flat layout: one row per call and month in which it is booked.",
             default_version="1.1",
+            parameters=(_BILLING_PERIOD,),
             billing_account="BillingAccountId",
             sub_account="sub_account_id",
         ),

@@ -22,6 +22,7 @@ from exporter.project import Project
 MOMENT: dict[str, Any] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
 }
+MONTH: dict[str, Any] = {"type": "string", "pattern": r"^(19|2\d)\d\d-(0[1-9]|1[0-2])$"}
 DAY: dict[str, Any] = {"type": "string", "format": "date"}
 
 
@@ -93,7 +94,9 @@ def filter_parameter(dataset: str, parameter: Parameter) -> dict[str, Any]:
     """Describe a filter."""
     schema = MOMENT if parameter.is_moment else {"type": "string", "maxLength": LONGEST_VALUE}
     description = parameter.description
-    if listed := listed_values(dataset, parameter):
+    if parameter.is_month:
+        schema = MONTH
+    elif listed := listed_values(dataset, parameter):
         # in any other case they are taken too
         schema = {"type": "string", "enum": [*listed, ""]}
         description += " In any case; an empty value matches rows without one."
@@ -155,7 +158,8 @@ def group_parameters(entry: ApiDataset, default: int = MOST_GROUPS) -> list[dict
                 "maxLength": LONGEST_VALUE,
             },
             "What to sum by, with commas between: day and month are those in which the charge "
-            f"period starts, in UTC; {TAG} and the key of a tag sum by its values (in double "
+            "period starts, in UTC, billingPeriod is the month in which rows are booked; "
+            f"{TAG} and the key of a tag sum by its values (in double "
             "quotes, where the key has a comma). Without it there are totals alone.",
             "month,subAccountId",
         ),

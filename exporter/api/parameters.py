@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta, timezone
 
 from exporter.api.problems import invalid
 from exporter.focus.schemas import VERSIONS
+from exporter.options import read_month
 
 PAGE_SIZE = 1_000
 LARGEST_PAGE = 10_000
@@ -50,6 +51,14 @@ def read_moment(name: str, value: str) -> str:
     except OverflowError:
         moment = moment.replace(tzinfo=timezone.utc)
     return moment.isoformat()
+
+
+def read_billing_period(name: str, value: str) -> str:
+    """Read a month such as 2026-10; gives its first moment as UTC text."""
+    month = read_month(value)
+    if month is None:
+        raise invalid(name, "write a month as YYYY-MM")
+    return f"{month} 00:00:00"
 
 
 def read_page_size(value: str | None) -> int | None:

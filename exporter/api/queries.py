@@ -10,7 +10,12 @@ import duckdb
 
 from exporter.api.datasets import API_DATASETS, ApiDataset
 from exporter.api.filters import name_provider, read_listed
-from exporter.api.parameters import check_length, read_moment, read_version
+from exporter.api.parameters import (
+    check_length,
+    read_billing_period,
+    read_moment,
+    read_version,
+)
 from exporter.api.principal import Caller
 from exporter.api.problems import Fault, RequestError, invalid
 from exporter.errors import UserError
@@ -43,6 +48,12 @@ class Query:
     wanted: tuple[Wanted, ...]
     scope: tuple[Term, ...]
     is_scoped: bool = False
+
+    @property
+    def billing_period(self) -> date | None:
+        """The first day of the booked month that is asked for."""
+        month = dict(self.filters).get("billingPeriod")
+        return date.fromisoformat(f"{month}-01") if month else None
 
     def within(self, from_date: date | None, to_date: date | None) -> Query:
         """Narrow it to UTC days, both inclusive, on the start of the charge period."""
@@ -138,10 +149,12 @@ def read_query(
         columns = parameter.columns_of(version)
         if parameter.is_moment:
             text = read_moment(name, value)
+        elif parameter.is_month:
+            text = read_billing_period(name, value)
         else:
             text = read_listed(entry.name, parameter, version, value)
         terms.append(Term(columns, (text,), parameter.operator))
-        if not parameter.is_moment:
+        if not (parameter.is_moment or parameter.is_month):
             wanted.append(Wanted(name, terms[-1], parameter.label))
         if parameter.call is not None:
             calls.append((parameter.call, parameter.operator, (text,)))

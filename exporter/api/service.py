@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,10 +43,10 @@ from exporter.api.parameters import (
     read_page_size,
 )
 from exporter.api.principal import Caller
-from exporter.api.problems import RequestError, invalid
+from exporter.api.problems import RequestError
 from exporter.api.queries import GROUPING, PAGING, Query, read_query
 from exporter.api.settings import read_number
-from exporter.api.streams import describe_stream, name_file
+from exporter.api.streams import WantedFile, describe_stream, name_file
 from exporter.api.structures import describe_structures
 from exporter.api.turns import Turns, interrupting
 from exporter.duck import wait_for_memory
@@ -166,22 +165,10 @@ class Service:
     def stream(
         self,
         caller: Caller,
-        dataset: str,
-        parameters: Mapping[str, str],
-        fmt: str = "csv",
-        grain: str = "call",
-        from_date: date | None = None,
-        to_date: date | None = None,
-        safe_csv: bool | None = None,
+        wanted: WantedFile,
     ) -> Stream:
-        """Give a whole selection as a csv, json or jsonl file, byte for byte the extract.
-
-        Dates are UTC days, both inclusive, on the start of the charge period. `safe_csv` None is
-        the dataset's own way.
-        """
-        if fmt not in MEDIA_TYPES:
-            raise invalid("format", f"choose one of {', '.join(MEDIA_TYPES)}")
-        query = read_query(caller, dataset, parameters, grain).within(from_date, to_date)
+        """Give a whole selection as a csv, json or jsonl file, byte for byte the extract."""
+        query = wanted.read_query(caller)
         with ExitStack() as opened:
             build = opened.enter_context(self.builds.current())
             query = query.name_providers(build.providers)
@@ -189,7 +176,7 @@ class Service:
             cursor = opened.enter_context(build.cursor())
             extract = self._extract(cursor, query.selection)
             folder = Path(opened.enter_context(TemporaryDirectory(dir=self.builds.scratch)))
-            is_safe = query.selection.dataset.escapes_formulas(fmt, safe_csv)
+            is_safe = query.selection.dataset.escapes_formulas(wanted.fmt, wanted.safe_csv)
             with interrupting(cursor, None):
                 # one file at a time has the memory, for the length of a slice
                 with self._slice:
@@ -198,7 +185,7 @@ class Service:
                     measures: list[Measure] = []
                     wait_for_memory(lambda: measures.append(extract.measure()))
                 coverage = query.read_coverage(cursor)
-                chunks = extract.stream(measures[0], fmt, is_safe, folder, turn=self._slice)
+                chunks = extract.stream(measures[0], wanted.fmt, is_safe, folder, turn=self._slice)
                 opened.callback(chunks.close)
                 # what can't be begun is refused before the answer begins
                 first = next(chunks, b"")
@@ -206,8 +193,8 @@ class Service:
             self.builds.lease(build, int(time.time()) + LIFETIME)
             stack = opened.pop_all()
         return Stream(
-            file_name=name_file(query.selection, fmt),
-            media_type=MEDIA_TYPES[fmt],
+            file_name=name_file(query, wanted.fmt),
+            media_type=MEDIA_TYPES[wanted.fmt],
             chunks=chain([first], chunks),
             coverage=describe_page_coverage(query, coverage),
             build_key=build.key,
@@ -217,21 +204,16 @@ class Service:
     def describe_file(
         self,
         caller: Caller,
-        dataset: str,
-        parameters: Mapping[str, str],
-        fmt: str = "csv",
-        from_date: date | None = None,
-        to_date: date | None = None,
-        safe_csv: bool | None = None,
+        wanted: WantedFile,
         build_key: str | None = None,
     ) -> dict[str, Any]:
         """Give the manifest of the file that stream() gives; None names the published build."""
-        query = read_query(caller, dataset, parameters).within(from_date, to_date)
+        query = wanted.read_query(caller)
         held = self.builds.current() if build_key is None else self.builds.get(build_key)
         with held as build, self._work(caller, build) as cursor:
             extract = self._extract(cursor, query.selection)
             coverage = query.read_coverage(cursor)
-            return describe_stream(self._project, build, query, extract, coverage, fmt, safe_csv)
+            return describe_stream(self._project, build, query, wanted, extract, coverage)
 
     def describe_schema(
         self, caller: Caller, focus_version: str | None = None, dataset: str | None = None

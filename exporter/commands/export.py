@@ -9,7 +9,14 @@ import click
 
 from exporter.errors import IncompleteError, UserError
 from exporter.home import Home, home_option
-from exporter.options import COMPRESSIONS, FORMATS, GRAINS, parse_day, target_option
+from exporter.options import (
+    COMPRESSIONS,
+    FORMATS,
+    GRAINS,
+    billing_period_option,
+    parse_day,
+    target_option,
+)
 from exporter.targets import DUCKDB
 
 _SUFFIXES = {
@@ -26,6 +33,7 @@ Examples:
   focus-export export
   focus-export export --format parquet --from 2026-01-01 --to 2026-01-31
   focus-export export --focus-version 1.2 --filter SubAccountId=research
+  focus-export export --billing-period 2026-10 --grain month
   focus-export export --dataset ai-calls --format json --output calls.json
   focus-export export --target snowflake --from 2026-10-01 --to 2026-10-31
 """
@@ -54,7 +62,8 @@ def _to_filters(
     default="cost-and-usage",
     show_default=True,
     metavar="NAME",
-    help="cost-and-usage, contract-commitment, or ai-calls (one flat row per call).",
+    help="cost-and-usage (FOCUS, what a tool takes), contract-commitment (FOCUS), or ai-calls: a "
+    "flat layout for people and older scripts, one row per call and booked month, not conformant.",
 )
 @click.option(
     "--focus-version",
@@ -76,6 +85,7 @@ def _to_filters(
     callback=parse_day,
     help="Last day, inclusive, UTC, likewise.",
 )
+@billing_period_option
 @click.option(
     "--format",
     "fmt",
@@ -87,7 +97,7 @@ def _to_filters(
     type=click.Choice(GRAINS),
     default="call",
     show_default=True,
-    help="One row per call and price, or those rows summed by day.",
+    help="One row per call and price, or those rows summed by day or month.",
 )
 @click.option(
     "--filter",
@@ -127,6 +137,7 @@ def command(
     focus_version: str | None,
     from_date: date | None,
     to_date: date | None,
+    billing_period: date | None,
     fmt: str | None,
     grain: str,
     filters: list[tuple[str, str]],
@@ -172,6 +183,7 @@ def command(
         safe_csv=safe_csv,
         stdout=stdout,
         target=target,
+        billing_period=billing_period,
     )
     rows = f"{result.manifest['rows']:,} rows"
     if result.path is None:

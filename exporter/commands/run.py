@@ -11,7 +11,7 @@ import click
 from exporter.datasets import DATASETS, FOCUS_IDS
 from exporter.errors import IncompleteError, UserError
 from exporter.home import Home, home_option, settings_of
-from exporter.options import FORMATS, build_options, parse_day
+from exporter.options import FORMATS, GRAINS, billing_period_option, build_options, parse_day
 from exporter.targets import DUCKDB
 
 
@@ -30,6 +30,14 @@ from exporter.targets import DUCKDB
     callback=parse_day,
     metavar="DATE",
     help="Last day of the extracts, inclusive (UTC).",
+)
+@billing_period_option
+@click.option(
+    "--grain",
+    type=click.Choice(GRAINS),
+    default="call",
+    show_default=True,
+    help="Cost and Usage by call and price, or summed by day or month.",
 )
 @click.option(
     "--focus-version",
@@ -54,6 +62,8 @@ def command(
     dry_run: bool,
     from_date: date | None,
     to_date: date | None,
+    billing_period: date | None,
+    grain: str,
     focus_version: str | None,
     formats: tuple[str, ...],
     quiet: bool,
@@ -102,6 +112,9 @@ def command(
                 fmt,
                 from_date=from_date,
                 to_date=to_date,
+                # commitments have one grain
+                grain=grain if grain in DATASETS[dataset].relations else "call",
+                billing_period=billing_period,
             )
             files.append((str(exported.path), f"{int(exported.manifest['rows']):,}"))
     for note in result.notes:

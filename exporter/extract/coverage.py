@@ -96,14 +96,18 @@ class Coverage:
 
 
 def read_coverage(engine: Engine, selection: Selection) -> Coverage:
-    """Count the billable calls and tokens of the selection's dates: all, and those with a price."""
+    """Count the billable calls and tokens of the selection's dates: all, and those with a price.
+
+    Those of a booked month are the calls that were made in it: what has no price is not booked.
+    """
     calls = Selection(
         DATASETS["ai-calls"],
         selection.focus_version,
         from_date=selection.from_date,
         to_date=selection.to_date,
+        billing_period=selection.billing_period,
     )
-    kinds = {calls.dataset.start: "TIMESTAMP"}
+    kinds = {str(calls.dataset.billing_period): "TIMESTAMP", calls.dataset.start: "TIMESTAMP"}
     where, parameters = build_where(calls.date_terms(), kinds, engine, AI_CALLS)
     return _count(
         engine,

@@ -67,13 +67,14 @@ def export_dataset(
     safe_csv: bool | None = None,
     stdout: IO[bytes] | None = None,
     target: str = DUCKDB,
+    billing_period: date | None = None,
 ) -> ExportResult:
     """Extract a dataset of the published build, or of a warehouse.
 
-    Dates are UTC days, both inclusive. `output` is a file, a folder, `-` (with `stdout`), or None
-    for the home's exports; in a folder the file is named by what it holds. `safe_csv` None means:
-    on for the flat layout as CSV, else off. Raises UserError for what the user can mend; a file
-    under the final name is always a whole one.
+    Dates are UTC days, both inclusive; `billing_period` is the first day of a booked month.
+    `output` is a file, a folder, `-` (with `stdout`), or None for the home's exports; in a folder
+    the file is named by what it holds. `safe_csv` None means: on for the flat layout as CSV, else
+    off. Raises UserError for what the user can mend; a file under the final name is a whole one.
     """
     entry, version = choose(dataset, focus_version, grain)
     if fmt not in FORMATS:
@@ -96,6 +97,7 @@ def export_dataset(
         grain=grain,
         from_date=from_date,
         to_date=to_date,
+        billing_period=billing_period,
         terms=filter_terms(entry, filters),
         columns=tuple(columns) if columns else None,
     )
@@ -146,7 +148,7 @@ def export_dataset(
             _send(temporary, stdout)
             return ExportResult(None, None, manifest, unmatched)
         manifest.update(sha256=written.sha256, bytes=written.size)
-        manifest_path = path.with_name(path.name + ".manifest.json")
+        manifest_path = manifests.manifest_path(path)
         _publish(temporary, path, manifest_path, manifests.to_text(manifest))
         return ExportResult(path, manifest_path, manifest, unmatched)
 
@@ -208,6 +210,8 @@ def _stem_of(selection: Selection, filters: Sequence[tuple[str, str]]) -> str:
     parts = [dataset.file_stem(selection.grain)]
     if selection.focus_version != dataset.versions[0]:
         parts.append(f"v{selection.focus_version.replace('.', '_')}")
+    if selection.billing_period:
+        parts.append(f"booked_{selection.billing_period:%Y-%m}")
     if first and last:
         parts.append(f"{first}_{last}")
     elif first or last:

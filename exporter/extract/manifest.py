@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from exporter.datasets import DATASETS
 from exporter.extract.coverage import Coverage, Missing
 from exporter.extract.missing import describe_cost, exact_text
 from exporter.extract.selection import Selection
@@ -97,6 +98,9 @@ def describe(
         "focus_dataset_id": selection.dataset.focus_id,
         "focus_version": selection.focus_version,
         "grain": selection.grain,
+        # a file without some of a version's columns is none that a tool can count on
+        "conformant": selection.dataset.focus_id is not None and selection.columns is None,
+        "intended_for": selection.dataset.intended_for,
         "dataset_instance_id": dataset_instance_id,
         "schema_id": schema_id,
         "format": fmt,
@@ -104,6 +108,7 @@ def describe(
         "safe_csv": safe_csv,
         "from": selection.from_date.isoformat() if selection.from_date else None,
         "to": selection.to_date.isoformat() if selection.to_date else None,
+        "billing_period": f"{selection.billing_period:%Y-%m}" if selection.billing_period else None,
         "filters": [{"column": name, "value": value} for name, value in filters],
         "columns": [column.name for column in extract.columns],
         "rows": measure.rows,
@@ -147,6 +152,21 @@ def describe_gaps(manifest: dict[str, Any]) -> str | None:
     if files := manifest["build"].get("set_aside"):
         parts.append(f"{len(files)} raw files were set aside")
     return " and ".join(parts) or None
+
+
+def manifest_path(file: Path) -> Path:
+    """Name the manifest of a file."""
+    return file.with_name(file.name + ".manifest.json")
+
+
+def read_manifest(file: Path) -> dict[str, Any] | None:
+    """Read the manifest beside a file; None where there is none of an extract of this name."""
+    try:
+        content = json.loads(manifest_path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    is_ours = isinstance(content, dict) and content.get("file") == file.name
+    return content if is_ours and content.get("dataset") in DATASETS else None
 
 
 def to_text(manifest: dict[str, Any]) -> str:

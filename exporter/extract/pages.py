@@ -26,7 +26,7 @@ _WIDEST = 60
 _CATEGORY = "ChargeCategory"
 # rows that are looked at first for columns without a value
 _GLANCE = 2_000
-# what rows can be summed by of their start, and how it is written
+# units of time that rows can be summed by, and how they are written
 TIMES = {"day": "%Y-%m-%d", "month": "%Y-%m"}
 
 
@@ -41,8 +41,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Dimension:
-    """What rows are summed by: one of TIMES, or a column, with the column of its names if any.
+    """What rows are summed by: a column, with the column of its names if any.
 
+    With a `unit`, one of TIMES, it is that of the column or, without one, of the rows' start.
     With a `key` it is what the column, a JSON object, has under the key; null where it has nothing.
     """
 
@@ -50,6 +51,7 @@ class Dimension:
     column: str | None = None
     label: str | None = None
     key: str | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,14 +128,14 @@ class PagedExtract(Extract):
         places = ", ".join(str(place + 1) for place in range(len(dimensions) + 2))
         parts = "".join(f", sum({quote_name(name)}) as cost_{i}" for i, name in enumerate(costs))
         texts = "".join(
-            f"strftime(key_{i}, '{TIMES[it.name]}'), " if it.name in TIMES else f"key_{i}, "
+            f"strftime(key_{i}, '{TIMES[it.unit]}'), " if it.unit else f"key_{i}, "
             for i, it in enumerate(dimensions)
         )
         named = "".join(f"max(label_{i}), " for i in range(len(labelled)))
         sums = "".join(f", {decimal_text(f'sum(cost_{i})')}" for i in range(len(costs)))
         cost_texts = ", ".join(decimal_text(f"cost_{i}") for i in range(len(costs)))
         grouped = "".join(f"key_{i}, " for i in range(len(dimensions)))
-        first = "key_0, " if dimensions and dimensions[0].name in TIMES else ""
+        first = "key_0, " if dimensions and dimensions[0].unit else ""
         found = self._connection.execute(
             f"with parts as (select {keys}{currency} as currency, {category} as category,"  # noqa: S608
             f" count(*) as part_rows{parts}{labels}"
@@ -168,9 +170,9 @@ class PagedExtract(Extract):
         ]
 
     def _key(self, dimension: Dimension) -> str:
-        if dimension.name in TIMES:
-            return f"date_trunc('{dimension.name}', {quote_name(self._selection.dataset.start)})"
-        column = quote_name(str(dimension.column))
+        column = quote_name(dimension.column or self._selection.dataset.start)
+        if dimension.unit:
+            return f"date_trunc('{dimension.unit}', {column})"
         return column if dimension.key is None else f"json_extract_string({column}, ?)"
 
     def find_empty(self) -> tuple[str, ...]:

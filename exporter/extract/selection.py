@@ -34,7 +34,8 @@ class Term:
 class Selection:
     """Which rows and columns of a dataset are wanted. Both dates are inclusive UTC days.
 
-    All of the terms hold for each row, beside the dates; they may name hidden columns.
+    `billing_period` is the first day of the month in which rows are booked, whenever they were
+    used. All of the terms hold for each row, beside the dates; they may name hidden columns.
     """
 
     dataset: Dataset
@@ -42,12 +43,22 @@ class Selection:
     grain: str = "call"
     from_date: date | None = None
     to_date: date | None = None
+    billing_period: date | None = None
     terms: tuple[Term, ...] = ()
     columns: tuple[str, ...] | None = None
 
     def date_terms(self) -> tuple[Term, ...]:
-        """Say the dates as terms."""
+        """Say the dates and the booked month as terms."""
         dataset, terms = self.dataset, []
+        if self.billing_period is not None:
+            midnight = (f"{self.billing_period} 00:00:00",)
+            if dataset.billing_period is not None:
+                terms.append(Term((dataset.billing_period,), midnight))
+            else:
+                terms.append(
+                    Term((dataset.start,), (f"{_next(self.billing_period)} 00:00:00",), "<")
+                )
+                terms.append(Term((dataset.end or dataset.start,), midnight, ">"))
         if self.from_date is not None:
             midnight = (f"{self.from_date} 00:00:00",)
             terms.append(
@@ -60,6 +71,11 @@ class Selection:
             midnight = (f"{self.to_date + timedelta(days=1)} 00:00:00",)
             terms.append(Term((dataset.start,), midnight, "<"))
         return tuple(terms)
+
+
+def _next(month: date) -> date:
+    """Give the first day of the month after."""
+    return (month + timedelta(days=31)).replace(day=1)
 
 
 def choose(dataset: str, focus_version: str | None, grain: str) -> tuple[Dataset, str]:

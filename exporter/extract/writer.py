@@ -124,7 +124,7 @@ class Extract:
         if dataset.layout is None:
             return relation
         columns = ", ".join(f"{sql} as {quote_name(name)}" for name, sql in dataset.layout.items())
-        return f"(select {columns} from {relation} where {dataset.condition})"  # noqa: S608
+        return f"(select {columns} from {relation})"  # noqa: S608
 
     def _describe(self) -> dict[str, str]:
         try:

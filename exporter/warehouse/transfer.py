@@ -48,13 +48,11 @@ def pull(
         kinds = project.model_kinds(dataset.relations[selection.grain])
         names = {name: sql for name, sql in dataset.layout.items() if _PLAIN.fullmatch(sql)}
         check_columns(selection, [name for name in dataset.layout if name not in dataset.hidden])
-        sources = " ".join((*dataset.layout.values(), dataset.condition or ""))
+        sources = " ".join(dataset.layout.values())
         needed = [name for name in kinds if re.search(rf"\b{name}\b", sources)]
         asked = {name: kinds[sql] for name, sql in names.items()}
         terms = [term for term in terms if names.keys() >= set(term.columns)]
     where, parameters = build_where(read_terms(connection, terms, asked), asked, warehouse, names)
-    if dataset.condition is not None:
-        where = f"{where or ' where true'} and {dataset.condition}"
     relation = dataset.relation(selection.grain, selection.focus_version)
     columns = ", ".join(warehouse.column(name) for name in needed)
     query = f"select {columns} from {relation}{where}"  # noqa: S608

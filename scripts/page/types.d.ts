@@ -8,6 +8,7 @@ type Unit = "day" | "month";
 interface View extends Record<Filter, string | null> {
   from: string | null;
   to: string | null;
+  booked: string | null;
   cost: Cost;
   digits: boolean;
 }
@@ -107,6 +108,7 @@ interface Job {
 interface Figures {
   unit: Unit;
   months: string[];
+  booked: string[];
   times: Spend;
   build: Build;
   currencies: string[];
@@ -128,6 +130,7 @@ interface Elements {
   digits: HTMLInputElement;
   safe: HTMLInputElement;
   period: HTMLSelectElement;
+  booked: HTMLSelectElement;
   department: HTMLSelectElement;
   provider: HTMLSelectElement;
   model: HTMLSelectElement;

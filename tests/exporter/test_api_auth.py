@@ -179,8 +179,8 @@ def test_a_dataset_beyond_the_scope_is_forbidden(client: TestClient) -> None:
     assert get(client, SCHEMA, "costs", dataset="contract-commitment").status_code == 403
     described = get(client, SCHEMA, "costs").json()
     names = {entry["DatasetInstanceName"] for entry in described["DatasetInstance"]}
-    assert names == {"Cost and Usage by Call", "Cost and Usage Daily"}
-    assert len(described["Schema"]) == len(described["Recency"]) == 2
+    assert names == {f"Cost and Usage {grain}" for grain in ("by Call", "Daily", "Monthly")}
+    assert len(described["Schema"]) == len(described["Recency"]) == 3
 
 
 def first_token(client: TestClient, name: str, **parameters: Any) -> str:

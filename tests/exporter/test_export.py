@@ -181,6 +181,10 @@ def make_home(path: Path, rows: int, newest_only: bool = False) -> Home:
                         f" select {columns} from range({rows}) as r (i) order by hash(i)"
                     )
         connection.execute(AI_CALLS.format(nasty=pick(NASTY), costs=pick(COSTS), rows=rows))
+        connection.execute(
+            "create view ai_calls_booked as select *, call_key as booking_key from ai_calls"
+            " where hold_reason is null"
+        )
         connection.execute(REJECTED)
         connection.execute(WAITING)
     (folder / "build.json").write_text(
@@ -599,6 +603,9 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--focus-version", "2.0"], "no FOCUS version 2.0"),
     (["--dataset", "contract-commitment", "--focus-version", "1.2"], "no FOCUS version 1.2"),
     (["--dataset", "ai-calls", "--grain", "day"], "no grain 'day'"),
+    (["--dataset", "contract-commitment", "--grain", "month"], "no grain 'month'"),
+    (["--billing-period", "2026-13"], "--billing-period '2026-13' is no month: write YYYY-MM."),
+    (["--billing-period", "10/2026"], "--billing-period '10/2026' is no month: write YYYY-MM."),
     (["--from", "2026-02-01", "--to", "2026-01-01"], "lies after"),
     (["--from", "01.02.2026"], "no date"),
     (["--filter", "BiledCost=1"], "did you mean BilledCost"),
@@ -734,6 +741,18 @@ def test_strict_exits_with_3_when_something_is_missing(home: Home, tmp_path: Pat
     [
         ((), "focus_cost_and_usage.csv"),
         (("--grain", "day"), "focus_cost_and_usage_daily.csv"),
+        (
+            ("--grain", "month", "--billing-period", "2026-01"),
+            "focus_cost_and_usage_monthly_booked_2026-01.csv",
+        ),
+        (
+            ("--billing-period", "2026-01", "--to", "2026-01-05"),
+            "focus_cost_and_usage_booked_2026-01_to_2026-01-05.csv",
+        ),
+        (
+            ("--dataset", "ai-calls", "--billing-period", "2026-01"),
+            "ai_calls_booked_2026-01.csv",
+        ),
         (("--focus-version", "1.4", "--format", "jsonl"), "focus_cost_and_usage.jsonl"),
         (("--focus-version", "1.2"), "focus_cost_and_usage_v1_2.csv"),
         (
@@ -762,6 +781,18 @@ def test_a_part_never_takes_the_place_of_the_whole(
     checksum = hashlib.sha256(b"focus_cost_and_usage_SubAccountId=../a b").hexdigest()[:8]
     name = name.replace("@", checksum)
     assert sorted(file.name for file in tmp_path.iterdir()) == [name, f"{name}.manifest.json"]
+
+
+def test_a_commitment_is_taken_in_the_months_that_its_period_overlaps(home: Home) -> None:
+    # each begins a day after the one before, from 1 January on, and lasts ten days
+    found = {
+        month: export_dataset(
+            home, "contract-commitment", billing_period=date(2026, month, 1), output=home.path / "c"
+        ).manifest["rows"]
+        for month in (1, 2)
+    }
+    # February: those that end after its first midnight, on 22 January at the earliest
+    assert found == {1: 31, 2: 28 + 9}
 
 
 def test_names_that_differ_beyond_what_a_file_can_say_are_files_apart(
@@ -906,6 +937,11 @@ def test_all_versions_grains_and_the_flat_layout_of_the_demo_have_equal_totals(
         older = export_demo(demo_home, tmp_path, "--focus-version", version)
         assert older["costs"] == newest["costs"]
     daily = export_demo(demo_home, tmp_path, "--grain", "day")
+    monthly = export_demo(demo_home, tmp_path, "--grain", "month")
+    assert monthly["rows"] < daily["rows"]
+    assert [{**entry, "rows": 0} for entry in monthly["costs"]] == [
+        {**entry, "rows": 0} for entry in daily["costs"]
+    ]
     assert daily["rows"] < newest["rows"]
     assert [
         {key: value for key, value in entry.items() if key != "rows"} for entry in daily["costs"]

@@ -25,8 +25,8 @@ from mcp import Client, StdioServerParameters  # noqa: E402
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 
 FILTERS = {
-    *("billingPeriodStart", "billingPeriodEnd", "chargeCategory", "providerName", "serviceName"),
-    *("serviceCategory", "region", "resourceId", "subAccountId", "billingCurrency"),
+    *("billingPeriod", "billingPeriodStart", "billingPeriodEnd", "chargeCategory", "providerName"),
+    *("serviceName", "serviceCategory", "region", "resourceId", "subAccountId", "billingCurrency"),
 }
 PAGING = {"focusVersion", "pageSize", "pageToken", "compact"}
 # name -> (parameters, read-only, idempotent)
@@ -63,7 +63,15 @@ CAPABILITY: dict[str, dict[str, str]] = {
     "getschemametadata": {},
 }
 GROUPINGS = [
-    *(["day"], ["month"], ["subAccountId"], ["providerName"], ["modelId"], ["serviceName"]),
+    *(
+        ["day"],
+        ["month"],
+        ["billingPeriod"],
+        ["subAccountId"],
+        ["providerName"],
+        ["modelId"],
+        ["serviceName"],
+    ),
     *(["tag:x-cost-feature"], ['tag:a,"b"', "month"]),
 ]
 TOKENS: dict[str, dict[str, Any]] = {

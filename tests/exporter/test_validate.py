@@ -224,6 +224,48 @@ def test_a_version_may_have_a_leading_v(tmp_path: Path) -> None:
     assert run_validate(str(path), "--focus-version", "v1.0").exit_code == 0
 
 
+def write_manifest(file: Path, **content: str) -> None:
+    beside = file.with_name(f"{file.name}.manifest.json")
+    beside.write_text(json.dumps({"file": file.name, **content}), encoding="utf-8")
+
+
+def test_version_and_dataset_are_those_of_the_manifest_and_what_is_given_goes_before(
+    tmp_path: Path,
+) -> None:
+    path = write_csv(tmp_path / "bill.csv", VALID)
+    write_manifest(path, dataset="cost-and-usage", focus_version="1.0")
+    found = run_validate(str(path))
+    assert found.exit_code == 0
+    told = "--dataset cost-and-usage and --focus-version 1.0: as bill.csv.manifest.json says.\n"
+    assert found.stderr == told
+    assert "FOCUS 1.0 CostAndUsage, 1 rows" in found.stdout
+    found = run_validate(str(path), "--focus-version", "v1.2", "--dataset", "cost-and-usage")
+    assert "FOCUS 1.2 CostAndUsage" in found.stdout
+    told = "--focus-version 1.2 is taken, although bill.csv.manifest.json says 1.0.\n"
+    assert found.stderr == told
+    assert run_validate(str(path), "--focus-version", "1.0", "--format", "json").exit_code == 0
+
+
+@pytest.mark.parametrize("content", ["no JSON", "[]", '{"file": "other.csv"}', '{"dataset": 1}'])
+def test_what_is_no_manifest_of_the_file_says_nothing(tmp_path: Path, content: str) -> None:
+    path = write_csv(tmp_path / "bill.csv", VALID)
+    (tmp_path / "bill.csv.manifest.json").write_text(content, encoding="utf-8")
+    found = run_validate(str(path))
+    assert found.stderr == ""
+    assert "FOCUS 1.4 CostAndUsage" in found.stdout
+
+
+def test_the_flat_layout_is_said_to_be_no_focus_file(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "ai_calls.csv", {"BilledCost": "1", "UsageUnit": "tokens"})
+    write_manifest(path, dataset="ai-calls", focus_version="1.1")
+    found = run_validate(str(path), "--focus-version", "1.1")
+    assert isinstance(found.exception, UserError)
+    assert str(found.exception) == (
+        f"{path} is an extract of ai-calls, a flat layout and no FOCUS file, so there are no rules "
+        "for it: validate one of cost-and-usage."
+    )
+
+
 def test_an_unknown_version_is_told_with_the_known_ones(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "bill.csv", VALID)
     with pytest.raises(UserError, match=r"use one of 1\.4, 1\.3"):

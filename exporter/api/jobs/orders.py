@@ -307,7 +307,9 @@ def _state_of(job: Job) -> str:
 
 def _file_name(job: Job) -> str:
     stem = DATASETS[job.request["dataset"]].file_stem(job.request["grain"])
-    return f"{stem}.{job.request['format']}"
+    month = job.request["parameters"].get("billingPeriod")
+    booked = f"_booked_{month}" if month else ""
+    return f"{stem}{booked}.{job.request['format']}"
 
 
 def _moment(seconds: float | None) -> str | None:

@@ -40,7 +40,7 @@ def describe_parameters(*, whole: bool = False) -> list[dict[str, Any]]:
         openapi.query_parameter(
             "grain",
             {"type": "string", "enum": list(GRAINS), "default": "call"},
-            "One row per call and price, or those rows summed by day (cost-and-usage).",
+            "One row per call and price, or those rows summed by day or month (cost-and-usage).",
             "call",
         ),
         *filters.values(),

@@ -98,9 +98,9 @@ def _make_summary(service: Service) -> Tool:
         "items": dimension_schema(entry),
         "maxItems": MOST_NAMES,
         "description": f"What to sum by: {', '.join(entry.dimensions)} (subAccountId is the "
-        f"department, modelId the model; day and month are UTC), or {TAG} and the key of a tag. A "
-        "key of a group can be given back as the filter of that name. Without it there are totals "
-        "alone.",
+        "department, modelId the model; day and month are those of the usage, UTC, billingPeriod "
+        f"the month in which it is booked), or {TAG} and the key of a tag. A key of a group can be "
+        "given back as the filter of that name. Without it there are totals alone.",
         "examples": [["month", "subAccountId"], ["modelId", f"{TAG}x-cost-feature"]],
     }
 

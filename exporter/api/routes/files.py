@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,8 +17,10 @@ from exporter.api.parameters import read_day, read_safe_csv
 from exporter.api.problems import RequestError, invalid
 from exporter.api.routes.requests import add_get, caller_of, read_parameters
 from exporter.api.service import Service
+from exporter.api.streams import WantedFile
 from exporter.api.turns import in_thread
 from exporter.focus.schemas import VERSIONS
+from exporter.options import GRAINS
 
 FILE = "/api/exports/focus"
 MANIFEST = f"{FILE}/manifest"
@@ -28,6 +29,12 @@ _BUILD = re.compile(r"[0-9A-Za-z-]{1,64}")
 _PARAMETERS = [
     openapi.query_parameter("from", openapi.DAY, "First day, inclusive, UTC.", "2026-10-01"),
     openapi.query_parameter("to", openapi.DAY, "Last day, inclusive, UTC.", "2026-10-31"),
+    openapi.query_parameter(
+        "billingPeriod",
+        openapi.MONTH,
+        "Month in which the rows are booked; from and to go by the usage.",
+        "2026-10",
+    ),
     openapi.query_parameter(
         "format",
         {"type": "string", "enum": list(MEDIA_TYPES), "default": "csv"},
@@ -38,6 +45,12 @@ _PARAMETERS = [
         **openapi.focus_version_parameter(None, VERSIONS),
         "description": "Gives FOCUS Cost and Usage in this version instead of the flat layout.",
     },
+    openapi.query_parameter(
+        "grain",
+        {"type": "string", "enum": list(GRAINS), "default": "call"},
+        "With focusVersion: one row per call and price, or those rows summed by day or month.",
+        "call",
+    ),
     openapi.SAFE_CSV,
 ]
 
@@ -83,8 +96,9 @@ def add_file(router: APIRouter, service: Service) -> None:
         FILE,
         read_file,
         parameters=_PARAMETERS,
-        description="The file, as `focus-export export` writes it. Its headers tell what is in no "
-        "total, and where its manifest is.",
+        description="The file, as `focus-export export` writes it. A tool that reads FOCUS takes "
+        "Cost and Usage; the flat layout is for people and older scripts, and not conformant. The "
+        "headers tell what is in no total, and where the file's manifest is.",
         content={
             "text/csv": {"schema": {"type": "string"}},
             "application/json": {"schema": envelope},
@@ -93,7 +107,7 @@ def add_file(router: APIRouter, service: Service) -> None:
         headers=openapi.FILE_HEADERS,
         refusals=("unavailable",),
         operation_id="downloadfile",
-        summary="One file of a range of days: one flat row per call, or FOCUS Cost and Usage.",
+        summary="One file: one flat row per call and booked month, or FOCUS Cost and Usage.",
         tags=["Files"],
     )
     _add_manifest(router, service)
@@ -134,11 +148,8 @@ def _add_manifest(router: APIRouter, service: Service) -> None:
 def _describe(
     service: Service, request: Request, given: dict[str, str], key: str | None
 ) -> dict[str, Any]:
-    dataset, parameters, fmt, first, last, safe_csv = _read(given)
     try:
-        return service.describe_file(
-            caller_of(request), dataset, parameters, fmt, first, last, safe_csv, key
-        )
+        return service.describe_file(caller_of(request), _read(given), key)
     except RequestError as problem:
         if problem.kind != "gone":
             raise
@@ -148,27 +159,29 @@ def _describe(
 
 
 def _open_stream(service: Service, request: Request, given: dict[str, str]) -> Stream:
-    dataset, parameters, fmt, first, last, safe_csv = _read(given)
-    return service.stream(
-        caller_of(request), dataset, parameters, fmt, "call", first, last, safe_csv
-    )
+    return service.stream(caller_of(request), _read(given))
 
 
-def _read(
-    given: dict[str, str],
-) -> tuple[str, dict[str, str], str, date | None, date | None, bool | None]:
-    """Read what a file is of: dataset, parameters, format, first and last day, safe CSV."""
+def _read(given: dict[str, str]) -> WantedFile:
     from_date, to_date = read_day("from", given.get("from")), read_day("to", given.get("to"))
     if from_date and to_date and from_date > to_date:
         raise invalid("to", "lies before from")
     version, fmt = given.get("focusVersion"), given.get("format", "csv")
     if fmt not in MEDIA_TYPES:
         raise invalid("format", f"choose one of {', '.join(MEDIA_TYPES)}")
-    return (
-        "ai-calls" if version is None else "cost-and-usage",
-        {} if version is None else {"focusVersion": version},
-        fmt,
-        from_date,
-        to_date,
-        read_safe_csv(given.get("safeCsv"), fmt),
+    grain = given.get("grain", "call")
+    if grain not in GRAINS:
+        raise invalid("grain", f"choose one of {', '.join(GRAINS)}")
+    if version is None and grain != "call":
+        raise invalid("grain", "the flat layout has one row per call: give a focusVersion")
+    return WantedFile(
+        dataset="ai-calls" if version is None else "cost-and-usage",
+        parameters={
+            name: given[name] for name in ("focusVersion", "billingPeriod") if name in given
+        },
+        fmt=fmt,
+        grain=grain,
+        from_date=from_date,
+        to_date=to_date,
+        safe_csv=read_safe_csv(given.get("safeCsv"), fmt),
     )

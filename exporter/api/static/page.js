@@ -125,7 +125,10 @@ async function readFigures(wanted, signal) {
       const [department, provider, model] = await Promise.all(sums);
       return { department, provider, model };
     };
-    const all = await ask({ groupBy: "month" });
+    const [all, periods] = await Promise.all([
+      ask({ groupBy: "month" }),
+      ask({ groupBy: "billingPeriod" }),
+    ]);
     const months = [...new Set(all.groups.map((group) => timeOf(group, "month")))];
     const unit = unitOf(wanted, months);
     const filters = parametersOf(wanted);
@@ -134,12 +137,13 @@ async function readFigures(wanted, signal) {
       askLists(filters),
       askLists(periodOf(wanted)),
     ]);
-    const sums = [all, times, ...Object.values(lists), ...Object.values(choices)];
+    const sums = [all, periods, times, ...Object.values(lists), ...Object.values(choices)];
     const builds = new Set(sums.map((it) => it.build.id));
     if (builds.size > 1 && attempt < 3) continue;
     return {
       unit,
       months,
+      booked: [...new Set(periods.groups.map((group) => group.keys.billingPeriod ?? ""))],
       times,
       build: times.build,
       currencies: all.totals.currencies.map((it) => it.billingCurrency),
@@ -399,6 +403,9 @@ function fillControls() {
   const periods = [["", "All"], ...months.toReversed().map((it) => [it, nameOf(it)])];
   if (!isAll && !month) periods.push(["custom", "Custom"]);
   offer("period", periods, isAll ? "" : (month ?? "custom"));
+  const booked = (shown?.booked ?? []).toReversed();
+  if (view.booked && !booked.includes(view.booked)) booked.push(view.booked);
+  offer("booked", [["", "Any month"], ...booked.map((it) => [it, nameOf(it)])], view.booked ?? "");
   // a field of dates takes nothing else, whatever a link says
   for (const id of DATES) {
     if (!typed.has(id)) byId(id).value = (isDay(view[id]) && view[id]) || "";
@@ -435,7 +442,7 @@ function offerFilter(filter, found, most = null) {
 }
 
 /**
- * @param {Filter | "period" | "cost"} id
+ * @param {Filter | "period" | "booked" | "cost"} id
  * @param {string[][]} choices each a value and its name
  * @param {string} value
  */
@@ -567,6 +574,7 @@ function listen() {
     if (chosen === "") change({ from: null, to: null });
     else if (chosen !== "custom") change({ from: `${chosen}-01`, to: lastDay(chosen) });
   });
+  byId("booked").addEventListener("change", () => change({ booked: byId("booked").value || null }));
   for (const id of DATES) {
     byId(id).addEventListener("input", () => typed.add(id));
     byId(id).addEventListener("blur", (event) => {

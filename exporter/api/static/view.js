@@ -45,6 +45,7 @@ export function readView(fragment) {
   return {
     from: given.get("from") || null,
     to: given.get("to") || null,
+    booked: given.get("booked") || null,
     department: given.get("department"),
     provider: given.get("provider"),
     model: given.get("model"),
@@ -59,6 +60,7 @@ export function writeView(view) {
   const given = new URLSearchParams();
   if (view.from) given.set("from", view.from);
   if (view.to) given.set("to", view.to);
+  if (view.booked) given.set("booked", view.booked);
   for (const name of FILTER_NAMES) {
     const value = view[name];
     if (value !== null) given.set(name, value);
@@ -77,6 +79,7 @@ export function periodOf(view) {
   const period = {};
   if (view.from) period.chargePeriodStart = view.from;
   if (view.to) period.chargePeriodEnd = addDays(view.to, 1);
+  if (view.booked) period.billingPeriod = view.booked;
   return period;
 }
 
@@ -119,6 +122,7 @@ export function lastDay(month) {
 export function nameOf(time) {
   const isMonth = time.length === 7;
   const moment = new Date(`${isMonth ? `${time}-01` : time}T00:00:00Z`);
+  if (Number.isNaN(moment.getTime())) return time;
   return (isMonth ? MONTHS : DAYS).format(moment);
 }
 

@@ -1,6 +1,9 @@
-{#- Every version of both grains has the costs and quantities of the facts, each currency by itself, and the
+{#- Every version of each grain has the costs and quantities of the facts, each currency by itself, and the
     versions of a grain have as many rows. -#}
 {%- set versions = ['1.4', '1.3', '1.2', '1.1', '1.0'] -%}
+{%- set grains = {
+    'call': 'focus_cost_and_usage', 'day': 'focus_cost_and_usage_daily', 'month': 'focus_cost_and_usage_monthly',
+} -%}
 {%- set measures = [
     ('consumed_quantity', 'ConsumedQuantity'), ('pricing_quantity', 'PricingQuantity'), ('list_cost', 'ListCost'),
     ('contracted_cost', 'ContractedCost'), ('billed_cost', 'BilledCost'), ('effective_cost', 'EffectiveCost'),
@@ -18,7 +21,7 @@ with totals as (
     from {{ ref('int_charges') }}
     group by billing_currency
     {%- for version in versions %}
-    {%- for grain, model in [('call', 'focus_cost_and_usage'), ('day', 'focus_cost_and_usage_daily')] %}
+    {%- for grain, model in grains.items() %}
 
     union all
 
@@ -42,8 +45,8 @@ select
 from totals
 group by billing_currency
 having
-    count(*) <> {{ versions | length * 2 + 1 }}
-    {%- for grain in ['call', 'day'] %}
+    count(*) <> {{ versions | length * grains | length + 1 }}
+    {%- for grain in grains %}
     or count(distinct case when grain = '{{ grain }}' then charges end) <> 1
     {%- endfor %}
     {%- for fact, _ in measures %}

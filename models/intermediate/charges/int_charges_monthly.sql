@@ -1,0 +1,56 @@
+{#- The daily charges summed per UTC month: one row per month of the usage, billing period in which it is booked
+    and everything that is not of one call, so that corrections stay apart from what was first charged. -#}
+{%- set dimensions = [
+    'source_name', 'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model',
+    'meter', 'slice_above', 'meter_price_id', 'contract_price_id', 'region_id', 'billing_period_start', 'charge_category',
+    'charge_class', 'billing_currency',
+    'list_unit_price', 'contracted_unit_price', 'pricing_currency', 'pricing_currency_list_unit_price',
+    'pricing_currency_contracted_unit_price', 'price_rule', 'tags_json',
+] -%}
+{%- set measures = {
+    'consumed_quantity': quantity_type(), 'pricing_quantity': quantity_type(), 'list_cost': cost_type(),
+    'contracted_cost': cost_type(), 'billed_cost': cost_type(), 'effective_cost': cost_type(),
+    'pricing_currency_effective_cost': cost_type(),
+} -%}
+
+with charges as (
+
+    select
+        *,
+        {{ billing_period_start('charge_period_start') }} as charge_month
+    from {{ ref('int_charges_daily') }}
+
+),
+
+summed as (
+
+    select
+        charge_month,
+        {{ dimensions | join(',\n        ') }},
+        {%- for measure, type in measures.items() %}
+        cast(sum({{ measure }}) as {{ type }}) as {{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from charges
+    group by
+        charge_month,
+        {{ dimensions | join(',\n        ') }}
+
+)
+
+select
+    {{ hash_of([
+        timestamp_text('charge_month'), 'meter_price_id', 'contract_price_id', 'source_name',
+        'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model',
+        'region_id', 'price_rule', 'tags_json', timestamp_text('billing_period_start'),
+        'charge_class', 'cast(slice_above as ' ~ text_type() ~ ')',
+        price_text('list_unit_price'), price_text('contracted_unit_price'), "'month'",
+    ]) }} as charge_id,
+    {{ null_text() }} as call_id,
+    {{ null_text() }} as deployment,
+    cast(null as {{ timestamp_type() }}) as started_at,
+    cast(null as {{ timestamp_type() }}) as ended_at,
+    charge_month as charge_period_start,
+    {{ billing_period_end('charge_month') }} as charge_period_end,
+    {{ dimensions | join(',\n    ') }},
+    {{ measures | join(',\n    ') }}
+from summed

@@ -164,8 +164,8 @@ def command(
             return
         if output == STDOUT:
             raise UserError("--for writes a folder: name one with --output, or leave it away.")
-        for delivery in write_folders(home, found, output, target):
-            _say_gaps(delivery.manifest, target, strict)
+        # the same is missing of each
+        _say_gaps(write_folders(home, found, output, target)[0].manifest, target, strict)
         return
     names = None
     if columns is not None:

@@ -73,7 +73,12 @@ def find_receivers(context: click.Context, names: Sequence[str]) -> list[Receive
 
 
 def write_folders(
-    home: Home, receivers: Sequence[Receiver], root: str | None = None, target: str = DUCKDB
+    home: Home,
+    receivers: Sequence[Receiver],
+    root: str | None = None,
+    target: str = DUCKDB,
+    *,
+    quiet: bool = False,
 ) -> list[Delivery]:
     """Write the receivers' folders, into `root` or the home's exports, and say so."""
     from exporter.extract.delivery import deliver
@@ -83,7 +88,8 @@ def write_folders(
         folder = None if root is None else Path(root).expanduser().absolute()
         delivery = deliver(home, receiver, folder, target)
         written.append(delivery)
-        click.echo(f"{delivery.folder}: {_count(delivery.manifest)}", err=True)
+        if not quiet:
+            click.echo(f"{delivery.folder}: {_count(delivery.manifest)}", err=True)
     return written
 
 

@@ -116,7 +116,7 @@ def command(
                 bom=bom,
             )
             files.append((str(exported.path), f"{int(exported.manifest['rows']):,}"))
-    write_folders(home, found)
+    write_folders(home, found, quiet=quiet)
     for note in result.notes:
         say(f"Note: {note}")
     assert result.database is not None  # noqa: S101

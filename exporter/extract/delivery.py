@@ -7,6 +7,7 @@ files that it no longer has are gone, and a month without rows by now is written
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -235,6 +236,7 @@ def _write_month(
             }
         )
     write_beside(root, month, extract.columns, [file["file"] for file in files])
+    shutil.rmtree(scratch, ignore_errors=True)
     return {
         "billing_period": f"{month.start:%Y-%m}",
         "folder": month.folder,

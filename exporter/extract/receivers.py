@@ -163,7 +163,7 @@ _KEYS: dict[str, tuple[Callable[[object], bool], str]] = {
         "write an address without spaces or quotes, as s3://bucket/folder",
     ),
 }
-_FIELDS = {it.name for it in fields(Receiver)} - {"name"}
+_DEFAULTS = {it.name: getattr(Receiver(""), it.name) for it in fields(Receiver)}
 
 
 def read_receivers(settings: Settings | None = None) -> dict[str, Receiver]:
@@ -227,8 +227,11 @@ def _read(
         lines[key] = key_node.start_mark.line + 1
         value = yaml.SafeLoader("").construct_object(value_node, deep=True)
         fits, remedy = _KEYS[key]
-        # what is left empty is what it is without a word
-        if value is not None and not fits(value):
+        if value is None:
+            # what is left empty is what it is without a word
+            values[key] = _DEFAULTS.get(key)
+            continue
+        if not fits(value):
             raise UserError(f"{place}: {key} is {value!r}: {remedy}.")
         values[key] = tuple(value) if isinstance(value, list) else value
     like = values.pop("like", None)
@@ -239,7 +242,7 @@ def _read(
         base = known.get(name, Receiver(name))
     if values.get("dataset", base.dataset) != base.dataset:
         base = replace(base, columns=None, required=(), words={})
-    receiver = replace(base, **{key: value for key, value in values.items() if key in _FIELDS})
+    receiver = replace(base, **values)
     _check(receiver, f"{file}, line {line}: the receiver {name}")
     return receiver
 

@@ -1,3 +1,4 @@
+-- sqlfluff:rules:capitalisation.identifiers:ignore_words_regex:^(x_)?[A-Z][A-Za-z]+$
 with charges as (
 
     select * from {{ ref('focus_cost_and_usage_daily', v='1.4') }}

@@ -56,7 +56,7 @@ def expected_of(database: Path, receiver: str) -> Months:
     return {name: Expected(*values) for name, *values in found}
 
 
-def deliver_to(home: Home, root: Path, name: str, **settings: Any) -> Delivery:
+def deliver_to(home: Home, root: Path, name: str, /, **settings: Any) -> Delivery:
     """Write a receiver's folder; settings are keys of the home's file."""
     file = root / FILE
     root.mkdir(parents=True, exist_ok=True)

@@ -37,6 +37,34 @@ AI_CALLS = {
     "booking_key": "booking_key",
 }
 
+# CloudZero's Common Bill Format: its columns with what they are in cloudzero_cbf. The others tell
+# the rows' month and currency; each tag becomes a column in a receiver's file.
+CLOUDZERO_CBF = {
+    "lineitem/id": "line_item_id",
+    "lineitem/type": "line_item_type",
+    "lineitem/description": "line_item_description",
+    "lineitem/cloud_provider": "cloud_provider",
+    "time/usage_start": "usage_start",
+    "resource/id": "resource_id",
+    "resource/service": "service",
+    "resource/account": "account",
+    "resource/region": "region",
+    "resource/usage_family": "usage_family",
+    "action/usage_type": "usage_type",
+    "usage/amount": "usage_amount",
+    "usage/units": "usage_units",
+    "cost/cost": "cost",
+    "cost/discounted_cost": "discounted_cost",
+    "cost/amortized_cost": "amortized_cost",
+    "cost/discounted_amortized_cost": "discounted_amortized_cost",
+    "cost/on_demand_cost": "on_demand_cost",
+    "bill/invoice_id": "invoice_id",
+    "BillingPeriodStart": "billing_period_start",
+    "BillingPeriodEnd": "billing_period_end",
+    "BillingCurrency": "billing_currency",
+    "Tags": "tags_json",
+}
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -140,6 +168,22 @@ DATASETS = {
             intended_for="people and older scripts",
             is_staged=True,
         ),
+    )
+}
+
+# what goes to a receiver alone (extract/receivers.yml), and is no extract by itself
+RECEIVER_DATASETS = {
+    "cloudzero-cbf": Dataset(
+        name="cloudzero-cbf",
+        focus_id=None,
+        versions=("1.4",),
+        relations={"day": "cloudzero_cbf"},
+        order=("time/usage_start", "lineitem/id"),
+        start="time/usage_start",
+        costs=("cost/cost", "cost/amortized_cost"),
+        currency="BillingCurrency",
+        layout=CLOUDZERO_CBF,
+        hidden=("BillingPeriodStart", "BillingPeriodEnd", "BillingCurrency", "Tags"),
     )
 }
 

@@ -51,6 +51,7 @@ _KEYS: dict[str, tuple[Callable[[object], bool], str]] = {
     "target": (_is_text, "name a target, as duckdb"),
     "threads": (_is_threads, "give a whole number of 1 or more"),
     "memory_limit": (_is_amount, "give an amount such as 2GB"),
+    "receivers": (lambda value: isinstance(value, dict), "write a mapping of names to keys"),
     "strict": (lambda value: isinstance(value, bool), "write true or false"),
 }
 KEYS = tuple(_KEYS)

@@ -16,6 +16,7 @@ BROKEN_RELATIONS = (
     "int_charges_monthly",
     "ai_calls",
     "ai_calls_booked",
+    "cloudzero_cbf",
     "coverage",
     "stg_billing__billing_periods",
     "stg_contracts__commitment_checks",
@@ -168,6 +169,20 @@ BREAKS: dict[str, list[str]] = {
         f"update ai_calls set billing_account_id = 'another' where call_key = {A_CHARGED_CALL}",
         "insert into ai_calls select * from ai_calls where billed_cost > 0 limit 1",
         f"update ai_calls set billed_cost = 1 where call_key = {A_HELD_CALL}",
+    ],
+    "assert_cloudzero_gets_every_cost": [
+        *(
+            f"update cloudzero_cbf set {cost} = {cost} + 0.000000000000000001 where rowid = 0"
+            for cost in (
+                *("cost", "discounted_cost", "amortized_cost"),
+                *("discounted_amortized_cost", "on_demand_cost"),
+            )
+        ),
+        "delete from cloudzero_cbf where cost > 0",
+        "update cloudzero_cbf set billing_period_start = billing_period_start + interval 1 month"
+        " where rowid = (select max(rowid) from cloudzero_cbf where cost > 0)",
+        "update cloudzero_cbf set billing_currency = 'EUR' where rowid ="
+        " (select max(rowid) from cloudzero_cbf where cost > 0)",
     ],
     "assert_all_focus_versions_have_equal_totals": [
         # version by version: a row filter, a mixed-up cost, another grain

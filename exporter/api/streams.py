@@ -67,6 +67,7 @@ def describe_stream(
         file=Path(name_file(query, wanted.fmt)),
         fmt=wanted.fmt,
         compress=None,
+        bom=False,
         safe_csv=dataset.escapes_formulas(wanted.fmt, wanted.safe_csv),
         selection=selection,
         filters=(),

@@ -1,1 +1,1 @@
-"""One module per command of focus-export, loaded when the command is called."""
+"""One module per command of focus-export, loaded when it is called; receivers is what two share."""

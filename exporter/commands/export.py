@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from typing import Any
 
 import click
 
+from exporter.commands.receivers import bom_option, find_receivers, for_option, write_folders
 from exporter.errors import IncompleteError, UserError
 from exporter.home import Home, home_option
 from exporter.options import (
@@ -35,6 +37,7 @@ Examples:
   focus-export export --focus-version 1.2 --filter SubAccountId=research
   focus-export export --billing-period 2026-10 --grain month
   focus-export export --dataset ai-calls --format json --output calls.json
+  focus-export export --for vantage
   focus-export export --target snowflake --from 2026-10-01 --to 2026-10-31
 """
 
@@ -121,17 +124,22 @@ def _to_filters(
     help="Put a ' before CSV text that a spreadsheet could run as a formula  [default: on for "
     "ai-calls, off for FOCUS datasets]",
 )
+@bom_option
+@for_option
 @click.option(
     "--output",
     metavar="PATH|-",
     help="File, folder, or - for standard output; in a folder, a part of the rows has a name of "
-    "its own  [default: the home's exports/ folder]",
+    "its own, and a receiver a folder  [default: the home's exports/ folder]",
 )
 @target_option
 @click.option(
     "--strict", is_flag=True, help="Exit with 3 when calls have no cost or rows were rejected."
 )
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     home: Home,
     dataset: str,
     focus_version: str | None,
@@ -144,11 +152,16 @@ def command(
     columns: str | None,
     compress: str | None,
     safe_csv: bool | None,
+    bom: bool,
+    receivers: tuple[str, ...],
     output: str | None,
     target: str,
     strict: bool,
 ) -> None:
     """Write one dataset of the published build to a file, with a manifest beside it.
+
+    With --for a folder is written instead, as a FinOps tool or a warehouse takes it: whole billing
+    months, each put in place of the former one.
 
     With --target snowflake or bigquery the rows are those of the warehouse.
 
@@ -156,8 +169,17 @@ def command(
     it is whole.
     """
     from exporter.extract.files import STDOUT, export_dataset
-    from exporter.extract.manifest import describe_gaps
 
+    if receivers:
+        found = find_receivers(context, receivers)
+        if found is None:
+            return
+        if output == STDOUT:
+            raise UserError("--for writes a folder: name one with --output, or leave it away.")
+        # the same is missing of each
+        written = write_folders(home, found, output, target, billing_period=billing_period)
+        _say_gaps(written[0].manifest, target, strict)
+        return
     names = None
     if columns is not None:
         names = [name.strip() for name in columns.split(",") if name.strip()]
@@ -181,6 +203,7 @@ def command(
         columns=names,
         compress=compress or guessed_compression,
         safe_csv=safe_csv,
+        bom=bom,
         stdout=stdout,
         target=target,
         billing_period=billing_period,
@@ -195,13 +218,20 @@ def command(
         shown = [it if it.isprintable() else repr(it) for it, _ in missing.nearest]
         nearest = f": the nearest values are {', '.join(shown)}" if shown else ""
         click.echo(f"No row has {missing.name}={missing.value}{nearest}.", err=True)
-    if target != DUCKDB and result.manifest["build"]["build_id"] is None:
+    _say_gaps(result.manifest, target, strict)
+
+
+def _say_gaps(manifest: dict[str, Any], target: str, strict: bool) -> None:
+    """Say what is missing; raises IncompleteError where the user asked for completeness."""
+    from exporter.extract.manifest import describe_gaps
+
+    if target != DUCKDB and manifest["build"]["build_id"] is None:
         click.echo(
             f"The target {target} names no finished build, as after plain dbt or a failure: "
             "its tables may be of several.",
             err=True,
         )
-    gaps = describe_gaps(result.manifest)
+    gaps = describe_gaps(manifest)
     if gaps and strict:
         raise IncompleteError(f"The extract was written, but {gaps}.")
     if gaps:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from exporter.commands.receivers import bom_option, find_receivers, for_option, write_folders
 from exporter.datasets import DATASETS, FOCUS_IDS
 from exporter.errors import IncompleteError, UserError
 from exporter.home import Home, home_option, settings_of
@@ -53,6 +54,8 @@ from exporter.targets import DUCKDB
     show_default=True,
     help="Format of the extracts; may be given several times.",
 )
+@bom_option
+@for_option
 @home_option
 @click.pass_context
 def command(
@@ -66,13 +69,16 @@ def command(
     grain: str,
     focus_version: str | None,
     formats: tuple[str, ...],
+    bom: bool,
+    receivers: tuple[str, ...],
     quiet: bool,
     strict: bool,
     **options: Any,
 ) -> None:
     """Build the datasets, then write the extracts to exports/: the main job.
 
-    Without arguments it builds the synthetic demo. What is typed every time can stand in the home's
+    Without arguments it builds the synthetic demo. With --for the folders of receivers are written
+    in place of the extracts. What is typed every time can stand in the home's
     ai_focus.yml, as `focus-export build --help` says.
     """
     if from_date and to_date and from_date > to_date:
@@ -86,6 +92,11 @@ def command(
             f"{place} is {target!r}, but `run` writes its extracts from DuckDB only: "
             "unset it, or use `focus-export build`."
         )
+    found = find_receivers(context, receivers) if receivers else []
+    if found is None:
+        return
+    if bom and set(formats) != {"csv"}:
+        raise UserError("--bom is for CSV alone: leave it or the other formats away.")
     from exporter.build import report
     from exporter.build.build import BuildRequest, run_build, say, show_plan
     from exporter.build.totals import read_totals
@@ -100,7 +111,7 @@ def command(
     version = choose("cost-and-usage", focus_version, "call")[1]
     result = run_build(home, request)
     files = []
-    for dataset in FOCUS_IDS:
+    for dataset in () if found else FOCUS_IDS:
         if version not in DATASETS[dataset].versions:
             say(f"Note: FOCUS {version} has no dataset {dataset}; no file of it was written.")
             continue
@@ -115,8 +126,10 @@ def command(
                 # commitments have one grain
                 grain=grain if grain in DATASETS[dataset].relations else "call",
                 billing_period=billing_period,
+                bom=bom,
             )
             files.append((str(exported.path), f"{int(exported.manifest['rows']):,}"))
+    write_folders(home, found, billing_period=billing_period, quiet=quiet)
     for note in result.notes:
         say(f"Note: {note}")
     assert result.database is not None  # noqa: S101
@@ -125,7 +138,7 @@ def command(
         click.echo(f"{result}\n")
         lines = report.describe(totals, result.set_aside, result.finished_at)
         click.echo("\n".join(lines) + "\n")
-        width = max(len(rows) for _, rows in files)
+        width = max((len(rows) for _, rows in files), default=0)
         for path, rows in files:
             click.echo(f"{rows:>{width}} rows in {path}")
     incomplete = report.describe_incomplete(totals, result.set_aside)

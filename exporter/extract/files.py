@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
@@ -15,25 +14,22 @@ from typing import IO, Any
 
 import duckdb
 
-from exporter.duck import check_memory_limit, open_database
 from exporter.errors import UserError
 from exporter.extract import manifest as manifests
 from exporter.extract.coverage import count_rejected, read_coverage
 from exporter.extract.pages import PagedExtract
 from exporter.extract.scratch import scratch_folder, temporary_file
 from exporter.extract.selection import Selection, choose, filter_terms, read_filters
+from exporter.extract.source import open_source
 from exporter.extract.unmatched import Unmatched, Wanted
 from exporter.focus.schemas import dataset_instance_id, json_column_names, schema_id
 from exporter.focus.values import allowed_values
 from exporter.home import Home
 from exporter.options import COMPRESSIONS, FORMATS
-from exporter.project import Project, load_project, tool_version
-from exporter.sql import DuckDB, Engine
+from exporter.project import load_project, tool_version
 from exporter.targets import DUCKDB
 
 STDOUT = "-"
-# a slice's sort needs little; twice as much would be filled with what was read
-_MEMORY_LIMIT = "1GB"
 # a file's name may have 255 bytes, with its extension and that of the manifest
 _LONGEST_STEM = 150
 _EXTENSIONS = {None: "", "gzip": ".gz", "zstd": ".zst"}
@@ -65,6 +61,7 @@ def export_dataset(
     columns: Sequence[str] | None = None,
     compress: str | None = None,
     safe_csv: bool | None = None,
+    bom: bool = False,
     stdout: IO[bytes] | None = None,
     target: str = DUCKDB,
     billing_period: date | None = None,
@@ -74,7 +71,8 @@ def export_dataset(
     Dates are UTC days, both inclusive; `billing_period` is the first day of a booked month.
     `output` is a file, a folder, `-` (with `stdout`), or None for the home's exports; in a folder
     the file is named by what it holds. `safe_csv` None means: on for the flat layout as CSV, else
-    off. Raises UserError for what the user can mend; a file under the final name is a whole one.
+    off; `bom` begins a CSV with a byte order mark. Raises UserError for what the user can mend; a
+    file under the final name is always a whole one.
     """
     entry, version = choose(dataset, focus_version, grain)
     if fmt not in FORMATS:
@@ -85,6 +83,8 @@ def export_dataset(
         raise UserError("Parquet is compressed inside already: leave --compress away.")
     if safe_csv and fmt != "csv":
         raise UserError(f"--safe-csv is for CSV, not for {fmt}: leave it away.")
+    if bom and fmt != "csv":
+        raise UserError(f"--bom is for CSV, not for {fmt}: leave it away.")
     if from_date and to_date and from_date > to_date:
         raise UserError(f"--from {from_date} lies after --to {to_date}: swap the two dates.")
     safe = entry.escapes_formulas(fmt, safe_csv)
@@ -106,7 +106,7 @@ def export_dataset(
     json_names = json_column_names(project, entry.focus_id)
     with (
         scratch_folder(home) as scratch,
-        _open_source(database, target, selection, project, scratch) as source,
+        open_source(database, target, selection, project, scratch) as source,
         temporary_file(path or scratch / default_name) as temporary,
     ):
         connection, engine, build = source.connection, source.engine, source.build
@@ -118,6 +118,7 @@ def export_dataset(
             fmt=fmt,
             compress=compress,
             safe_csv=safe,
+            bom=bom,
             selection=selection,
             filters=filters,
             extract=extract,
@@ -138,7 +139,7 @@ def export_dataset(
                 [Wanted(term.columns[0], term) for term in selection.terms]
             )
         try:
-            written = extract.write_file(temporary, fmt, compress, safe, measure, scratch)
+            written = extract.write_file(temporary, fmt, compress, safe, measure, scratch, bom)
         except (duckdb.IOException, OSError) as error:
             raise UserError(
                 f"{path or 'The extract'} can't be written ({_shorten(error)}): "
@@ -151,57 +152,6 @@ def export_dataset(
         manifest_path = manifests.manifest_path(path)
         _publish(temporary, path, manifest_path, manifests.to_text(manifest))
         return ExportResult(path, manifest_path, manifest, unmatched)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where the selected rows lie, what else can be asked, and the build that they are of.
-
-    `check` raises a UserError when that build's tables were written to meanwhile.
-    """
-
-    connection: duckdb.DuckDBPyConnection
-    engine: Engine
-    build: dict[str, Any]
-    check: Callable[[], None]
-
-
-@contextlib.contextmanager
-def _open_source(
-    database: Path | None, target: str, selection: Selection, project: Project, scratch: Path
-) -> Iterator[_Source]:
-    """Open the published file or, without one, bring the target's rows into a scratch file."""
-    limit = check_memory_limit(_MEMORY_LIMIT)
-    if database is not None:
-        keeps_order = not selection.dataset.is_staged
-        with open_database(
-            database, scratch, memory_limit=limit, keeps_order=keeps_order
-        ) as connection:
-            # what is published never changes
-            build = manifests.describe_build(database)
-            yield _Source(connection, DuckDB(connection), build, lambda: None)
-        return
-    from exporter.warehouse.connection import open_warehouse
-    from exporter.warehouse.record import (
-        blaming_changes,
-        check_no_run,
-        check_unchanged,
-        read_record,
-    )
-    from exporter.warehouse.transfer import pull
-
-    with (
-        open_warehouse(target, project) as warehouse,
-        open_database(
-            scratch / "warehouse.duckdb", scratch, read_only=False, memory_limit=limit
-        ) as connection,
-    ):
-        record = read_record(warehouse)
-        check_no_run(target, record)
-        with blaming_changes(warehouse, record):
-            pull(connection, warehouse, selection, project)
-        build = {"build_id": record.build_id, "finished_at": record.finished_at}
-        yield _Source(connection, warehouse, build, lambda: check_unchanged(warehouse, record))
 
 
 def _stem_of(selection: Selection, filters: Sequence[tuple[str, str]]) -> str:

@@ -15,11 +15,26 @@ _NEVER_IN_JSON = "\x01"
 
 @dataclass(frozen=True)
 class Column:
-    """A column as it is delivered; `kind` is DuckDB's type, `is_json` marks text holding JSON."""
+    """A column as it is delivered; `kind` is DuckDB's type, `is_json` marks text holding JSON.
+
+    `words` are a receiver's own in place of ours, in a column of text.
+    """
 
     name: str
     kind: str
     is_json: bool = False
+    words: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def value(self) -> str:
+        """Give the SQL of the column's value."""
+        name = quote_name(self.name)
+        if not self.words:
+            return name
+        cases = " ".join(
+            f"when {quote_text(ours)} then {quote_text(theirs)}" for ours, theirs in self.words
+        )
+        return f"case {name} {cases} else {name} end"
 
 
 def copy_columns(
@@ -95,12 +110,12 @@ def _as_csv(column: Column, safe_csv: bool) -> str:
         return (
             f"case when left({name}, 1) in ({starts}) then '''' || {name} else {name} end as {name}"
         )
-    return name
+    return f"{column.value} as {name}" if column.words else name
 
 
 def _as_parquet(column: Column) -> str:
     name = quote_name(column.name)
-    value = f"cast({name} as timestamptz)" if column.kind == "TIMESTAMP" else name
+    value = f"cast({name} as timestamptz)" if column.kind == "TIMESTAMP" else column.value
     # A file's schema must not hang on its rows: where DuckDB can tell that a column has no null,
     # it writes it as required. Nothing can be told of this.
     return f"case when {name} is not null then {value} end as {name}"

@@ -55,6 +55,21 @@ def temporary_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Make a folder beside `path`, and leave nothing of it; UserError where none can be."""
+    with ExitStack() as opened:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = opened.enter_context(_claim(path.parent, f".{path.name}.", ".part"))
+            temporary.mkdir()
+        except OSError as error:
+            raise UserError(
+                f"{path.parent} can't be written to ({error.strerror}): name another folder."
+            ) from None
+        yield temporary
+
+
+@contextmanager
 def _claim(folder: Path, prefix: str, suffix: str = "") -> Iterator[Path]:
     """Give a name that nobody else has, and sweep up what was left under such names."""
     ours = re.compile(re.escape(prefix) + "[0-9a-f]{16}" + re.escape(suffix + _LOCK))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from codecs import BOM_UTF8
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
@@ -168,10 +169,12 @@ class Extract:
         safe_csv: bool,
         measure: Measure,
         folder: Path,
+        bom: bool = False,
     ) -> HashedFile:
         """Write the file, with temporary files in `folder`; gives it closed, with size and hash.
 
-        The same build and arguments give the same bytes. A fault of the file is an OSError.
+        The same build and arguments give the same bytes; with `bom` text begins with UTF-8's mark.
+        A fault of the file is an OSError.
         """
         if self._selection.dataset.is_staged and measure.rows > _FILE_SLICE:
             self.stage(folder)
@@ -186,6 +189,8 @@ class Extract:
                 _join_parquet(opened.enter_context(closing(copies)), file)
             else:
                 packed = opened.enter_context(closing(_pack(file, compress)))
+                if bom:
+                    packed.write(BOM_UTF8)
                 chunks = self.stream(measure, fmt, safe_csv, folder, connections, _FILE_SLICE)
                 for chunk in opened.enter_context(closing(chunks)):
                     packed.write(chunk)

@@ -91,10 +91,13 @@
     {%- set place = raw_place(table) -%}
     {%- if place is none -%}
         {{ return(none) }}
-    {%- elif place is mapping and 'ref' in place -%}
+    {%- elif place is mapping and place.keys() | list == ['ref'] -%}
         {{ return(ref(place.ref)) }}
     {%- endif -%}
-    {{ return(source('raw', table).replace_path(**({'identifier': place} if place is string else place))) }}
+    {%- set relation = source('raw', table) -%}
+    {#- check_vars() names a key that is odd, after dbt has parsed -#}
+    {%- if not execute -%}{{ return(relation) }}{%- endif -%}
+    {{ return(relation.replace_path(**({'identifier': place} if place is string else place))) }}
 {% endmacro %}
 
 {% macro raw_place(table) %}{{ return((var('raw_tables') or {}).get(table, {})) }}{% endmacro %}

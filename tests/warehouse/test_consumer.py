@@ -107,10 +107,12 @@ def test_the_consumers_own_prices_stand_beside_the_packages(database: Path) -> N
         where json_extract_string(SkuPriceDetails, '$.x_ModelId') = 'gpt-7-preview'
     """
     assert _rows(database, query) == [(OF_OWN_PRICES,)]
-    models = {model for (model,) in _rows(database, "select model from finance_ai.missing_prices")}
+    models = {
+        model for (model,) in _rows(database, "select served_model from finance_ai.missing_prices")
+    }
     assert "gpt-7-preview" not in models
     assert "gpt-7-preview" in {
-        model for (model,) in _rows(built(), "select model from missing_prices")
+        model for (model,) in _rows(built(), "select served_model from missing_prices")
     }
 
 

@@ -32,16 +32,8 @@ class Project:
 
     @property
     def usage_sources(self) -> tuple[str, ...]:
-        """All usage sources that the project knows, in the order of dbt_project.yml.
-
-        They are the staging folders that the variable usage_sources switches on and off.
-        """
-        staging = self.settings["models"][self.settings["name"]]["staging"]
-        return tuple(
-            folder
-            for folder, config in staging.items()
-            if isinstance(config, dict) and "usage_sources" in str(config.get("+enabled"))
-        )
+        """All usage sources that the project knows, by their staging folders."""
+        return tuple(self.settings["vars"]["usage_sources"])
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -1,24 +1,31 @@
 {#- Which build made the tables of a warehouse, in a table of one row: DuckDB's builds have a file for it.
     `focus-export build` makes it, with its variables and version, which whoever reads the tables elsewhere
     needs. While dbt runs, only started_at is set. All but invocation_id stays null when dbt ran without that
-    command, or when something failed or was left out: then the tables are not those of one build. -#}
+    command, or when something failed or was left out: then the tables are not those of one build. What is
+    nothing to record is a statement too, since some engines of dbt refuse a hook that is none. -#}
 {% macro begin_build_record() %}
     {%- if execute and flags.WHICH in ['build', 'run', 'seed', 'snapshot'] -%}
         {{- adapter.dispatch('begin_build_record', 'ai_focus')() -}}
+    {%- else -%}
+        {{- no_build_record() -}}
     {%- endif -%}
 {% endmacro %}
 
-{% macro default__begin_build_record() %}{% endmacro %}
+{% macro no_build_record() %}select 1 as nothing_to_record{% endmacro %}
+
+{% macro default__begin_build_record() %}{{ no_build_record() }}{% endmacro %}
 {% macro snowflake__begin_build_record() %}{{ write_build_record({'started_at': utc_text()}) }}{% endmacro %}
 {% macro bigquery__begin_build_record() %}{{ write_build_record({'started_at': utc_text()}) }}{% endmacro %}
 
 {% macro record_build(results) %}
     {%- if execute and flags.WHICH in ['build', 'run', 'seed', 'snapshot'] -%}
         {{- adapter.dispatch('record_build', 'ai_focus')(results) -}}
+    {%- else -%}
+        {{- no_build_record() -}}
     {%- endif -%}
 {% endmacro %}
 
-{% macro default__record_build(results) %}{% endmacro %}
+{% macro default__record_build(results) %}{{ no_build_record() }}{% endmacro %}
 {% macro snowflake__record_build(results) %}{{ end_build_record(results) }}{% endmacro %}
 {% macro bigquery__record_build(results) %}{{ end_build_record(results) }}{% endmacro %}
 
@@ -45,6 +52,8 @@ select
     {{ sql_text(values[name]) if values.get(name) else null_text() }} as {{ name }},
         {%- endfor %}
     {{ sql_text(invocation_id) }} as invocation_id
+    {%- else -%}
+{{ no_build_record() }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -122,7 +122,7 @@ select {{ null_text() }} as x_CallId, cast('1.5' as {{ cost_type() }}) as Billed
         'Report it with the version above: tags and token details may be wrong.') -%}
 {% endmacro %}
 
-{#- The raw tables: there, and with all columns. -#}
+{#- The raw tables: there with what a build needs, and what it takes for empty. -#}
 {% macro doctor_raw_tables() %}
     {%- if var('raw_origin') != 'source' -%}
         {%- do doctor_say('raw tables', true, 'not needed: the raw origin is ' ~ var('raw_origin')) -%}
@@ -130,7 +130,7 @@ select {{ null_text() }} as x_CallId, cast('1.5' as {{ cost_type() }}) as Billed
     {%- for node in graph.sources.values() | sort(attribute='name')
         if node.package_name == 'ai_focus' and node.source_name == 'raw' -%}
         {%- set folder = node.original_file_path.split('/')[2] -%}
-        {%- if folder not in ['gateway', 'litellm'] or folder in usage_sources() -%}
+        {%- if folder in usage_sources() or not node.config.meta.get('required') -%}
             {%- set relation = raw_relation(node.name) -%}
             {%- if relation is not none -%}{%- do doctor_raw_table(relation, node) -%}{%- endif -%}
         {%- endif -%}
@@ -140,17 +140,23 @@ select {{ null_text() }} as x_CallId, cast('1.5' as {{ cost_type() }}) as Billed
 
 {% macro doctor_raw_table(relation, node) %}
     {%- set found = adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
-    {%- set missing = [] -%}
+    {%- set missing = {'required': [], 'other': []} -%}
     {%- if found is not none -%}
         {%- set present = adapter.get_columns_in_relation(found) | map(attribute='name') | map('lower') | list -%}
-        {%- for column in node.columns if column | lower not in present -%}
-            {%- do missing.append(column) -%}
+        {%- for column in raw_columns(node.name) if column.name | lower not in present -%}
+            {%- do missing['required' if column.is_required else 'other'].append(column.name) -%}
         {%- endfor -%}
     {%- endif -%}
-    {%- do doctor_say('raw table ' ~ node.name, found is not none and not missing,
-        relation ~ (' is missing' if found is none else (' lacks ' ~ missing | join(', ') if missing else ' has all columns')),
-        'Make it a table or view with these columns as text, empty where you have none'
-        ~ ' (docs/warehouses.md), or load a file with `focus-export load`.') -%}
+    {%- if found is none -%}
+        {%- set said = ' is missing' if raw_is_needed(node.name) else ' is not there, so it is empty' -%}
+    {%- elif missing.required -%}
+        {%- set said = ' lacks ' ~ missing.required | join(', ') -%}
+    {%- else -%}
+        {%- set said = ' has all columns' ~ (' but ' ~ missing.other | join(', ') ~ ', null then' if missing.other else '') -%}
+    {%- endif -%}
+    {%- do doctor_say('raw table ' ~ node.name,
+        not missing.required and (found is not none or not raw_is_needed(node.name)), relation ~ said,
+        'Make it a table or view with these columns as text (docs/warehouses.md), or load a file with `focus-export load`.') -%}
 {% endmacro %}
 
 {#- A table to load into by the bulk path, with what reads it back and what drops it. -#}

@@ -1,3 +1,11 @@
+{#- A table of the price book: the package's seed, or the model or seed that var price_book names in its place.
+    Any other name is a ref(). -#}
+{% macro price_book(table) %}{{ return(ref((var('price_book') or {}).get(table, table))) }}{% endmacro %}
+
+{% macro price_book_tables() %}
+{{ return(['list_prices', 'price_multipliers', 'model_aliases', 'provider_aliases', 'models', 'providers']) }}
+{% endmacro %}
+
 {#- Service tier and processing mode as the price book spells them. -#}
 {% macro service_tier_of(service_tier) -%}
 case

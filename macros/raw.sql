@@ -13,15 +13,18 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- [{name, alias}] in the order of the sources YAML; empty while dbt parses (no graph yet). -#}
+{#- [{name, alias, is_required}] in the order of the sources YAML; empty while dbt parses (no graph yet). -#}
 {% macro raw_columns(table) %}
     {%- set found = [] -%}
     {%- if execute -%}
         {%- for node in graph.sources.values()
             if node.package_name == 'ai_focus' and node.source_name == 'raw' and node.name == table -%}
             {%- for column in node.columns.values() -%}
-                {%- do found.append(
-                    {'name': column.name, 'alias': column.config.meta.get('alias', column.name)}) -%}
+                {%- do found.append({
+                    'name': column.name,
+                    'alias': column.config.meta.get('alias', column.name),
+                    'is_required': column.config.meta.get('required', false),
+                }) -%}
             {%- endfor -%}
         {%- endfor -%}
         {%- if not found -%}
@@ -43,13 +46,20 @@
     {{ return(tables is sameas true or (tables is sequence and table in tables)) }}
 {% endmacro %}
 
-{#- A table that `focus-export load` filled says of each row where it came from and what is wrong with it. -#}
-{% macro raw_from_relation(relation, columns, has_lines=false) -%}
+{#- A table that `focus-export load` filled says of each row where it came from and what is wrong with it.
+    `spellings` are those of raw_spellings(); without it the relation has every column, spelt as declared. -#}
+{% macro raw_from_relation(relation, columns, has_lines=false, spellings=none) -%}
 (
     select
         {%- for column in columns %}
-        {%- set text = 'cast(' ~ raw_identifier(column.name) ~ ' as ' ~ text_type() ~ ')' %}
+        {%- if spellings is none or column.name | lower in spellings %}
+        {%- set name = raw_identifier(column.name) if spellings is none
+            else adapter.quote(spellings[column.name | lower]) %}
+        {%- set text = 'cast(' ~ name ~ ' as ' ~ text_type() ~ ')' %}
         nullif({{ trim_spaces(text) }}, '') as {{ column.alias }},
+        {%- else %}
+        {{ null_text() }} as {{ column.alias }},
+        {%- endif %}
         {%- endfor %}
         {%- if has_lines %}
         {{ raw_identifier('_file') }} as _file,
@@ -64,25 +74,76 @@
 )
 {%- endmacro %}
 
-{#- A table that is told to be null is not there: it is empty. -#}
 {% macro raw_from_source(table, columns) -%}
+    {#- while dbt parses, this tells it of the source or the model -#}
     {%- set relation = raw_relation(table) -%}
-    {%- if relation is none -%}
-        {{ raw_from_nothing(columns) }}
+    {%- set spellings = raw_spellings(table, relation, columns) if relation is not none and execute -%}
+    {%- if spellings -%}
+        {{ raw_from_relation(relation, columns, raw_has_lines(table), spellings) }}
     {%- else -%}
-        {{ raw_from_relation(relation, columns, raw_has_lines(table)) }}
+        {{ raw_from_nothing(columns) }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- Where a source() table is: where var raw_tables says, otherwise in raw_schema under its own name; none
-    where it says that there is none. -#}
+{#- Where a raw table is: where var raw_tables says, which may be a model, otherwise the source() in raw_schema
+    under its own name; none where it says that there is none. -#}
 {% macro raw_relation(table) %}
-    {%- set places = var('raw_tables') or {} -%}
-    {%- set place = places.get(table, {}) -%}
+    {%- set place = raw_place(table) -%}
     {%- if place is none -%}
         {{ return(none) }}
+    {%- elif place is mapping and place.keys() | list == ['ref'] -%}
+        {{ return(ref(place.ref)) }}
     {%- endif -%}
-    {{ return(source('raw', table).replace_path(**({'identifier': place} if place is string else place))) }}
+    {%- set relation = source('raw', table) -%}
+    {#- check_vars() names a key that is odd, after dbt has parsed -#}
+    {%- if not execute -%}{{ return(relation) }}{%- endif -%}
+    {{ return(relation.replace_path(**({'identifier': place} if place is string else place))) }}
+{% endmacro %}
+
+{% macro raw_place(table) %}{{ return((var('raw_tables') or {}).get(table, {})) }}{% endmacro %}
+
+{#- Whether a build needs the raw table: it is that of a usage source, or var raw_tables says where it is. -#}
+{% macro raw_is_needed(table) %}
+    {%- set needed = [] -%}
+    {%- for node in graph.sources.values()
+        if node.package_name == 'ai_focus' and node.source_name == 'raw' and node.name == table
+        and node.config.meta.get('required') -%}
+        {%- do needed.append(node.name) -%}
+    {%- endfor -%}
+    {{ return(needed or raw_place(table)) }}
+{% endmacro %}
+
+{#- {column in lower case: as the relation spells it} of a raw table, looked up in the warehouse; none for a
+    table that is not there and need not be. What must be there and is not stops the build. -#}
+{% macro raw_spellings(table, relation, columns) %}
+    {%- set found = adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
+    {%- set spellings = {} -%}
+    {%- if found is none -%}
+        {%- if 'ref' in (raw_place(table) or {}) -%}
+            {#- a model that was never built: compiled before the first build, with nothing to look at -#}
+            {%- for column in columns -%}{%- do spellings.update({column.name | lower: column.name}) -%}{%- endfor -%}
+            {{ return(spellings) }}
+        {%- elif raw_is_needed(table) -%}
+            {{ exceptions.raise_compiler_error(
+                "The raw table " ~ table ~ " is not there: " ~ relation.render() ~ ". Make it, say with the "
+                ~ "variable raw_tables where it is, or leave its source out of usage_sources.") }}
+        {%- endif -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- for column in adapter.get_columns_in_relation(found) -%}
+        {%- do spellings.update({column.name | lower: column.name}) -%}
+    {%- endfor -%}
+    {%- set needed = columns | selectattr('is_required') | map(attribute='name') | list
+        + (['_file', '_line', '_fault'] if raw_has_lines(table) else []) -%}
+    {%- set missing = [] -%}
+    {%- for name in needed if name | lower not in spellings -%}{%- do missing.append(name) -%}{%- endfor -%}
+    {%- if missing -%}
+        {{ exceptions.raise_compiler_error(
+            "The raw table " ~ table ~ " lacks " ~ missing | join(', ') ~ ": " ~ relation.render() ~ " has "
+            ~ spellings.values() | join(', ') ~ ". Add what is lacking, or name with the variable raw_tables a table, "
+            ~ "view or model that has it; other columns may be left out and are null.") }}
+    {%- endif -%}
+    {{ return(spellings) }}
 {% endmacro %}
 
 {#- A table without files is empty, with its columns. -#}

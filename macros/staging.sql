@@ -142,7 +142,7 @@ from (
     from {{ relation }} as delivered
     inner join {{ repeated }} as repeated
         on delivered.call_key = repeated.call_key
-    left join {{ ref('provider_aliases') }} as provider_aliases
+    left join {{ price_book('provider_aliases') }} as provider_aliases
         on lower(delivered.provider) = provider_aliases.alias
     where delivered.fault_reason is null
 ) as ranked

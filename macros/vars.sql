@@ -1,7 +1,8 @@
 {#- The enabled usage sources. -#}
 {% macro usage_sources() %}{{ return(var('usage_sources')) }}{% endmacro %}
 
-{#- Stops a run whose variables have values that no model knows: they would be taken for a default. -#}
+{#- Stops a run whose variables have values that no model knows: they would be taken for a default. What is left is
+    a statement, since some engines of dbt refuse a hook that is none. -#}
 {% macro check_vars() %}
     {%- set allowed = {
         'raw_origin': ['seed', 'file', 'source'],
@@ -28,6 +29,12 @@
             "The variable price_book_as_of is '" ~ var('price_book_as_of')
             ~ "': it must be a date or timestamp, such as 2026-11-21.") }}
     {%- endif -%}
+    {%- for name in var('price_book') or {} if name not in price_book_tables() -%}
+        {{ exceptions.raise_compiler_error(
+            "The variable price_book says of '" ~ name ~ "' where it is: the price book's tables are "
+            ~ price_book_tables() | join(', ') ~ ".") }}
+    {%- endfor -%}
+    select 1 as checked_variables
 {% endmacro %}
 
 {#- Whether text is a day of the calendar, or an instant on one. A book of a day that is none would be empty. -#}
@@ -48,13 +55,13 @@
     {%- endfor -%}
     {%- for name, place in places.items() -%}
         {%- set is_known = name in names -%}
-        {%- set odd = place.keys() | reject('in', ['database', 'schema', 'identifier']) | list
-            if place is mapping else [] -%}
+        {%- set keys = place.keys() | list if place is mapping else [] -%}
+        {%- set odd = keys | reject('in', ['database', 'schema', 'identifier']) | list if keys != ['ref'] else [] -%}
         {%- if not is_known or odd or not (place is none or place is string or place is mapping) -%}
             {{ exceptions.raise_compiler_error(
                 "The variable raw_tables says of '" ~ name ~ "': " ~ place ~ ". A raw table ("
                 ~ names | sort | join(', ')
-                ~ ") has a name, a mapping of database, schema and identifier, or null.") }}
+                ~ ") has a name, a mapping of database, schema and identifier, one of ref (a model), or null.") }}
         {%- endif -%}
     {%- endfor -%}
 {% endmacro %}

@@ -129,9 +129,7 @@ def toy_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "dbt_project.yml").write_text(
         "name: toy\nversion: '1.0'\nprofile: ai_focus\nflags: {send_anonymous_usage_stats: false}\n"
         "vars: {cost: '1.25', slow: 1, broken: false, usage_sources: [gateway, litellm]}\n"
-        "models:\n  toy:\n    +materialized: table\n    staging:\n"
-        "      gateway: {+enabled: \"{{ 'gateway' in var('usage_sources', ['gateway']) }}\"}\n"
-        "      litellm: {+enabled: \"{{ 'litellm' in var('usage_sources', ['litellm']) }}\"}\n"
+        "models:\n  toy:\n    +materialized: table\n"
     )
     (folder / "profiles.yml").write_text((ROOT / "profiles.yml").read_text())
     for name, query in _TOY_MODELS.items():

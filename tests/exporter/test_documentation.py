@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import rows_of
+import yaml
+from conftest import ROOT, rows_of
+
+from exporter.project import load_project
 
 Node = dict[str, Any]
 
@@ -89,6 +92,45 @@ def test_every_raw_table_and_column_has_a_description(manifest: Node) -> None:
     raw_tables = {node["name"]: node for node in manifest["sources"].values()}
     assert raw_tables
     assert undescribed(raw_tables) == []
+
+
+def test_every_unit_test_is_the_projects_own_and_runs_at_home(manifest: Node) -> None:
+    tests = [
+        test
+        for file in (ROOT / "models").rglob("*.yml")
+        for test in yaml.safe_load(file.read_text(encoding="utf-8")).get("unit_tests", [])
+    ]
+    elsewhere = [
+        test["name"]
+        for test in tests
+        if test.get("config", {}).get("enabled") != "{{ project_name == 'ai_focus' }}"
+    ]
+    assert elsewhere == []
+    assert len(tests) == len(manifest["unit_tests"]) > 200
+
+
+def test_every_model_of_a_usage_source_asks_whether_the_source_is_built() -> None:
+    for source in load_project().usage_sources:
+        files = list((ROOT / "models" / "staging" / source).glob("*.sql"))
+        assert len(files) > 3
+        for file in files:
+            first = file.read_text(encoding="utf-8").splitlines()[0]
+            assert f"enabled='{source}' in usage_sources()" in first, file.name
+
+
+def test_the_demos_rows_are_seeds_only_where_they_are_read() -> None:
+    seeds = [
+        seed
+        for file in (ROOT / "seeds").rglob("*.yml")
+        for seed in yaml.safe_load(file.read_text(encoding="utf-8"))["seeds"]
+    ]
+    names = {file.stem for file in (ROOT / "seeds" / "sample").glob("*.csv")}
+    of_demo = {
+        seed["name"]
+        for seed in seeds
+        if seed.get("config", {}).get("enabled") == "{{ var('raw_origin') == 'seed' }}"
+    }
+    assert of_demo == names
 
 
 def test_every_mart_has_an_enforced_contract(manifest: Node) -> None:

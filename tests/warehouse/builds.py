@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from compare import Row, differences, read_mart, relations
 from shared import made_once, parsed_once, run_demo
-from workloads import Rows
+from workloads import LOGS, Rows
 from wrapper import ROOT, Emulated, make_schema
 
 from exporter.project import load_project
@@ -132,11 +132,19 @@ class Engines:
         self.warehouse = Target(emulated.target, folder, self.emulated.settings)
 
     def load(self, rows: Rows) -> None:
-        """Put rows into the source tables of the emulator, by its bulk path, in place of others."""
+        """Put rows into the source tables of the emulator, by its bulk path, in place of others.
+
+        What a build needs not is not there: tables without rows, but of a usage log, and columns
+        without a value.
+        """
         folder = self.warehouse.folder
         with self.emulated.in_process(), open_warehouse(self.emulated.target, load_project()) as to:
             schema = make_schema(to, RAW_SCHEMA)
-            for table, content in _raw_tables(rows).items():
+            for table, whole in _raw_tables(rows).items():
+                content = whole.select(_needed_columns(table, whole))
+                if not content.num_rows and table not in LOGS:
+                    to.fetch(f"drop table if exists {schema}.{table}")
+                    continue
                 columns = ", ".join(
                     f"{to.column(name)} {to.type_of('VARCHAR')}" for name in content.column_names
                 )
@@ -186,6 +194,15 @@ def _raw_tables(rows: Rows) -> dict[str, pa.Table]:
         )
         for table in load_project().raw_tables()
     }
+
+
+def _needed_columns(table: str, content: pa.Table) -> list[str]:
+    required = {one.name: one.required for one in load_project().raw_tables()}[table]
+    return [
+        name
+        for name in content.column_names
+        if name in required or content[name].null_count < content.num_rows
+    ]
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, rows: Rows) -> None:

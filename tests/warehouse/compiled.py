@@ -47,7 +47,19 @@ def run_dbt(*arguments: str, folder: Path, project: Path = ROOT, **variables: st
     return _run_python(*command, folder=folder, project=project, **variables)
 
 
-def _run_python(*arguments: str, folder: Path, project: Path, **variables: str) -> str:
+def run_dbt_of_consumers(*arguments: str, folder: Path, project: Path, **variables: str) -> str:
+    """Run the dbt that a consumer of the package has, of which a warning is an error.
+
+    `AI_FOCUS_TEST_DBT` names the Python of another environment, with another dbt than ours.
+    """
+    python = os.environ.get("AI_FOCUS_TEST_DBT") or sys.executable
+    command = ("-m", "dbt.cli.main", "--quiet", "--warn-error", *arguments)
+    return _run_python(*command, folder=folder, project=project, python=python, **variables)
+
+
+def _run_python(
+    *arguments: str, folder: Path, project: Path, python: str = sys.executable, **variables: str
+) -> str:
     own = ("AI_FOCUS_", "DBT_")
     environment = {name: text for name, text in os.environ.items() if not name.startswith(own)}
     environment |= {
@@ -62,7 +74,7 @@ def _run_python(*arguments: str, folder: Path, project: Path, **variables: str) 
     }
     folder.mkdir(parents=True, exist_ok=True)
     result = subprocess.run(
-        [sys.executable, *arguments],
+        [python, *arguments],
         cwd=project,
         env=environment,
         capture_output=True,

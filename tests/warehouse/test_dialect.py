@@ -12,10 +12,17 @@ from dialect import DIALECTS, findings
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_model_and_test_is_the_dialects_own(dialect: str) -> None:
     nodes = compiled(dialect)
-    assert {node.kind for node in nodes} == {"model", "test"}
+    assert {node.kind for node in nodes} == {"model", "test", "operation"}
     assert len(nodes) > 250
     found = [str(one) for node in nodes for one in findings(node.name, node.sql, dialect)]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("target", ["duckdb", *DIALECTS])
+def test_every_hook_is_a_statement(target: str) -> None:
+    hooks = [node.sql.strip() for node in compiled(target) if node.kind == "operation"]
+    assert len(hooks) == 3
+    assert [hook for hook in hooks if not hook.startswith("select 1 as ")] == []
 
 
 # construct, a part of what is said of it, a part of the remedy

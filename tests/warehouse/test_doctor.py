@@ -10,7 +10,15 @@ from wrapper import Emulated
 from exporter.project import load_project
 from exporter.warehouse.connection import open_warehouse
 
-TABLES = [f"raw table {table.name}" for table in load_project().raw_tables()]
+PROJECT = load_project()
+LOGS, OTHERS = (
+    sorted(
+        f"raw table {table.name}"
+        for table in PROJECT.raw_tables()
+        if (table.folder in PROJECT.usage_sources) is is_log
+    )
+    for is_log in (True, False)
+)
 ALWAYS = ["adapter", "settings", "connection", "rights", "column names", "money", "time", "json"]
 CALLS = (
     "call_id,provider,model,started_at,latency_ms,prompt_tokens,completion_tokens\n"
@@ -29,14 +37,15 @@ def checks(output: str) -> dict[str, bool]:
     return {line[8:].partition(":")[0]: line.startswith("ok") for line in lines}
 
 
-def test_an_empty_target_lacks_raw_tables_and_datasets_alone(
+def test_an_empty_target_lacks_logs_and_datasets_alone(
     checked: Emulated, home_of_tools: Path, tmp_path: Path
 ) -> None:
     result = checked.run("doctor", "--home", home_of_tools, code=1)
     found = checks(result.stdout)
-    assert [name for name, ok in found.items() if ok] == [*ALWAYS, "load", "read"]
+    assert [name for name, ok in found.items() if ok] == [*ALWAYS, *OTHERS, "load", "read"]
     missing = [name for name, ok in found.items() if not ok]
-    assert sorted(missing) == sorted([*TABLES, "datasets"])
+    assert sorted(missing) == sorted([*LOGS, "datasets"])
+    assert result.stdout.count(" is not there, so it is empty") == len(OTHERS) > 5
     # a remedy once for all tables, and one for the datasets
     assert result.stdout.count("focus-export load") == 1
     assert f"focus-export build --target {checked.target}" in result.stdout
@@ -47,7 +56,7 @@ def test_an_empty_target_lacks_raw_tables_and_datasets_alone(
     assert [name for name, ok in checks(result.stdout).items() if not ok] == ["datasets"]
 
     place = {"snowflake": "information_schema", "bigquery": "checked.INFORMATION_SCHEMA"}
-    with checked.in_process(), open_warehouse(checked.target, load_project()) as warehouse:
+    with checked.in_process(), open_warehouse(checked.target, PROJECT) as warehouse:
         left = warehouse.fetch(
             f"select table_name from {place[checked.target]}.TABLES"
             " where lower(table_name) like 'ai_focus_doctor%'"

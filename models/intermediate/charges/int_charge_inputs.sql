@@ -23,7 +23,7 @@ select
     '{{ name }}' as input,
     {{ begin_of_time() }} as billing_period_start,
     {{ fingerprint_of_rows(documented_columns(name), 'rows_of_input') }} as fingerprint
-from {{ ref(name) }} as rows_of_input
+from {{ price_book(name) }} as rows_of_input
 
 union all
 {%- endfor %}

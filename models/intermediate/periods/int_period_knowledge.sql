@@ -68,7 +68,7 @@ versioned as (
 
 providers as (
 
-    select provider, invoice_issuer_name from {{ ref('providers') }}
+    select provider, invoice_issuer_name from {{ price_book('providers') }}
 
 )
 

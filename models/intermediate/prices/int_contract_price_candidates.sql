@@ -15,7 +15,7 @@ meter_prices as (
 
 models as (
 
-    select * from {{ ref('models') }}
+    select * from {{ price_book('models') }}
 
 ),
 

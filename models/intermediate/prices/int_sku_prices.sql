@@ -32,13 +32,13 @@ meters as (
 
 models as (
 
-    select * from {{ ref('models') }}
+    select * from {{ price_book('models') }}
 
 ),
 
 providers as (
 
-    select * from {{ ref('providers') }}
+    select * from {{ price_book('providers') }}
 
 )
 

@@ -74,7 +74,7 @@ price_changes as (
             period_knowledge.provider = contract_prices.provider
             and contract_prices.known_from > period_knowledge.previous_book_version
             and contract_prices.known_from <= period_knowledge.book_version
-    inner join {{ ref('models') }} as models
+    inner join {{ price_book('models') }} as models
         on
             contract_prices.provider = models.provider
             and coalesce(contract_prices.model, models.model) = models.model
@@ -95,7 +95,7 @@ price_changes as (
             and exchange_rates.valid_from < {{ billing_period_end('period_knowledge.billing_period_start') }}
             and {{ later_by('day', var('exchange_rate_days', 7), 'exchange_rates.valid_from') }}
             > period_knowledge.billing_period_start
-    inner join {{ ref('models') }} as models
+    inner join {{ price_book('models') }} as models
         on period_knowledge.provider = models.provider
 
 )

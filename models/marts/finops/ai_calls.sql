@@ -12,7 +12,7 @@ held_calls as (
 
 providers as (
 
-    select * from {{ ref('providers') }}
+    select * from {{ price_book('providers') }}
 
 ),
 

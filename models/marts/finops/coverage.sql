@@ -26,7 +26,7 @@ rejected_rows as (
 
 providers as (
 
-    select * from {{ ref('providers') }}
+    select * from {{ price_book('providers') }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ config(enabled='gateway' in usage_sources()) }}
+
 {%- set columns = [
     'call_key', 'call_id', 'billing_account_id', 'billing_account_name', 'provider', 'model', 'requested_model',
     'started_at', 'ended_at', 'latency_ms', 'prompt_tokens', 'completion_tokens', 'cache_read_tokens',

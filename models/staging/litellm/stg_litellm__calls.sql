@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', enabled='litellm' in usage_sources()) }}
 
 {%- set token_columns = [
     'prompt_tokens', 'completion_tokens', 'cache_read_tokens', 'all_cache_write_tokens', 'cache_write_5m_tokens',

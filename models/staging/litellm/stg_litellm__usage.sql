@@ -1,3 +1,5 @@
+{{ config(enabled='litellm' in usage_sources()) }}
+
 {%- set columns = [
     'call_key', 'call_id', 'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name',
     'provider', 'model', 'model_group', 'started_at', 'ended_at', 'latency_ms', 'prompt_tokens', 'context_tokens', 'completion_tokens',

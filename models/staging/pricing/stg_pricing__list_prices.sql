@@ -1,6 +1,6 @@
 with list_prices as (
 
-    select * from {{ ref('list_prices') }}
+    select * from {{ price_book('list_prices') }}
 
 ),
 

@@ -1,6 +1,6 @@
 with price_multipliers as (
 
-    select * from {{ ref('price_multipliers') }}
+    select * from {{ price_book('price_multipliers') }}
 
 ),
 

@@ -7,10 +7,10 @@ select
         when models.model is null then 'model'
         when meters.meter is null then 'meter'
     end as missing
-from {{ ref('list_prices') }} as list_prices
-left join {{ ref('providers') }} as providers
+from {{ price_book('list_prices') }} as list_prices
+left join {{ price_book('providers') }} as providers
     on list_prices.provider = providers.provider
-left join {{ ref('models') }} as models
+left join {{ price_book('models') }} as models
     on
         list_prices.provider = models.provider
         and list_prices.model = models.model

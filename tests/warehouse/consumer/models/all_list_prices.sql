@@ -1,0 +1,4 @@
+-- The package's prices and acme's own, in the package's columns.
+select * from {{ ref('ai_focus', 'list_prices') }}
+union all
+select * from {{ ref('own_prices') }}

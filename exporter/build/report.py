@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from exporter.build.totals import Totals
+from exporter.build.totals import ClosedPeriods, Totals
 from exporter.errors import IncompleteError
 from exporter.raw.plan import Fault
 
@@ -57,6 +57,25 @@ def describe_incomplete(totals: Totals, set_aside: Sequence[Fault] = ()) -> list
     return lines
 
 
+def describe_moved(before: ClosedPeriods, now: ClosedPeriods) -> list[str]:
+    """Give a sentence for each closed period that came to something else in the build before."""
+    lines = []
+    for (issuer, month, closed_at), costs in before.items():
+        found = now.get((issuer, month, closed_at))
+        if found is None:
+            # it was opened again, or closed at another moment
+            continue
+        for currency in sorted(costs.keys() | found.keys()):
+            then, today = costs.get(currency), found.get(currency)
+            if then != today:
+                lines.append(
+                    f"Moved: the closed period {month} of {issuer} is {_exact(today)} {currency}; "
+                    f"in the build before it was {_exact(then)}. Raw files may be missing, or "
+                    "rows came without ingested_at or recorded_at (docs/operations.md)."
+                )
+    return lines
+
+
 def describe_set_aside(faults: Sequence[Fault]) -> list[str]:
     """Name each file that was left out, with the reason."""
     if not faults:
@@ -84,6 +103,10 @@ def _share(part: int, whole: int) -> str:
 
 def _tenths(tenths: int) -> str:
     return f"{tenths // 10}.{tenths % 10} %"
+
+
+def _exact(cost: Decimal | None) -> str:
+    return "nothing" if cost is None else f"{cost.normalize():f}"
 
 
 def _money(cost: Decimal) -> str:

@@ -69,9 +69,9 @@ def describe_moved(before: ClosedPeriods, now: ClosedPeriods) -> list[str]:
             then, today = costs.get(currency), found.get(currency)
             if then != today:
                 lines.append(
-                    f"Moved: the closed period {month} of {issuer} is {_exact(today)} {currency}; "
-                    f"in the build before it was {_exact(then)}. Raw files may be missing, or "
-                    "rows came without ingested_at or recorded_at (docs/operations.md)."
+                    f"Moved: the closed period {month} of {issuer} has {_exact(today, currency)}; "
+                    f"in the build before it had {_exact(then, currency)}. Raw files may be "
+                    "missing, or rows came without ingested_at or recorded_at."
                 )
     return lines
 
@@ -105,8 +105,8 @@ def _tenths(tenths: int) -> str:
     return f"{tenths // 10}.{tenths % 10} %"
 
 
-def _exact(cost: Decimal | None) -> str:
-    return "nothing" if cost is None else f"{cost.normalize():f}"
+def _exact(cost: Decimal | None, currency: str) -> str:
+    return f"no charge in {currency}" if cost is None else f"{cost.normalize():f} {currency}"
 
 
 def _money(cost: Decimal) -> str:

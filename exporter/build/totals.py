@@ -198,9 +198,12 @@ def read_missing_prices(database: Path) -> list[dict[str, Any]]:
 
 
 def read_closed_periods(database: Path) -> ClosedPeriods:
-    """Give what each closed period came to; nothing where a build does not know of closings."""
+    """Give what each closed period came to; nothing where that can't be asked of a build.
+
+    It may be of an older version, and the build that asks goes on without it.
+    """
     found: ClosedPeriods = {}
-    with suppress(UserError), open_database(database) as connection:
+    with suppress(UserError, duckdb.Error), open_database(database) as connection:
         for issuer, month, closed_at, currency, cost in connection.execute(
             _CLOSED_PERIODS
         ).fetchall():

@@ -216,12 +216,13 @@ def test_a_closed_month_that_moves_is_said_once(closing_toy: Path, tmp_path: Pat
     result = build_with("1.5")
     assert result.returncode == 0
     assert result.stderr.startswith(
-        "Moved: the closed period 2026-10 of OpenAI is 1.5 USD; in the build before it was 1.25."
+        "Moved: the closed period 2026-10 of OpenAI has 1.5 USD; "
+        "in the build before it had 1.25 USD."
     )
     # as when the raw files are gone
     result = build_with("0", "--strict")
     assert result.returncode == 3
-    assert "OpenAI is nothing USD; in the build before it was 1.5." in result.stderr
+    assert "OpenAI has no charge in USD; in the build before it had 1.5 USD." in result.stderr
     assert build_with("0").stderr == ""
 
 

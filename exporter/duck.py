@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 
 from exporter.errors import BusyError, MachineError, UserError
+from exporter.home import STORAGE_VERSION
 from exporter.sql import quote_text
 
 _WRITER = "focus-export writer"
@@ -28,6 +29,9 @@ _STALLED = 10
 _MEMORY_WAIT = 20
 # seconds that an interrupted writer has to end by itself
 _PATIENCE = 5
+
+# as profiles.yml has it
+_STORAGE_VERSION = "v1.4.0"
 
 # what DuckDB and SQLite say of a full disk
 _FULL = ("No space left", "Disk quota exceeded", "max_temp_directory_size", "disk is full")
@@ -58,6 +62,22 @@ def check_memory_limit(default: str = "2GB") -> str:
     return limit
 
 
+def check_storage_version() -> str:
+    """Give the oldest DuckDB that can read what is written, as DuckDB takes it.
+
+    Raises UserError for an AI_FOCUS_STORAGE_VERSION that the installed DuckDB does not know.
+    """
+    version = os.environ.get(STORAGE_VERSION) or _STORAGE_VERSION
+    try:
+        duckdb.connect(config={"storage_compatibility_version": version}).close()
+    except duckdb.InvalidInputException:
+        raise UserError(
+            f"{STORAGE_VERSION} is {version!r}: name a release of DuckDB that {duckdb.__version__} "
+            f"knows, such as {_STORAGE_VERSION}, or latest."
+        ) from None
+    return version
+
+
 @contextmanager
 def open_database(
     database: Path,
@@ -71,9 +91,11 @@ def open_database(
 
     `memory_limit` stands before AI_FOCUS_MEMORY_LIMIT. Without `keeps_order` rows come as they are
     ready where a statement asks for no order, which takes less memory. Raises UserError when the
-    file can't be opened, or when the memory does not suffice.
+    file can't be opened, when the memory does not suffice, or when what is read only lacks a
+    relation or column.
     """
     limit = memory_limit or check_memory_limit()
+    written = {} if read_only else {"storage_compatibility_version": check_storage_version()}
     file = database.resolve()
     try:
         connection = duckdb.connect(
@@ -83,6 +105,7 @@ def open_database(
                 "memory_limit": limit,
                 "temp_directory": str(spill or f"{file}.tmp"),
                 "preserve_insertion_order": keeps_order,
+                **written,
                 # what is needed is there; nothing is fetched
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
@@ -91,6 +114,12 @@ def open_database(
         )
     except duckdb.IOException as error:
         reason = " ".join(str(error).split())[:200]
+        if "we can only read version" in reason:
+            raise UserError(
+                f"The build {file} was written by a newer DuckDB than {duckdb.__version__} reads: "
+                "install that one here, or build again with storage_version: "
+                f"{_STORAGE_VERSION} in ai_focus.yml."
+            ) from None
         # DuckDB's own lock of a file that another process writes
         kind = BusyError if "Could not set lock" in reason else UserError
         raise kind(
@@ -104,10 +133,23 @@ def open_database(
         yield connection
     except duckdb.OutOfMemoryException:
         raise _too_little_memory(limit) from None
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        if not read_only:
+            raise
+        raise UserError(describe_lack(error)) from None
     finally:
         # close() would wait for a writer that hangs; the process ends without it
         if not any(thread.name.startswith(_WRITER) for thread in threading.enumerate()):
             connection.close()
+
+
+def describe_lack(error: duckdb.Error) -> str:
+    """Say of a build without a relation or column, as an older version's, what to do about it."""
+    reason = str(error).split("\n")[0].rstrip(".!?")
+    return (
+        f"The build lacks what this version of ai-focus reads ({reason}): "
+        "run `focus-export build` again."
+    )
 
 
 def open_cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

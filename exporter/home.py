@@ -16,13 +16,17 @@ from exporter.settings import Settings, read_settings
 
 DATABASE = "ai_focus.duckdb"
 DESCRIPTION = "build.json"
+MEMORY_LIMIT = "AI_FOCUS_MEMORY_LIMIT"
+STORAGE_VERSION = "AI_FOCUS_STORAGE_VERSION"
 # names the published build where no link can be made
 POINTER = "current"
 # a file in a build's folder; until its time of change no later build deletes the folder
 LEASE = "lease"
 _META_KEY = "exporter.home"
 _SETTINGS_KEY = "exporter.settings"
-# commands that take all of a home's settings; others take its target, vars and memory limit
+# settings that are handed on in the environment: to processes that are started, and dbt's profile
+_HANDED_ON = {"memory_limit": MEMORY_LIMIT, "storage_version": STORAGE_VERSION}
+# commands that take all of a home's settings; others take its target, vars and what is handed on
 _BUILDERS = ("run", "build")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -149,9 +153,9 @@ def _to_home(context: click.Context, _parameter: click.Parameter, value: str) ->
             "strict": values.get("strict"),
         }
     context.default_map = {name: value for name, value in filed.items() if value is not None}
-    if "memory_limit" in values and not os.environ.get("AI_FOCUS_MEMORY_LIMIT"):
-        # also read by the processes that are started, and by dbt's profile
-        os.environ["AI_FOCUS_MEMORY_LIMIT"] = str(values["memory_limit"])
+    for key, variable in _HANDED_ON.items():
+        if key in values and not os.environ.get(variable):
+            os.environ[variable] = str(values[key])
     return home
 
 

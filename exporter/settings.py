@@ -43,6 +43,10 @@ def _is_amount(value: object) -> bool:
     return bool(re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", str(value), re.IGNORECASE))
 
 
+def _is_release(value: object) -> bool:
+    return bool(re.fullmatch(r"v\d+\.\d+\.\d+|latest", str(value)))
+
+
 # key -> what it may be, and how that is said
 _KEYS: dict[str, tuple[Callable[[object], bool], str]] = {
     "vars": (lambda value: isinstance(value, dict), "write a mapping, as {resource_id: none}"),
@@ -52,6 +56,7 @@ _KEYS: dict[str, tuple[Callable[[object], bool], str]] = {
     "threads": (_is_threads, "give a whole number of 1 or more"),
     "memory_limit": (_is_amount, "give an amount such as 2GB"),
     "receivers": (lambda value: isinstance(value, dict), "write a mapping of names to keys"),
+    "storage_version": (_is_release, "name a release of DuckDB such as v1.4.0, or latest"),
     "strict": (lambda value: isinstance(value, bool), "write true or false"),
 }
 KEYS = tuple(_KEYS)

@@ -19,7 +19,7 @@ import duckdb
 
 from exporter.api.filters import read_provider_names
 from exporter.api.problems import RequestError, no_space
-from exporter.duck import is_disk_full, lock_down, open_cursor, open_database
+from exporter.duck import describe_lack, is_disk_full, lock_down, open_cursor, open_database
 from exporter.errors import UserError
 from exporter.extract.manifest import read_build
 from exporter.extract.scratch import scratch_folder
@@ -57,7 +57,8 @@ class Build:
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection of one's own to the build.
 
-        Raises a RequestError where all readers together need more memory than the server may have.
+        Raises a RequestError where all readers together need more memory than the server may have,
+        and where the build is of another version and lacks what is read.
         """
         cursor = None
         try:
@@ -73,6 +74,8 @@ class Build:
                 "Too much is being read at once: ask again, or for fewer rows (pageSize).",
                 retry_after=_SHORT_WAIT,
             ) from None
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise RequestError("unavailable", describe_lack(error)) from None
         finally:
             if cursor is not None:
                 cursor.close()

@@ -73,6 +73,8 @@ class BuildResult:
     finished_at: str | None = None
     # what --set-aside left out
     set_aside: list[Fault] = field(default_factory=list)
+    # a sentence for each closed period that is another one than in the build before
+    moved: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Say what was published."""
@@ -105,7 +107,9 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
                 build_id, None, [], seconds, target=request.target, finished_at=finished_at
             )
         remove_leftovers(home)
+        before = totals.read_closed_periods(home.published()) if home.database.exists() else {}
         build_id, database = _build(home, project, request, variables, plan)
+        moved = report.describe_moved(before, totals.read_closed_periods(database))
         remove_leftovers(home)
     notes = plan.notes if plan else []
     if not home.link.exists():
@@ -118,6 +122,7 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
         is_demo=variables.get("raw_origin", "seed") == "seed",
         finished_at=read_build(database)["finished_at"],
         set_aside=plan.faults if plan else [],
+        moved=moved,
     )
 
 
@@ -148,9 +153,10 @@ def _check_settings(request: BuildRequest) -> None:
             "leave --raw-dir out."
         )
     if request.target == DUCKDB:
-        from exporter.duck import check_memory_limit
+        from exporter.duck import check_memory_limit, check_storage_version
 
         check_memory_limit()
+        check_storage_version()
     else:
         check_warehouse(request.target)
 

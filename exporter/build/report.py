@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
-from exporter.build.totals import Totals
+from exporter.build.totals import ClosedPeriods, Totals
 from exporter.errors import IncompleteError
 from exporter.extract.missing import describe_cost, describe_usage, money_text
 from exporter.raw.plan import Fault
@@ -80,6 +81,25 @@ def describe_incomplete(totals: Totals, set_aside: Sequence[Fault] = ()) -> list
     return lines
 
 
+def describe_moved(before: ClosedPeriods, now: ClosedPeriods) -> list[str]:
+    """Give a sentence for each closed period that came to something else in the build before."""
+    lines = []
+    for (issuer, month, closed_at), costs in before.items():
+        found = now.get((issuer, month, closed_at))
+        if found is None:
+            # it was opened again, or closed at another moment
+            continue
+        for currency in sorted(costs.keys() | found.keys()):
+            then, today = costs.get(currency), found.get(currency)
+            if then != today:
+                lines.append(
+                    f"Moved: the closed period {month} of {issuer} has {_exact(today, currency)}; "
+                    f"in the build before it had {_exact(then, currency)}. Raw files may be "
+                    "missing, or rows came without ingested_at or recorded_at."
+                )
+    return lines
+
+
 def describe_set_aside(faults: Sequence[Fault]) -> list[str]:
     """Name each file that was left out, with the reason."""
     if not faults:
@@ -107,3 +127,7 @@ def _share(part: int, whole: int) -> str:
 
 def _tenths(tenths: int) -> str:
     return f"{tenths // 10}.{tenths % 10} %"
+
+
+def _exact(cost: Decimal | None, currency: str) -> str:
+    return f"no charge in {currency}" if cost is None else f"{cost.normalize():f} {currency}"

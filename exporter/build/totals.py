@@ -5,6 +5,7 @@ Those of the totals are asked of warehouses too, so they keep to what all engine
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -99,6 +100,23 @@ _MISSING_PRICES = """
         region_id, hold_reason
 """
 
+# what stands in each closed period; without a charge it has no currency
+_CLOSED_PERIODS = """
+    select
+        periods.invoice_issuer_name,
+        strftime(periods.billing_period_start, '%Y-%m') as billing_period,
+        periods.closed_at,
+        charges.BillingCurrency,
+        sum(charges.BilledCost)
+    from stg_billing__billing_periods as periods
+    left join focus_cost_and_usage as charges
+        on
+            charges.InvoiceIssuerName = periods.invoice_issuer_name
+            and charges.BillingPeriodStart = periods.billing_period_start
+    group by all
+    order by all
+"""
+
 # staging tables whose rows still know their file, line and fault
 _CHECKED_RELATIONS = r"""
     select table_name
@@ -110,6 +128,10 @@ _CHECKED_RELATIONS = r"""
     having count(*) = 3
     order by 1
 """
+
+
+# issuer, month and moment of the closing -> billed cost by currency
+ClosedPeriods = dict[tuple[str, str, datetime], dict[str, Decimal]]
 
 
 @dataclass(frozen=True)
@@ -195,6 +217,22 @@ def read_missing_prices(database: Path) -> list[dict[str, Any]]:
             ) from None
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def read_closed_periods(database: Path) -> ClosedPeriods:
+    """Give what each closed period came to; nothing where that can't be asked of a build.
+
+    It may be of an older version, and the build that asks goes on without it.
+    """
+    found: ClosedPeriods = {}
+    with suppress(UserError, duckdb.Error), open_database(database) as connection:
+        for issuer, month, closed_at, currency, cost in connection.execute(
+            _CLOSED_PERIODS
+        ).fetchall():
+            costs = found.setdefault((issuer, month, closed_at), {})
+            if currency is not None:
+                costs[currency] = cost
+    return found
 
 
 def count_readable_records(database: Path) -> dict[str, tuple[int, str]]:

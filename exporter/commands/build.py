@@ -24,8 +24,8 @@ def command(home: Home, quiet: bool, strict: bool, dry_run: bool, **options: Any
     loader has filled. A build that fails or is stopped leaves the last published one as it is.
 
     What is typed with every build can stand in the home's ai_focus.yml: vars, raw_dir, source,
-    target, threads, memory_limit, strict. An option goes before the environment, and that before
-    the file; vars are put together, key by key.
+    target, threads, memory_limit, storage_version, strict. An option goes before the environment,
+    and that before the file; vars are put together, key by key.
     """
     from exporter.build import report
     from exporter.build.build import BuildRequest, run_build, say, show_plan
@@ -50,7 +50,7 @@ def command(home: Home, quiet: bool, strict: bool, dry_run: bool, **options: Any
         click.echo(f"{result}\n")
         lines = report.describe(totals, result.set_aside, result.finished_at)
         click.echo("\n".join(lines))
-    incomplete = report.describe_incomplete(totals, result.set_aside)
+    incomplete = [*result.moved, *report.describe_incomplete(totals, result.set_aside)]
     for line in incomplete:
         say(line)
     if strict and incomplete:

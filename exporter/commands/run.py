@@ -141,7 +141,7 @@ def command(
         width = max((len(rows) for _, rows in files), default=0)
         for path, rows in files:
             click.echo(f"{rows:>{width}} rows in {path}")
-    incomplete = report.describe_incomplete(totals, result.set_aside)
+    incomplete = [*result.moved, *report.describe_incomplete(totals, result.set_aside)]
     for line in incomplete:
         say(line)
     if strict and incomplete:

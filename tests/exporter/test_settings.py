@@ -24,6 +24,7 @@ raw_dir: logs/raw
 source: gateway
 threads: 3
 memory_limit: 3GB
+storage_version: v1.2.0
 strict: true
 """
 
@@ -34,12 +35,14 @@ class _StoppedError(Exception):
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What `build` or `run` would build, and with which memory limit; nothing is built."""
+    """What `build` or `run` would build, with which memory and storage; nothing is built."""
     monkeypatch.setenv("AI_FOCUS_MEMORY_LIMIT", "")
+    monkeypatch.setenv("AI_FOCUS_STORAGE_VERSION", "")
     found: dict[str, Any] = {}
 
     def note(_home: object, request: BuildRequest) -> None:
         found.update(vars(request), memory=os.environ["AI_FOCUS_MEMORY_LIMIT"])
+        found.update(storage=os.environ["AI_FOCUS_STORAGE_VERSION"])
         raise _StoppedError
 
     monkeypatch.setattr(builds, "run_build", note)
@@ -61,7 +64,7 @@ def test_the_file_of_the_home_says_what_no_option_does(
     # a relative folder is one of the home, wherever the command is called
     assert asked["raw_dir"] == tmp_path / "logs" / "raw"
     assert (asked["sources"], asked["threads"]) == (("gateway",), 3)
-    assert asked["memory"] == "3GB"
+    assert (asked["memory"], asked["storage"]) == ("3GB", "v1.2.0")
 
 
 def test_an_option_goes_before_the_environment_and_that_before_the_file(
@@ -101,6 +104,7 @@ def test_vars_are_put_together_key_by_key(tmp_path: Path, asked: dict[str, Any])
         ("threads: 0", "line 1: threads is 0: give a whole number"),
         ("threads: true", "line 1: threads is True: give a whole number"),
         ("memory_limit: lots", "line 1: memory_limit is 'lots': give an amount such as 2GB."),
+        ("storage_version: 1.4", "is 1.4: name a release of DuckDB such as v1.4.0, or latest."),
         ("strict: maybe", "line 1: strict is 'maybe': write true or false."),
         ("vars: [1]", "line 1: vars is [1]: write a mapping"),
         ("raw_dir: 7", "line 1: raw_dir is 7: name a folder."),

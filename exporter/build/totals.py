@@ -6,6 +6,7 @@ Those of the totals are asked of warehouses too, so they keep to what all engine
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,9 @@ _PRICE_DATES = """
     where total > 0
     order by 1
 """
+
+# where the book is of more than one day, the newest of its rows that count
+_PRICE_LIST_DAY = "select max(recorded_at) as recorded_at from stg_pricing__list_prices"
 
 _QUARANTINED = """
     select hold_reason, count(*)
@@ -123,6 +127,8 @@ class Totals:
     commitments: int
     spend: list[tuple[str, str, Decimal]]
     price_dates: list[tuple[str, int, int, int]]
+    # the newest row of the price book, UTC; None where there is none
+    price_list_day: date | None
 
 
 def seal(database: Path) -> None:
@@ -140,6 +146,7 @@ def read_totals(database: Path) -> Totals:
 def ask_totals(engine: Engine) -> Totals:
     """Ask for the totals of what a build or a warehouse holds."""
     calls, priced_calls, tokens, priced_tokens, compared, differing = engine.fetch(_COVERAGE)[0]
+    [(recorded_at,)] = engine.fetch(_PRICE_LIST_DAY)
     return Totals(
         rows=_count(engine, "focus_cost_and_usage"),
         calls=calls,
@@ -154,6 +161,7 @@ def ask_totals(engine: Engine) -> Totals:
         commitments=_count(engine, "focus_contract_commitment"),
         spend=engine.fetch(_SPEND),
         price_dates=engine.fetch(_PRICE_DATES),
+        price_list_day=recorded_at.date() if recorded_at else None,
     )
 
 

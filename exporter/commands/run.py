@@ -57,6 +57,7 @@ def command(
     focus_version: str | None,
     formats: tuple[str, ...],
     quiet: bool,
+    verbose: bool,
     strict: bool,
     **options: Any,
 ) -> None:
@@ -82,7 +83,7 @@ def command(
     from exporter.extract.files import export_dataset
     from exporter.extract.selection import choose
 
-    request = BuildRequest(quiet=quiet, **options)
+    request = BuildRequest(quiet=quiet, verbose=verbose, **options)
     if dry_run:
         show_plan(home, request)
         return
@@ -110,11 +111,14 @@ def command(
     totals = read_totals(result.database)
     if not quiet:
         click.echo(f"{result}\n")
-        click.echo("\n".join(report.describe(totals, result.set_aside)) + "\n")
+        summary = report.describe(totals, result.set_aside, verbose=verbose)
+        click.echo("\n".join(summary) + "\n")
         width = max(len(rows) for _, rows in files)
         for path, rows in files:
             click.echo(f"{rows:>{width}} rows in {path}")
-    incomplete = report.describe_incomplete(totals, result.set_aside)
+    incomplete = report.describe_incomplete(
+        totals, result.set_aside, is_demo=result.is_demo, verbose=verbose
+    )
     for line in incomplete:
         say(line)
     if strict and incomplete:

@@ -13,6 +13,7 @@ from exporter.extract.coverage import Coverage
 from exporter.extract.selection import Selection
 from exporter.extract.writer import Extract, Measure
 from exporter.home import DESCRIPTION
+from exporter.words import count_text, reason_text
 
 
 def read_build(database: Path) -> dict[str, str | None]:
@@ -117,14 +118,16 @@ def describe_gaps(manifest: dict[str, Any]) -> str | None:
     coverage = manifest["coverage"]
     if coverage is not None and coverage["quarantined_calls"]:
         reasons = ", ".join(
-            f"{reason} {count}" for reason, count in coverage["quarantined_calls"].items()
+            f"{reason_text(reason)}: {count:,}"
+            for reason, count in coverage["quarantined_calls"].items()
         )
         held = coverage["calls"] - coverage["priced_calls"]
-        parts.append(f"{held} of {coverage['calls']} calls have no cost ({reasons})")
+        parts.append(f"{held:,} of {coverage['calls']:,} calls are not priced yet ({reasons})")
     if manifest["rejected_rows"]:
-        parts.append(f"{manifest['rejected_rows']} raw records were rejected")
+        parts.append(f"{count_text(manifest['rejected_rows'], 'line')} can't be read")
     if files := manifest["build"].get("set_aside"):
-        parts.append(f"{len(files)} raw files were set aside")
+        verb = "was" if len(files) == 1 else "were"
+        parts.append(f"{count_text(len(files), 'raw file')} {verb} set aside")
     return " and ".join(parts) or None
 
 

@@ -686,8 +686,10 @@ def test_strict_exits_with_3_when_something_is_missing(home: Home, tmp_path: Pat
     arguments = ["export", "--home", home.path, "--output", tmp_path / "x.csv"]
     relaxed = focus_export(*arguments)
     assert relaxed.returncode == 0
-    assert "300 of 3000 calls have no cost (unknown_model 300)" in relaxed.stderr
-    assert_one_sentence(focus_export(*arguments, "--strict"), 3, "3 raw records were rejected")
+    assert "300 of 3,000 calls are not priced yet (model not in the price book: 300)" in (
+        relaxed.stderr
+    )
+    assert_one_sentence(focus_export(*arguments, "--strict"), 3, "3 lines can't be read")
     assert (tmp_path / "x.csv").exists()
 
 

@@ -122,7 +122,8 @@ def describe_gaps(manifest: dict[str, Any]) -> str | None:
             for reason, count in coverage["quarantined_calls"].items()
         )
         held = coverage["calls"] - coverage["priced_calls"]
-        parts.append(f"{held:,} of {coverage['calls']:,} calls are not priced yet ({reasons})")
+        calls = f"{held:,} of {count_text(coverage['calls'], 'call')}"
+        parts.append(f"{calls} {'is' if held == 1 else 'are'} not priced yet ({reasons})")
     if manifest["rejected_rows"]:
         parts.append(f"{count_text(manifest['rejected_rows'], 'line')} can't be read")
     if files := manifest["build"].get("set_aside"):

@@ -83,7 +83,17 @@ def build_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         wait_option,
         click.option("--quiet", "-q", is_flag=True, help="No progress and no summary."),
-        click.option("--strict", is_flag=True, help="Exit 3 when usage is unpriced or rejected."),
+        click.option(
+            "--verbose",
+            "-v",
+            is_flag=True,
+            help="Also one line per model and test, and how well the prices are known.",
+        ),
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Exit 3 when calls are not priced yet or lines can't be read.",
+        ),
     )
     for option in reversed(options):
         function = option(function)

@@ -296,8 +296,8 @@ COVERAGE: dict[str, Any] = {
         },
         "countedBy": {
             "type": "array",
-            "description": "The filters that the coverage goes by. An unpriced call has no "
-            "service, category, region or currency, so those do not narrow it.",
+            "description": "The filters that the coverage goes by. A call without a price "
+            "has no service, category, region or currency, so those do not narrow it.",
             "items": {"type": "string"},
         },
     },

@@ -9,46 +9,59 @@ from exporter.build.totals import ClosedPeriods, Totals
 from exporter.errors import IncompleteError
 from exporter.extract.missing import describe_cost, describe_usage, money_text
 from exporter.raw.plan import Fault
+from exporter.words import count_text, reason_text
 
+# calls without a price and unreadable lines that scripts/generate_sample.py puts into the demo
+_DEMO_LACKS = (44, 2)
 # months that are named as not complete, the latest
 _MONTHS_NAMED = 3
 
 
 def describe(
-    totals: Totals, set_aside: Sequence[Fault] = (), finished_at: str | None = None
+    totals: Totals,
+    set_aside: Sequence[Fault] = (),
+    finished_at: str | None = None,
+    *,
+    verbose: bool = False,
 ) -> list[str]:
-    """Give the lines of the summary; `finished_at` is the build's, UTC text."""
+    """Give the lines of the summary: first what is missing.
+
+    `finished_at` is the build's, UTC text; `verbose` adds how well the prices are known.
+    """
+    unpriced, unreadable = _lacks(totals)
     rows = [
-        ("Rows", f"{totals.rows:,}", "Cost and Usage"),
-        ("", f"{totals.commitments:,}", "Contract Commitment"),
-        ("Calls", f"{totals.calls:,}", ""),
-        ("Not in total", f"{totals.missing.calls:,}", _describe_missing(totals)),
-        ("Coverage", _share(totals.priced_calls, totals.calls), "of calls priced"),
-        ("", _share(totals.priced_tokens, totals.tokens), "of tokens priced"),
-        ("Rejected", f"{_total(totals.rejected):,}", "records"),
+        ("Calls", f"{totals.calls:,}", "that a provider can charge for"),
+        ("Not priced yet", f"{unpriced:,}", _describe_missing(totals, unpriced)),
+        ("Unreadable", *count_text(unreadable, "line").split(" ", 1)),
+        (
+            "Priced",
+            _share(totals.priced_calls, totals.calls),
+            f"of calls, {_share(totals.priced_tokens, totals.tokens)} of tokens",
+        ),
     ]
     if set_aside:
-        rows.append(("Set aside", f"{len(set_aside):,}", "raw files"))
-    if totals.compared_calls:
-        agreeing = _share(totals.compared_calls - totals.differing_calls, totals.compared_calls)
-        rows.append(("Source costs", agreeing, "equal the list cost; the others: price_findings"))
-    for currency, effective, verified_on, unknown in totals.price_dates:
-        dates = f"{_tenths(verified_on)} verified_on, {_tenths(unknown)} unknown"
-        rows.append(("Price dates", _tenths(effective), f"of {currency} cost effective, {dates}"))
+        rows.append(("Set aside", *count_text(len(set_aside), "raw file").split(" ", 1)))
     for title, (provider, currency, cost) in zip(
-        ["Spend"] + [""] * len(totals.spend), totals.spend, strict=False
+        ["Computed cost"] + [""] * len(totals.spend), totals.spend, strict=False
     ):
         rows.append((title, money_text(cost), f"{currency}  {provider}"))
+    rows += [
+        ("Rows", f"{totals.rows:,}", "Cost and Usage"),
+        ("", f"{totals.commitments:,}", "Contract Commitment"),
+    ]
     width = max(len(value) for _, value, _ in rows)
-    lines = [f"{title:<12} {value:>{width}}  {unit}".rstrip() for title, value, unit in rows]
-    return lines + _describe_recency(totals, finished_at)
+    lines = [f"{title:<14} {value:>{width}}  {unit}".rstrip() for title, value, unit in rows]
+    lines += _describe_recency(totals, finished_at)
+    if totals.differing_calls or (verbose and totals.compared_calls):
+        lines.append(_describe_stated_costs(totals))
+    return lines + (_describe_price_dates(totals) if verbose else [])
 
 
-def _describe_missing(totals: Totals) -> str:
-    missing = totals.missing
-    if not missing.calls:
-        return "calls not priced yet"
-    return f"calls not priced yet ({missing.tokens:,} tokens), {describe_cost(missing)}"
+def _describe_missing(totals: Totals, unpriced: int) -> str:
+    calls = "call" if unpriced == 1 else "calls"
+    if not unpriced:
+        return calls
+    return f"{calls} ({totals.missing.tokens:,} tokens), {describe_cost(totals.missing)}"
 
 
 def _describe_recency(totals: Totals, finished_at: str | None) -> list[str]:
@@ -63,21 +76,65 @@ def _describe_recency(totals: Totals, finished_at: str | None) -> list[str]:
     return lines
 
 
-def describe_incomplete(totals: Totals, set_aside: Sequence[Fault] = ()) -> list[str]:
-    """Give a sentence for everything that the datasets lack."""
+def _describe_stated_costs(totals: Totals) -> str:
+    agreeing = _share(totals.compared_calls - totals.differing_calls, totals.compared_calls)
+    stated = count_text(totals.compared_calls, "call")
+    text = f"Costs in the log: of {stated} with one {agreeing} have that list cost"
+    return f"{text}; the others are in price_findings." if totals.differing_calls else f"{text}."
+
+
+def _describe_price_dates(totals: Totals) -> list[str]:
+    book = f"list of {totals.price_list_day}; " if totals.price_list_day else ""
+    return [
+        f"Prices: {book}start date unpublished for {_tenths(unknown)} of {currency} cost "
+        f"(today's price used for the past), checked on a day for {_tenths(verified_on)}, "
+        f"published for {_tenths(effective)}."
+        for currency, effective, verified_on, unknown in totals.price_dates
+    ]
+
+
+def describe_incomplete(
+    totals: Totals,
+    set_aside: Sequence[Fault] = (),
+    *,
+    is_demo: bool = False,
+    verbose: bool = False,
+) -> list[str]:
+    """Give a sentence for everything that the datasets lack; what the demo lacks is one line."""
+    lines = _describe_lacks(totals, set_aside)
+    if not is_demo or _lacks(totals) != _DEMO_LACKS:
+        return lines
+    unpriced, unreadable = _DEMO_LACKS
+    on_purpose = (
+        f"The demo holds {count_text(unpriced, 'call')} without a price and "
+        f"{count_text(unreadable, 'unreadable line')} on purpose."
+    )
+    return [on_purpose, *lines] if verbose else [f"{on_purpose} -v names them."]
+
+
+def _describe_lacks(totals: Totals, set_aside: Sequence[Fault]) -> list[str]:
+    unpriced, unreadable = _lacks(totals)
     lines = describe_set_aside(set_aside)
     if not totals.calls:
-        lines.append("Incomplete: there is no call that a provider can charge for.")
+        lines.append("These totals are empty: there is no call that a provider can charge for.")
     if totals.rejected:
         by_source = ", ".join(f"{source} {count:,}" for source, count in totals.rejected)
-        lines.append(f"Incomplete: records were rejected ({by_source}); see rejected_rows.")
+        lines.append(
+            f"Not in these totals: {count_text(unreadable, 'unreadable line')} ({by_source}); "
+            "see the table rejected_rows."
+        )
         for file, line, reason in totals.rejected_examples:
             place = f"{file}, line {line}" if line is not None else file
             # a broken record may hold line breaks
             lines.append(f"  {place}: {' '.join(reason.split())}")
     if totals.quarantined:
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in totals.quarantined)
-        lines.append(f"Incomplete: calls are not priced ({reasons}); see quarantined_usage.")
+        reasons = ", ".join(
+            f"{reason_text(reason)}: {count:,}" for reason, count in totals.quarantined
+        )
+        lines.append(
+            f"Not in these totals: {count_text(unpriced, 'call')} not priced yet, "
+            f"{describe_cost(totals.missing)} ({reasons}); see the table quarantined_usage."
+        )
     return lines
 
 
@@ -104,14 +161,19 @@ def describe_set_aside(faults: Sequence[Fault]) -> list[str]:
     """Name each file that was left out, with the reason."""
     if not faults:
         return []
-    return ["Incomplete: raw files were set aside.", *(f"  {fault.reason}" for fault in faults)]
+    return ["Not read, since --set-aside was given:", *(f"  {fault.reason}" for fault in faults)]
 
 
 def check_set_aside(faults: Sequence[Fault]) -> None:
     """End with IncompleteError where files were left out, once everything else is done."""
     if faults:
-        number = f"{len(faults):,} raw file{'s' if len(faults) > 1 else ''}"
+        number = count_text(len(faults), "raw file")
         raise IncompleteError(f"Done without {number}, since --set-aside was given.")
+
+
+def _lacks(totals: Totals) -> tuple[int, int]:
+    """Count the calls without a price and the unreadable lines."""
+    return _total(totals.quarantined), _total(totals.rejected)
 
 
 def _total(counts: list[tuple[str, int]]) -> int:

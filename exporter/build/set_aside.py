@@ -41,12 +41,12 @@ def note_mended_files(home: Home, plan: RawPlan) -> None:
 
 
 def check_rejected_files(home: Home, plan: RawPlan, database: Path, *, set_aside: bool) -> None:
-    """Take a file of which every record was rejected for one that can't be read."""
+    """Take a file without a readable line for one that can't be read."""
     usage = {file.label for file in plan.read if file.table.folder in plan.usage_sources}
     for file, (readable, fault) in totals.count_readable_records(database).items():
         if not readable:
             reason = (
-                f"Every record of {file} was rejected, the first because: "
+                f"No line of {file} can be read, the first because: "
                 f"{' '.join(fault.split()).rstrip('.')}; "
                 "mend the file or take it out of the raw folder."
             )

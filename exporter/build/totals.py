@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,9 @@ _PRICE_DATES = """
     where total > 0
     order by 1
 """
+
+# where the book is of more than one day, the newest of its rows that count
+_PRICE_LIST_DAY = "select max(recorded_at) as recorded_at from stg_pricing__list_prices"
 
 _QUARANTINED = """
     select hold_reason, count(*)
@@ -162,6 +165,8 @@ class Totals:
     commitments: int
     spend: list[tuple[str, str, Decimal]]
     price_dates: list[tuple[str, int, int, int]]
+    # the newest row of the price book, UTC; None where there is none
+    price_list_day: date | None
 
 
 def seal(database: Path) -> None:
@@ -182,6 +187,7 @@ def ask_totals(engine: Engine) -> Totals:
         _COVERAGE
     )[0]
     months = engine.fetch(_MONTHS)
+    [(recorded_at,)] = engine.fetch(_PRICE_LIST_DAY)
     return Totals(
         rows=_count(engine, "focus_cost_and_usage"),
         calls=calls,
@@ -199,6 +205,7 @@ def ask_totals(engine: Engine) -> Totals:
         commitments=_count(engine, "focus_contract_commitment"),
         spend=engine.fetch(_SPEND),
         price_dates=engine.fetch(_PRICE_DATES),
+        price_list_day=recorded_at.date() if recorded_at else None,
     )
 
 

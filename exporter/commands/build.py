@@ -15,9 +15,10 @@ from exporter.options import build_options, target_option
 @build_options
 @target_option
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models of the target.")
-@click.option("--verbose", "-v", is_flag=True, help="One line per model and test.")
 @home_option
-def command(home: Home, quiet: bool, strict: bool, dry_run: bool, **options: Any) -> None:
+def command(
+    home: Home, quiet: bool, verbose: bool, strict: bool, dry_run: bool, **options: Any
+) -> None:
     """Build the datasets and publish them whole or not at all.
 
     A warehouse (--target) is built in place, from raw tables that `focus-export load` or another
@@ -31,7 +32,7 @@ def command(home: Home, quiet: bool, strict: bool, dry_run: bool, **options: Any
     from exporter.build.build import BuildRequest, run_build, say, show_plan
     from exporter.build.totals import ask_totals, read_totals
 
-    request = BuildRequest(quiet=quiet, **options)
+    request = BuildRequest(quiet=quiet, verbose=verbose, **options)
     if dry_run:
         show_plan(home, request)
         return
@@ -48,9 +49,12 @@ def command(home: Home, quiet: bool, strict: bool, dry_run: bool, **options: Any
             totals = ask_totals(warehouse)
     if not quiet:
         click.echo(f"{result}\n")
-        lines = report.describe(totals, result.set_aside, result.finished_at)
+        lines = report.describe(totals, result.set_aside, result.finished_at, verbose=verbose)
         click.echo("\n".join(lines))
-    incomplete = [*result.moved, *report.describe_incomplete(totals, result.set_aside)]
+    lacks = report.describe_incomplete(
+        totals, result.set_aside, is_demo=result.is_demo, verbose=verbose
+    )
+    incomplete = [*result.moved, *lacks]
     for line in incomplete:
         say(line)
     if strict and incomplete:

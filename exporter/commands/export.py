@@ -134,7 +134,7 @@ def _to_filters(
 )
 @target_option
 @click.option(
-    "--strict", is_flag=True, help="Exit with 3 when calls have no cost or rows were rejected."
+    "--strict", is_flag=True, help="Exit 3 when calls are not priced yet or lines can't be read."
 )
 @click.pass_context
 def command(

@@ -69,8 +69,8 @@ def command(
         tables = ", ".join(load.table for load in result.loads)
         known = "true" if result.is_complete else f"[{tables}]"
         say(
-            f"Build with --target {target} --vars '{{raw_has_lines: {known}}}', so that rejected "
-            "rows name their file and line."
+            f"Build with --target {target} --vars '{{raw_has_lines: {known}}}', so that "
+            "unreadable lines name their file."
         )
     for line in report.describe_set_aside(result.set_aside):
         say(line)

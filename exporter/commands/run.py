@@ -72,6 +72,7 @@ def command(
     bom: bool,
     receivers: tuple[str, ...],
     quiet: bool,
+    verbose: bool,
     strict: bool,
     **options: Any,
 ) -> None:
@@ -103,7 +104,7 @@ def command(
     from exporter.extract.files import export_dataset
     from exporter.extract.selection import choose
 
-    request = BuildRequest(quiet=quiet, **options)
+    request = BuildRequest(quiet=quiet, verbose=verbose, **options)
     if dry_run:
         show_plan(home, request)
         return
@@ -136,12 +137,15 @@ def command(
     totals = read_totals(result.database)
     if not quiet:
         click.echo(f"{result}\n")
-        lines = report.describe(totals, result.set_aside, result.finished_at)
+        lines = report.describe(totals, result.set_aside, result.finished_at, verbose=verbose)
         click.echo("\n".join(lines) + "\n")
         width = max((len(rows) for _, rows in files), default=0)
         for path, rows in files:
             click.echo(f"{rows:>{width}} rows in {path}")
-    incomplete = [*result.moved, *report.describe_incomplete(totals, result.set_aside)]
+    lacks = report.describe_incomplete(
+        totals, result.set_aside, is_demo=result.is_demo, verbose=verbose
+    )
+    incomplete = [*result.moved, *lacks]
     for line in incomplete:
         say(line)
     if strict and incomplete:

@@ -15,6 +15,7 @@ from exporter.extract.missing import describe_cost, exact_text
 from exporter.extract.selection import Selection
 from exporter.extract.writer import Extract, Measure
 from exporter.home import DESCRIPTION
+from exporter.words import count_text, reason_text
 
 
 def read_build(database: Path) -> dict[str, str | None]:
@@ -135,7 +136,8 @@ def describe_gaps(manifest: dict[str, Any]) -> str | None:
     coverage = manifest["coverage"]
     if coverage is not None and coverage["quarantined_calls"]:
         reasons = ", ".join(
-            f"{reason} {count}" for reason, count in coverage["quarantined_calls"].items()
+            f"{reason_text(reason)}: {count:,}"
+            for reason, count in coverage["quarantined_calls"].items()
         )
         stated = coverage["missing_stated_cost"]
         missing = Missing(
@@ -145,14 +147,15 @@ def describe_gaps(manifest: dict[str, Any]) -> str | None:
             currency=coverage["stated_cost_currency"],
             unknown_calls=coverage["unknown_cost_calls"],
         )
-        parts.append(
-            f"{missing.calls} of {coverage['calls']} calls have no cost"
-            f" ({describe_cost(missing)}; {reasons})"
-        )
+        held = coverage["calls"] - coverage["priced_calls"]
+        calls = f"{held:,} of {count_text(coverage['calls'], 'call')}"
+        verb = "is" if held == 1 else "are"
+        parts.append(f"{calls} {verb} not priced yet ({describe_cost(missing)}; {reasons})")
     if manifest["rejected_rows"]:
-        parts.append(f"{manifest['rejected_rows']} raw records were rejected")
+        parts.append(f"{count_text(manifest['rejected_rows'], 'line')} can't be read")
     if files := manifest["build"].get("set_aside"):
-        parts.append(f"{len(files)} raw files were set aside")
+        verb = "was" if len(files) == 1 else "were"
+        parts.append(f"{count_text(len(files), 'raw file')} {verb} set aside")
     return " and ".join(parts) or None
 
 

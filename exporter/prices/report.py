@@ -11,6 +11,7 @@ from exporter.prices.compare import Comparison, Difference
 from exporter.prices.new_rows import NewPrice
 from exporter.prices.propose import Proposal
 from exporter.prices.timeline import Key, Segment, day_text, price_text
+from exporter.words import reason_text
 
 # missing models that a table names
 _SHOWN = 12
@@ -167,7 +168,11 @@ def _missing_cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["provider"] or f"{row['provider_as_sent']} (unknown)",
         row["model"] or f"{row['served_model']} (unknown)",
         *(row["meter"], row["service_tier"], row["processing_mode"], row["region_id"] or ""),
-        *(row["hold_reason"], f"{row['first_use']:%Y-%m-%d}", f"{row['last_use']:%Y-%m-%d}"),
+        *(
+            reason_text(row["hold_reason"]),
+            f"{row['first_use']:%Y-%m-%d}",
+            f"{row['last_use']:%Y-%m-%d}",
+        ),
         f"{row['calls']:,}",
         f"{row['consumed_quantity']:,} {row['consumed_unit']}",
         row["nearest_names"] or "",

@@ -104,6 +104,7 @@ _TOY_MODELS = {
         select 'USD' as billing_currency, 'effective' as price_date_basis,
             cast(1.25 as decimal(38, 18)) as billed_cost
     """,
+    "stg_pricing__list_prices": "select cast('2026-11-21' as timestamp) as recorded_at",
     "rejected_rows": """
         select cast(null as varchar) as source_name, cast(null as varchar) as raw_table,
             cast(null as varchar) as file, cast(null as bigint) as line,

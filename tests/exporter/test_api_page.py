@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
 import re
 import shutil
@@ -19,11 +20,14 @@ from api_client import Server, bearer, copy_home, publish, serve, write_tokens
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, rows_of
 from page_browser import Visit, amounts, expect, open_browser, tab_to, visit, wait_until
+from picture import size_of, with_text
+from picture import text_of as text_in
 from playwright.sync_api import Browser, Page, Request, Route
 from spend_world import CREDITED, FORMULA, HOSTILE, TINY, TINY_COST, make_world
 
 from exporter.home import Home
 
+PICTURE = ROOT / "docs" / "images" / "page.png"
 STATIC = ROOT / "exporter" / "api" / "static"
 RELATION = "focus_cost_and_usage_v1_3"
 COSTS = ("BilledCost", "EffectiveCost", "ContractedCost", "ListCost")
@@ -190,7 +194,7 @@ def test_coverage_stands_beside_the_totals(seen: Visit, world: Home) -> None:
     )
     coverage = page.locator("#coverage").inner_text()
     assert f"{priced:,} of {calls:,} billable calls have a price" in coverage
-    assert f"{calls - priced} \u00d7 unknown model" in coverage
+    assert f"{calls - priced} \u00d7 model not in the price book" in coverage
     missing = f"{calls - priced} calls not priced yet ({tokens:,} tokens), of unknown cost."
     assert f"Not in these totals: {missing}" in coverage
     assert "Not in these totals: 2 unreadable lines of the logs." in coverage
@@ -817,7 +821,7 @@ def test_nothing_that_fits_is_said(seen: Visit) -> None:
     expect(page.locator("#charges")).to_have_text("No charges fit these filters.")
     expect(page.locator("#order")).to_have_attribute("aria-disabled", "true")
     # the calls without a price are told all the same
-    expect(page.locator("#coverage")).to_contain_text("unknown model")
+    expect(page.locator("#coverage")).to_contain_text("model not in the price book")
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("#order")).to_have_text(re.compile(r"^Download \d,\d{3} rows$"))
 
@@ -934,3 +938,27 @@ def test_the_page_needs_no_token_but_its_data_do(guarded: Server) -> None:
         assert httpx.get(f"{guarded.url}{path}").status_code == 401
         assert httpx.get(f"{guarded.url}{path}", headers=bearer("acme")).status_code == 200
     assert httpx.post(f"{guarded.url}/api/spend/export", json={}).status_code == 401
+
+
+def test_the_picture_of_the_readme_shows_this_page(browser: Browser, demo_home: Path) -> None:
+    """With AI_FOCUS_TEST_PICTURE=1 the picture is made anew."""
+    look = {"color_scheme": "light", "reduced_motion": "reduce"}
+    size = {"width": 1280, "height": 900}
+    with serve(demo_home) as server, visit(browser, server.url, viewport=size, **look) as seen:
+        page = seen.go()
+        shown = page.evaluate(
+            """() => ["h1", "#status", "#totals", "#coverage", "#time figcaption"]
+              .map((it) => document.querySelector(it).innerText).join("\\n")"""
+        )
+        box = page.locator("section", has=page.locator("#time")).bounding_box()
+        assert box is not None
+        if os.environ.get("AI_FOCUS_TEST_PICTURE"):
+            clip = {"x": 0, "y": 0, "width": size["width"], "height": box["y"] + box["height"] + 16}
+            picture = with_text(page.screenshot(clip=clip), shown)
+            PICTURE.parent.mkdir(exist_ok=True)
+            PICTURE.write_bytes(picture)
+    picture = PICTURE.read_bytes()
+    assert text_in(picture) == shown
+    assert size_of(picture)[0] == size["width"]
+    assert len(picture) < 100_000
+    assert f"](docs/images/{PICTURE.name})" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -408,9 +408,10 @@ def test_no_fault_of_a_line_quotes_what_stands_in_it(built: Built) -> None:
 
 def test_the_summary_says_what_is_missing(built: Built) -> None:
     expected = sum(len(faults) for faults in REJECTED.values())
-    assert f"records were rejected (gateway {expected})" in built.result.stderr
+    lacks = f"Not in these totals: {expected} unreadable lines (gateway {expected})"
+    assert lacks in built.result.stderr
     assert "gateway/order.csv has columns that are not read: colour" in built.result.stderr
-    assert "100.0 %  of calls priced" in built.result.stdout
+    assert "100.0 %  of calls, 100.0 % of tokens" in built.result.stdout
 
 
 def test_every_mart_is_readable_when_the_raw_folder_is_gone(built: Built) -> None:
@@ -437,8 +438,8 @@ def test_a_file_of_which_every_row_is_bad_stops_the_publication(
     write_files(tmp_path / "gateway", files)
     result = focus_export("build", "--home", built.home, "--raw-dir", tmp_path)
     assert_one_sentence(result, 2, f"2 files of {tmp_path} can't be read")
-    assert "Every record of gateway/b.csv was rejected, the first because: model" in result.stderr
-    assert "Every record of gateway/c.csv was rejected, the first because: model" in result.stderr
+    assert "No line of gateway/b.csv can be read, the first because: model" in result.stderr
+    assert "No line of gateway/c.csv can be read, the first because: model" in result.stderr
     assert built.database.readlink() == published
     assert sorted(built.home.glob("builds/*")) == builds
 
@@ -462,7 +463,7 @@ def test_file_faults_stop_before_the_build(tmp_path: Path, arguments: list[str])
 SET_ASIDE = {
     "gateway/empty.csv": "gateway/empty.csv is empty",
     "litellm/notes.csv": "litellm/notes.csv is no log that is known here: it has the columns name",
-    "gateway/rejected.csv": "Every record of gateway/rejected.csv was rejected, the first because",
+    "gateway/rejected.csv": "No line of gateway/rejected.csv can be read, the first because",
 }
 
 

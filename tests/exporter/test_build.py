@@ -101,7 +101,7 @@ def test_a_build_is_published_behind_a_relative_link(published: Path) -> None:
     assert description["started_at"] <= description["finished_at"]
     assert description["dbt_version"].startswith("1.11")
     assert description["sources"] == ["gateway", "litellm"]
-    assert description["counts"] == {"model": 7, "test": 1}
+    assert description["counts"] == {"model": 8, "test": 1}
     assert (published / "logs" / "dbt.log").stat().st_size > 0
     assert Home(published).published() == (published / link).resolve()
 
@@ -110,13 +110,16 @@ def test_the_summary_stands_on_stdout_and_progress_on_stderr(
     toy_project: Path, tmp_path: Path
 ) -> None:
     files = sorted(toy_project.rglob("*"))
-    result = build(toy_project, tmp_path)
+    result = build(toy_project, tmp_path, "--verbose")
     assert result.returncode == 0
     assert "Published build" in result.stdout
-    assert "100.0 %  of calls priced" in result.stdout
+    assert "100.0 %  of calls, 100.0 % of tokens" in result.stdout
     assert "1.25  USD  OpenAI" in result.stdout
-    assert "100.0 %  of USD cost effective, 0.0 % verified_on, 0.0 % unknown" in result.stdout
-    assert "8 of 8 nodes" in result.stderr
+    prices = "Prices: list of 2026-11-21; start date unpublished for 0.0 % of USD cost"
+    assert prices in result.stdout
+    assert "published for 100.0 %." in result.stdout
+    assert "9 of 9 nodes" in result.stderr
+    assert "model focus_cost_and_usage: success" in result.stderr
     quiet = build(toy_project, tmp_path, "--quiet")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
     # the project's folder is only read
@@ -278,7 +281,7 @@ def test_a_kill_at_any_time_after_dbt_shows_one_of_two_whole_builds(
     assert build(toy_project, tmp_path, "--quiet").returncode == 0
     for round_number, delay in enumerate((0.0, 0.05, 0.2), start=1):
         process = start(toy_project, tmp_path, "--vars", f"{{cost: {round_number}}}")
-        wait_for(process, "8 of 8 nodes")
+        wait_for(process, "9 of 9 nodes")
         time.sleep(delay)
         process.kill()
         process.communicate()
@@ -331,7 +334,7 @@ def test_raw_dir_needs_duckdb(toy_project: Path, tmp_path: Path) -> None:
 
 
 def test_a_build_without_a_call_is_not_complete() -> None:
-    totals = Totals(0, 0, 0, 0, 0, 0, 0, [], [], [], 0, [], [])
+    totals = Totals(0, 0, 0, 0, 0, 0, 0, [], [], [], 0, [], [], None)
     assert describe_incomplete(totals) == [
-        "Incomplete: there is no call that a provider can charge for."
+        "These totals are empty: there is no call that a provider can charge for."
     ]

@@ -197,14 +197,18 @@ def test_run_writes_both_extracts_and_says_what_is_in_them(demo_run: DemoRun) ->
         manifest = json.loads(file.with_name(f"{file.name}.manifest.json").read_text())
         assert manifest["rows"] == rows
     assert "of the synthetic demo" in result.stdout
-    for word in ("Rows", "Calls", "Coverage", "Spend", "USD  OpenAI"):
+    for word in ("Rows", "Calls", "Priced", "Computed cost", "USD  OpenAI"):
         assert word in result.stdout
     (held_back,) = rows_of(
         home / "ai_focus.duckdb", "select count(*) from ai_calls where hold_reason is not null"
     )[0]
     assert held_back
     assert f"{held_back:,}  calls" in result.stdout
-    assert "calls are not priced" in result.stderr
+    # what is there on purpose is one line
+    _, _, said = result.stderr.rpartition("nodes, ")
+    assert said.splitlines()[1:] == [
+        "The demo holds 44 calls without a price and 2 unreadable lines on purpose. -v names them."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -729,10 +729,10 @@ def test_strict_exits_with_3_when_something_is_missing(home: Home, tmp_path: Pat
     relaxed = focus_export(*arguments)
     assert relaxed.returncode == 0
     assert (
-        "300 of 3000 calls have no cost (about 50.00 USD as the source states;"
-        " 200 of unknown cost; unknown_model 300)"
+        "300 of 3,000 calls are not priced yet (about 50.00 USD as the source states;"
+        " 200 of unknown cost; model not in the price book: 300)"
     ) in relaxed.stderr
-    assert_one_sentence(focus_export(*arguments, "--strict"), 3, "3 raw records were rejected")
+    assert_one_sentence(focus_export(*arguments, "--strict"), 3, "3 lines can't be read")
     assert (tmp_path / "x.csv").exists()
 
 

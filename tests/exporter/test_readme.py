@@ -13,11 +13,15 @@ from pathlib import Path
 import click
 import duckdb
 import pytest
+import yaml
 from conftest import ROOT, DemoRun
 
+from exporter.build import report
+from exporter.build.totals import read_totals
 from exporter.cli import COMMANDS, cli
 
 README = ROOT / "README.md"
+COMMAND = ROOT / "docs" / "command.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _QUERY = re.compile(r"^```sql\n([^`]*)^```\n\n((?:^\|.*\n)+)", re.MULTILINE)
@@ -57,14 +61,46 @@ def test_every_command_line_parses(page: str, line: str) -> None:
         assert len(arguments) == 1
 
 
-def test_the_readme_names_every_command_and_the_two_to_start_with() -> None:
-    text = README.read_text(encoding="utf-8")
+def test_every_command_has_its_place_in_the_pages() -> None:
+    readme = README.read_text(encoding="utf-8")
     for name in COMMANDS:
-        assert f"| `focus-export {name}` |" in text, name
-    blocks = [line for _, block in _FENCE.findall(text) for line in block.splitlines()]
+        assert f"| `focus-export {name}` |" in COMMAND.read_text(encoding="utf-8"), name
+        assert f"`focus-export {name}`" in " ".join(readme.split()), name
+
+
+def test_the_first_screen_has_all_that_one_needs_to_begin() -> None:
+    sections = README.read_text(encoding="utf-8").split("\n## ")
+    screen = "\n## ".join(sections[:2])
+    assert len(screen.splitlines()) < 80
+    assert "](docs/images/page.png)" in screen
+    blocks = [line for _, block in _FENCE.findall(screen) for line in block.splitlines()]
     commands = [line.split("#")[0].strip() for line in blocks]
     assert "pip install . && focus-export run" in commands
     assert "pip install '.[dev]' && pytest" in commands
+    assert "](docs/package.md)" in screen
+    assert len(_QUERY.findall(screen)) == 1
+    assert "Snowflake and BigQuery: emulators so far" in screen
+    assert [
+        name for name in ("Reads", "Goes to", "Doesn't yet") if f"- **{name}**" not in screen
+    ] == []
+
+
+def test_the_package_is_promised_at_a_revision_that_is_there() -> None:
+    [block] = [text for kind, text in _FENCE.findall(README.read_text("utf-8")) if kind == "yaml"]
+    [package] = yaml.safe_load(block)["packages"]
+    assert package.keys() == {"git", "revision"}
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    # a version has its tag once it has its section
+    assert package["revision"] == "main" or f"## [{package['revision']}]" in changes
+
+
+def test_every_provider_of_the_price_book_is_named() -> None:
+    with (ROOT / "seeds/reference/providers.csv").open(newline="", encoding="utf-8") as stream:
+        names = [row["service_provider_name"] for row in csv.DictReader(stream)]
+    assert len(names) == 9
+    for page in (README, ROOT / "docs/pricing.md"):
+        text = page.read_text(encoding="utf-8")
+        assert [name for name in names if name not in text] == []
 
 
 def test_an_unknown_option_in_a_page_would_be_seen() -> None:
@@ -111,13 +147,22 @@ def test_a_query_gives_the_rows_shown_below_it(query: str, table: str, demo_home
     assert found == [cells(row) for row in rows]
 
 
-def test_the_readme_shows_queries() -> None:
-    assert len(_QUERY.findall(README.read_text(encoding="utf-8"))) >= 3
+def test_the_pages_show_queries() -> None:
+    counts = {page.name: len(_QUERY.findall(page.read_text(encoding="utf-8"))) for page in PAGES}
+    assert counts["README.md"] >= 1
+    assert counts["data.md"] >= 7
 
 
-def test_the_closing_table_is_that_of_the_demo(demo_run: DemoRun) -> None:
+def test_the_summary_is_that_of_the_demo(demo_run: DemoRun) -> None:
     closing = demo_run.result.stdout.split("\n\n")[1]
-    assert f"```\n{closing}\n```" in README.read_text(encoding="utf-8")
+    first = "\n".join(closing.splitlines()[:5])
+    assert f"```\n{first}\n…\n```" in README.read_text(encoding="utf-8")
+    pages = COMMAND.read_text(encoding="utf-8")
+    assert f"```\n{closing}\n```" in pages
+    totals = read_totals((demo_run.home / "ai_focus.duckdb").resolve())
+    more = report.describe(totals, verbose=True)[len(closing.splitlines()) :]
+    assert more
+    assert "```\n{}\n```".format("\n".join(more)) in pages
 
 
 def test_what_is_said_of_the_price_lists_is_so() -> None:
@@ -129,13 +174,13 @@ def test_what_is_said_of_the_price_lists_is_so() -> None:
     basis = [price["valid_from_basis"] for price in prices]
     text = " ".join(README.read_text(encoding="utf-8").split())
     assert f"{len(prices):,} prices of {models} models. Of {basis.count('unknown')} " in text
-    assert f"{uplifts} uplifts" in text
+    assert f"{uplifts} surcharges" in text
     text = " ".join((ROOT / "docs/pricing.md").read_text(encoding="utf-8").split())
     assert (
         f"Of {len(prices):,} prices {basis.count('unknown')} are `unknown`, "
         f"{basis.count('verified_on')} `verified_on`, {basis.count('effective')} `effective`."
     ) in text
-    assert f"{uplifts} uplifts" in text
+    assert f"{uplifts} surcharges" in text
     assert {price["currency"] for price in prices} == {"USD"}
 
 
@@ -183,8 +228,8 @@ def test_every_raw_column_and_variable_is_in_the_pages() -> None:
         needed = table.columns if table.name == "gateway_calls" else table.required
         if table.folder in ("gateway", "litellm", "contracts"):
             assert [name for name in needed if f"`{name}`" not in sources] == []
-    readme = README.read_text(encoding="utf-8")
+    variables = COMMAND.read_text(encoding="utf-8")
     # set by --raw-dir alone
     internal = {"raw_files"}
     for name in project.settings["vars"].keys() - internal:
-        assert f"`{name}`" in readme, name
+        assert f"`{name}`" in variables, name

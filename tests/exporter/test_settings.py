@@ -190,11 +190,11 @@ def test_a_quiet_and_strict_run_says_only_what_is_incomplete(
     demo_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = Home(Path(shutil.copytree(demo_home, tmp_path / "home", symlinks=True)))
-    result = BuildResult("b1", home.published(), [], 1.0)
+    result = BuildResult("b1", home.published(), [], 1.0, is_demo=True)
     monkeypatch.setattr(builds, "run_build", lambda *_: result)
     ended = call("run", "--home", home.path, "--quiet", "--strict", "--format", "parquet")
     assert ended.stdout == ""
-    assert "calls are not priced" in ended.stderr
+    assert ended.stderr.startswith("The demo holds 44 calls without a price")
     assert isinstance(ended.exception, IncompleteError)
     assert "not complete, and --strict" in str(ended.exception)
     assert (home.exports / "focus_cost_and_usage.parquet").is_file()

@@ -275,7 +275,7 @@ def test_the_summary_of_a_build_is_the_same(warehouse_demo: Emulated, home: Home
     expected = totals.read_totals(home.published())
     with open_warehouse(warehouse_demo.target, load_project()) as opened:
         found = totals.ask_totals(opened)
-    assert report.describe(found) == report.describe(expected)
+    assert report.describe(found, verbose=True) == report.describe(expected, verbose=True)
     assert report.describe_incomplete(found) == report.describe_incomplete(expected)
 
 

@@ -7,15 +7,19 @@ import { COSTS, COST_NAMES, FILTERS, FILTER_NAMES, nameOf, timeOf } from "./view
 
 /** Rows of a list that are shown at first. */
 const FEW = 8;
-/** @type {Record<string, string>} */
+/**
+ * The words for a hold_reason, those of exporter/words.py.
+ * @type {Record<string, string>}
+ */
 const REASONS = {
-  unknown_model: "unknown model",
-  usage_missing: "no usage in the log",
+  unknown_model: "model not in the price book",
+  usage_missing: "no token counts in the log",
   cost_not_metered: "a cost that no count explains",
-  no_price_for_meter: "no price for a meter",
-  no_price_at_time: "no price at that time",
-  other_meter_unpriced: "another meter without a price",
-  capacity_paid: "paid as capacity",
+  no_price_for_meter: "no price for one kind of usage",
+  no_price_at_time: "no price for its time or region",
+  no_exchange_rate: "no exchange rate",
+  capacity_paid: "paid as reserved capacity",
+  other_meter_unpriced: "another part of its call has no price",
 };
 /** @type {Partial<Record<Filter, string>>} */
 const NONE = { department: "No department", provider: "No provider", model: "No model" };
@@ -200,7 +204,7 @@ export function showCoverage(coverage, view) {
   }
   if (missing.length) {
     box.append(
-      make("p", {}, make("strong", {}, "No figure here holds what the others cost:")),
+      make("p", {}, make("strong", {}, "Not in these totals:")),
       make(
         "ul",
         {},

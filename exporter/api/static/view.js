@@ -16,7 +16,7 @@ export const FILTER_NAMES = /** @type {Filter[]} */ (Object.keys(FILTERS));
 
 /** @type {Record<Cost, string>} */
 export const COSTS = {
-  BilledCost: "Billed cost",
+  BilledCost: "Computed cost",
   EffectiveCost: "Effective cost",
   ContractedCost: "Contracted cost",
   ListCost: "List cost",

@@ -147,9 +147,8 @@ def describe_gaps(manifest: dict[str, Any]) -> str | None:
             currency=coverage["stated_cost_currency"],
             unknown_calls=coverage["unknown_cost_calls"],
         )
-        held = coverage["calls"] - coverage["priced_calls"]
-        calls = f"{held:,} of {count_text(coverage['calls'], 'call')}"
-        verb = "is" if held == 1 else "are"
+        calls = f"{missing.calls:,} of {count_text(coverage['calls'], 'call')}"
+        verb = "is" if missing.calls == 1 else "are"
         parts.append(f"{calls} {verb} not priced yet ({describe_cost(missing)}; {reasons})")
     if manifest["rejected_rows"]:
         parts.append(f"{count_text(manifest['rejected_rows'], 'line')} can't be read")

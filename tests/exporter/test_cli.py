@@ -72,6 +72,16 @@ def test_a_date_that_is_none_is_named(tmp_path: Path, date: str) -> None:
     assert_one_sentence(result, 2, "--from", date)
 
 
+@pytest.mark.parametrize("month", ["2026-13", "10/2026", "2026-10-01"])
+def test_a_wrong_month_is_said_before_the_build(tmp_path: Path, month: str) -> None:
+    result = focus_export("run", "--home", tmp_path, "--billing-period", month)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [
+        f"Error: --billing-period {month!r} is no month: write YYYY-MM."
+    ]
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_focus_version_that_does_not_exist_is_said_before_the_build(tmp_path: Path) -> None:
     result = focus_export("run", "--home", tmp_path, "--focus-version", "2.0")
     assert_one_sentence(result, 2, "2.0", "1.4")

@@ -99,7 +99,10 @@ corrections as (
     where
         charges.call_key is not null
         and charges.charge_class = 'Correction'
-    group by {% for column in booked_on %}charges.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+    group by
+        {%- for column in booked_on %}
+        charges.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
 
 ),
 

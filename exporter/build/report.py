@@ -40,7 +40,8 @@ def describe(
         rows.append((title, money_text(cost), f"{currency}  {provider}"))
     width = max(len(value) for _, value, _ in rows)
     lines = [f"{title:<12} {value:>{width}}  {unit}".rstrip() for title, value, unit in rows]
-    return lines + _describe_recency(totals, finished_at)
+    recency = _describe_recency(totals, finished_at)
+    return [*lines, "", *recency] if recency else lines
 
 
 def _describe_missing(totals: Totals) -> str:

@@ -101,7 +101,7 @@ def test_a_build_is_published_behind_a_relative_link(published: Path) -> None:
     assert description["started_at"] <= description["finished_at"]
     assert description["dbt_version"].startswith("1.11")
     assert description["sources"] == ["gateway", "litellm"]
-    assert description["counts"] == {"model": 7, "test": 1}
+    assert description["counts"] == {"model": 8, "test": 1}
     assert (published / "logs" / "dbt.log").stat().st_size > 0
     assert Home(published).published() == (published / link).resolve()
 
@@ -116,7 +116,7 @@ def test_the_summary_stands_on_stdout_and_progress_on_stderr(
     assert "100.0 %  of calls priced" in result.stdout
     assert "1.25  USD  OpenAI" in result.stdout
     assert "100.0 %  of USD cost effective, 0.0 % verified_on, 0.0 % unknown" in result.stdout
-    assert "8 of 8 nodes" in result.stderr
+    assert "9 of 9 nodes" in result.stderr
     quiet = build(toy_project, tmp_path, "--quiet")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
     # the project's folder is only read

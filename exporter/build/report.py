@@ -51,7 +51,8 @@ def describe(
     ]
     width = max(len(value) for _, value, _ in rows)
     lines = [f"{title:<14} {value:>{width}}  {unit}".rstrip() for title, value, unit in rows]
-    lines += _describe_recency(totals, finished_at)
+    recency = _describe_recency(totals, finished_at)
+    lines += ["", *recency] if recency else []
     if totals.differing_calls or (verbose and totals.compared_calls):
         lines.append(_describe_stated_costs(totals))
     return lines + (_describe_price_dates(totals) if verbose else [])

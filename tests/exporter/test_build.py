@@ -118,7 +118,7 @@ def test_the_summary_stands_on_stdout_and_progress_on_stderr(
     prices = "Prices: list of 2026-11-21; start date unpublished for 0.0 % of USD cost"
     assert prices in result.stdout
     assert "published for 100.0 %." in result.stdout
-    assert "9 of 9 nodes" in result.stderr
+    assert "10 of 10 nodes" in result.stderr
     assert "model focus_cost_and_usage: success" in result.stderr
     quiet = build(toy_project, tmp_path, "--quiet")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")

@@ -147,7 +147,7 @@ CLOSINGS = st.lists(
 
 
 @settings(
-    max_examples=8,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     database=None,
@@ -182,25 +182,26 @@ def test_months_are_judged_as_the_reference_does(
         assert world.judge()[month] == (rest or None)
 
 
-# October: litellm has no record after September but one, at the first moment of October, and is
-# closed; the gateway's last is of October, written at the first moment of November.
+# litellm's last record is of the first moment of October, of which its issuer is closed; the
+# gateway's last is of October, written at the first moment of November.
 COMPLETE = (
     [
         Record("gateway", "acme", "openai", datetime(2026, 9, 5)),
         Record("litellm", "acme", "azure", datetime(2026, 9, 10), datetime(2026, 9, 11)),
-        Record("litellm", "acme", "openai", datetime(2026, 10, 1), datetime(2026, 10, 2)),
-        Record("gateway", "acme", "openai", datetime(2026, 10, 31, 23), datetime(2026, 11, 1)),
+        Record("litellm", "acme", "openai", datetime(2026, 10, 1)),
+        Record("gateway", "acme", "azure", datetime(2026, 10, 31, 23), datetime(2026, 11, 1)),
     ],
     [Closing("openai", datetime(2026, 10, 1))],
     {"2026-09": None, "2026-10": None},
 )
-# October waits for litellm: one of its two issuers has closed, and the gateway is another source
+# October waits for litellm: one of its two issuers has closed, and the gateway is another source;
+# November is not closed by that
 LAGGING = (
     [
         Record("litellm", "acme", "openai", datetime(2026, 10, 1), datetime(2026, 10, 2)),
         Record("litellm", "acme", "anthropic", datetime(2026, 10, 5), datetime(2026, 10, 31)),
         Record("gateway", "acme", "openai", datetime(2026, 10, 5), datetime(2026, 11, 5)),
-        Record("gateway", "globex", "mistral", datetime(2026, 11, 5)),
+        Record("gateway", "globex", "openai", datetime(2026, 11, 5)),
     ],
     [Closing("openai", datetime(2026, 10, 1))],
     {"2026-10": "litellm", "2026-11": "gateway"},

@@ -260,5 +260,5 @@ select
     booked.classification,
     booked.tags_json
 from booked
-left join {{ ref('providers') }} as providers
+left join {{ price_book('providers') }} as providers
     on booked.provider = providers.provider

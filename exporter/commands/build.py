@@ -24,8 +24,8 @@ def command(home: Home, quiet: bool, strict: bool, dry_run: bool, **options: Any
     loader has filled. A build that fails or is stopped leaves the last published one as it is.
 
     What is typed with every build can stand in the home's ai_focus.yml: vars, raw_dir, source,
-    target, threads, memory_limit, strict. An option goes before the environment, and that before
-    the file; vars are put together, key by key.
+    target, threads, memory_limit, strict; receivers of one's own for --for too. An option goes
+    before the environment, and that before the file; vars are put together, key by key.
     """
     from exporter.build import report
     from exporter.build.build import BuildRequest, run_build, say, show_plan

@@ -9,7 +9,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -28,11 +29,16 @@ from receiver_rules import BY_CALL, CHECKERS, Expected, Months, Row, faults, rea
 from reference import read_seed
 
 from exporter.errors import UserError
+from exporter.extract import delivery
+from exporter.extract import manifest as manifests
 from exporter.extract.delivery import Delivery, deliver
 from exporter.extract.receivers import TABLE, read_receivers
+from exporter.extract.source import Source
 from exporter.extract.writer import Extract
 from exporter.home import Home
 from exporter.settings import read_settings
+from exporter.sql import DuckDB
+from exporter.warehouse.transfer import pull
 
 SAMPLE = ROOT / "seeds" / "sample"
 FILE = "ai_focus.yml"
@@ -413,17 +419,17 @@ def test_a_broken_rule_of_a_receiver_is_noticed(
 def test_parts_keep_the_limits_and_come_to_the_month(
     demo: Home, tmp_path: Path, limits: dict[str, int], fewest: int
 ) -> None:
-    delivery = deliver_to(demo, tmp_path, "vantage", **limits)
-    assert faults("vantage", delivery.folder, expected_of(demo.published(), "vantage")) == []
+    result = deliver_to(demo, tmp_path, "vantage", **limits)
+    assert faults("vantage", result.folder, expected_of(demo.published(), "vantage")) == []
     whole = read_csv(
         deliver_to(demo, tmp_path / "whole", "vantage").folder
         / "2026-08"
         / "ai-focus-2026-08-0001.csv"
     )
-    parts = [read_csv(file) for file in sorted((delivery.folder / "2026-08").iterdir())]
+    parts = [read_csv(file) for file in sorted((result.folder / "2026-08").iterdir())]
     assert len(parts) >= fewest
     assert [row for _, rows in parts for row in rows] == whole[1]
-    sizes = [file.stat().st_size for file in (delivery.folder / "2026-08").iterdir()]
+    sizes = [file.stat().st_size for file in (result.folder / "2026-08").iterdir()]
     assert all(len(rows) <= (limits["max_rows"] or 10**9) for _, rows in parts)
     most = limits.get("max_bytes", 10**9)
     assert max(sizes) <= most
@@ -496,6 +502,42 @@ def test_the_same_build_gives_the_same_bytes(
     demo: Home, written: Path, tmp_path: Path, receiver: str
 ) -> None:
     assert tree(deliver_to(demo, tmp_path, receiver).folder) == tree(written / receiver)
+
+
+class AsWarehouse(DuckDB):
+    """A build's file that is asked as a warehouse is, in batches."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        super().__init__(connection)
+        self.connection = connection
+
+    def batches(
+        self, query: str, parameters: Sequence[str], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        found = self.connection.sql(query, params=list(parameters)).to_arrow_table()
+        yield from found.cast(schema).to_batches(max_chunksize=1_000)
+
+
+@pytest.mark.parametrize("receiver", ["cloudzero", "vantage"])
+def test_a_warehouses_rows_make_the_same_folder(
+    demo: Home, written: Path, tmp_path: Path, receiver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = manifests.describe_build(demo.published())
+
+    @contextmanager
+    def open_as_warehouse(
+        database: None, target: str, selection: Any, project: Any, scratch: Path
+    ) -> Iterator[Source]:
+        with (
+            duckdb.connect(str(demo.published()), read_only=True) as asked,
+            duckdb.connect(str(scratch / "warehouse.duckdb")) as connection,
+        ):
+            pull(connection, AsWarehouse(asked), selection, project)  # type: ignore[arg-type]
+            yield Source(connection, DuckDB(asked), build, lambda: None)
+
+    monkeypatch.setattr(delivery, "open_source", open_as_warehouse)
+    taken = deliver(demo, read_receivers()[receiver], tmp_path, target="snowflake")
+    assert tree(taken.folder) == tree(written / receiver)
 
 
 def test_a_drop_is_named_by_its_build_and_the_former_one_goes(demo: Home, tmp_path: Path) -> None:
@@ -666,7 +708,7 @@ def test_the_examples_of_the_page_can_be_written(demo: Home, tmp_path: Path) -> 
 
 
 def test_a_receiver_of_ones_own_starts_like_another(demo: Home, tmp_path: Path) -> None:
-    delivery = deliver_to(
+    result = deliver_to(
         demo,
         tmp_path,
         "our-lake",
@@ -679,10 +721,8 @@ def test_a_receiver_of_ones_own_starts_like_another(demo: Home, tmp_path: Path) 
         layout="{vendor}/month={month}/part-{part}.parquet",
         vendor="acme",
     )
-    files = sorted(delivery.folder.rglob("*.parquet"))
-    assert (
-        files[0].relative_to(delivery.folder).as_posix() == "acme/month=2026-08/part-0001.parquet"
-    )
+    files = sorted(result.folder.rglob("*.parquet"))
+    assert files[0].relative_to(result.folder).as_posix() == "acme/month=2026-08/part-0001.parquet"
     tables = [pq.read_table(file) for file in files]
     assert max(it.num_rows for it in tables) == 1000
     total = sum((row for it in tables for row in it["BilledCost"].to_pylist()), Decimal(0))

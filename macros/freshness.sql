@@ -1,17 +1,28 @@
 {#- The latest stamp of a raw table, in UTC, for `dbt source freshness`: the first of the columns that a row has.
-    A table that is told not to be there (raw_tables) is never late. -#}
+    What has no stamp to go by is never late: a table that is told not to be there, or that a model stands for
+    (raw_tables), and one without these columns, which need not be there. -#}
 {% macro latest_stamp(table, columns) -%}
-{%- set relation = ai_focus.raw_relation(table) -%}
-{%- if relation is none -%}
+{%- set place = ai_focus.raw_place(table) -%}
+{%- if place is none or 'ref' in place -%}
 select {{ dbt.current_timestamp() }} as latest_stamp
 {%- else -%}
-{%- set texts = [] -%}
-{%- for column in columns -%}
-    {%- do texts.append(
-        'nullif(' ~ ai_focus.trim_spaces(
-            'cast(' ~ ai_focus.raw_identifier(column) ~ ' as ' ~ ai_focus.text_type() ~ ')') ~ ", '')") -%}
+{%- set relation = ai_focus.raw_relation(table) -%}
+{%- set spellings = {} -%}
+{%- for column in adapter.get_columns_in_relation(relation) -%}
+    {%- do spellings.update({column.name | lower: adapter.quote(column.name)}) -%}
 {%- endfor -%}
+{%- set stamps = [] -%}
+{%- for column in columns if column in spellings -%}
+    {%- do stamps.append(
+        'nullif(' ~ ai_focus.trim_spaces('cast(' ~ spellings[column] ~ ' as ' ~ ai_focus.text_type() ~ ')') ~ ", '')") -%}
+{%- endfor -%}
+{%- if stamps -%}
 select max({{ ai_focus.to_utc_timestamp('stamp') }}) as latest_stamp
-from (select {{ texts[0] if texts | length == 1 else 'coalesce(' ~ texts | join(', ') ~ ')' }} as stamp from {{ relation }}) as stamps
+from (select {{ 'coalesce(' ~ (stamps + ['null']) | join(', ') ~ ')' }} as stamp from {{ relation }}) as stamps
+{%- else -%}
+{#- a table that is not there is an error -#}
+select max({{ dbt.current_timestamp() }}) as latest_stamp
+from (select 1 as one union all select count(*) as one from {{ relation }}) as counted
+{%- endif -%}
 {%- endif -%}
 {%- endmacro %}

@@ -73,6 +73,21 @@ def test_a_log_is_as_fresh_as_its_latest_stamp(folder: Path) -> None:
     assert set(found) == {"gateway_calls", "litellm_spend_logs"}
 
 
+def test_a_log_without_stamps_is_never_late_and_one_that_is_not_there_is_an_error(
+    folder: Path,
+) -> None:
+    with duckdb.connect(str(folder / "raw.duckdb")) as connection:
+        connection.execute("alter table landing.gateway_calls drop column ingested_at")
+        connection.execute("alter table landing.litellm_spend_logs drop column created_at")
+    found = freshness(folder)
+    assert found["gateway_calls"][0] == "pass"
+    assert found["litellm_spend_logs"] == ("error", "2026-01-01T00:00:00")
+    with duckdb.connect(str(folder / "raw.duckdb")) as connection:
+        connection.execute("drop table landing.gateway_calls")
+    # dbt names it on standard output, and has no result of what it could not ask
+    assert set(freshness(folder)) == {"litellm_spend_logs"}
+
+
 def test_the_hours_are_variables_and_a_table_that_is_not_there_is_not_late(folder: Path) -> None:
     found = freshness(
         folder,

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +19,7 @@ from exporter import errors
 from exporter.build.report import describe, describe_incomplete
 from exporter.build.totals import Totals
 from exporter.cli import COMMANDS, cli
+from exporter.extract.coverage import Missing
 from exporter.extract.manifest import describe_gaps
 from exporter.raw.plan import Fault
 from exporter.words import HOLD_REASONS, count_text, reason_text
@@ -33,6 +34,9 @@ JARGON = re.compile(
 NAMES = re.compile(r"`[^`]*`|\]\([^)]*\)|\b\w+(?:_\w+)+\b")
 TOTALS = Totals(
     *(7030, 3065, 2990, 90, 80, 240, 1),
+    missing=Missing(calls=75, tokens=10, stated_cost=None, currency=None, unknown_calls=75),
+    usage_until=datetime(2026, 10, 31, 23, 59),
+    waiting=[(datetime(2026, 10, 1), "litellm")],
     quarantined=[(reason, 5) for reason in HOLD_REASONS],
     rejected=[("gateway", 2)],
     rejected_examples=[("gateway/a.csv", 4, "started_at 'yesterday' is no date and time")],

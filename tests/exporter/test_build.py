@@ -16,6 +16,7 @@ from conftest import ROOT, assert_one_sentence, environment, rows_of
 
 from exporter.build.report import describe_incomplete
 from exporter.build.totals import Totals
+from exporter.extract.coverage import Missing
 from exporter.home import Home
 
 # the real command line on the toy project
@@ -278,7 +279,7 @@ def test_a_kill_at_any_time_after_dbt_shows_one_of_two_whole_builds(
     assert build(toy_project, tmp_path, "--quiet").returncode == 0
     for round_number, delay in enumerate((0.0, 0.05, 0.2), start=1):
         process = start(toy_project, tmp_path, "--vars", f"{{cost: {round_number}}}")
-        wait_for(process, "8 of 8 nodes")
+        wait_for(process, "9 of 9 nodes")
         time.sleep(delay)
         process.kill()
         process.communicate()
@@ -331,7 +332,8 @@ def test_raw_dir_needs_duckdb(toy_project: Path, tmp_path: Path) -> None:
 
 
 def test_a_build_without_a_call_is_not_complete() -> None:
-    totals = Totals(0, 0, 0, 0, 0, 0, 0, [], [], [], 0, [], [])
+    missing = Missing(0, 0, None, None, 0)
+    totals = Totals(0, 0, 0, 0, 0, 0, 0, missing, None, [], [], [], [], 0, [], [])
     assert describe_incomplete(totals) == [
         "Incomplete: there is no call that a provider can charge for."
     ]

@@ -19,8 +19,8 @@ from exporter import errors
 from exporter.build.report import describe, describe_incomplete
 from exporter.build.totals import Totals
 from exporter.cli import COMMANDS, cli
-from exporter.extract.coverage import Missing
-from exporter.extract.manifest import describe_gaps
+from exporter.extract.coverage import Coverage, Missing
+from exporter.extract.manifest import describe_coverage, describe_gaps
 from exporter.raw.plan import Fault
 from exporter.words import HOLD_REASONS, count_text, reason_text
 
@@ -157,7 +157,7 @@ def sentences() -> Iterator[tuple[str, str]]:
         replace(TOTALS, quarantined=[("unknown_model", 44)]), is_demo=True, verbose=True
     )
     yield from (("summary", line) for line in describe(TOTALS, aside, verbose=True) + lacks)
-    coverage = {"quarantined_calls": dict(TOTALS.quarantined), "calls": 9, "priced_calls": 1}
+    coverage = describe_coverage(Coverage(9, 1, 90, 10, TOTALS.quarantined, TOTALS.missing))
     manifest = {"coverage": coverage, "rejected_rows": 1, "build": {"set_aside": [{}]}}
     yield "export", str(describe_gaps(manifest))
     for name in COMMANDS:
@@ -195,8 +195,8 @@ def test_jargon_would_be_seen(text: str) -> None:
 def test_what_is_missing_is_said_in_words() -> None:
     totals = replace(TOTALS, quarantined=[("unknown_model", 1)], rejected=[])
     assert describe_incomplete(totals) == [
-        "Not in these totals: 1 call not priced yet (model not in the price book: 1); "
-        "see the table quarantined_usage."
+        "Not in these totals: 1 call not priced yet, of unknown cost (model not in the "
+        "price book: 1); see the table quarantined_usage."
     ]
     assert describe_incomplete(TOTALS)[:2] == [
         "Not in these totals: 2 unreadable lines (gateway 2); see the table rejected_rows.",

@@ -145,7 +145,8 @@ def toy_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with the wrapper, all macros and sources and a single model: quick to parse.
 
-    It is for what is said before any model is built. As PYTHONPATH it is what runs.
+    It is for what is said before any model is built. As PYTHONPATH it is what runs, from any
+    folder that is no checkout.
     """
     folder = tmp_path_factory.mktemp("small_checkout")
     for name in ("exporter", "macros", "tests/dbt/generic"):

@@ -95,7 +95,8 @@ def test_an_instant_that_no_calendar_has_is_refused(
 ) -> None:
     """The book of such a day would be empty, and every model unknown."""
     result = focus_export(
-        *("build", "--home", tmp_path, "--vars", f"{{price_book_as_of: {value}}}"),
+        *("build", "--vars", f"{{price_book_as_of: {value}}}"),
+        cwd=tmp_path,
         variables={"PYTHONPATH": str(small_checkout)},
     )
     assert_one_sentence(result, 2, *parts)

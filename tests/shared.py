@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -77,14 +77,24 @@ def parsed_once(key: str, target: Path) -> Iterator[dict[str, str]]:
 
 
 def key_of_build(arguments: Sequence[str]) -> str:
-    """Name what the variables of a build by the command line depend on: not where files lie."""
+    """Name what the variables of a build by the command line depend on: not where files lie.
+
+    Of a raw folder it is which sources of usage it has.
+    """
     key = []
     for option, value in zip(arguments, (*arguments[1:], ""), strict=True):
         if option == "--raw-dir":
-            key += sorted(path.name for path in Path(value).glob("*"))
+            key.append(key_of_sources(path.name for path in Path(value).glob("*")))
         elif option in ("--vars", "--source", "--target"):
             key += [option, value]
     return "\n".join(key)
+
+
+def key_of_sources(folders: Iterable[str]) -> str:
+    """Name the sources of usage that a build of raw files reads."""
+    from exporter.project import load_project
+
+    return " ".join(["raw", *sorted(set(folders) & set(load_project().usage_sources))])
 
 
 class DemoRun(NamedTuple):

@@ -40,7 +40,9 @@ def focus_export(
     """Run the command line in a process of its own and hold back its output."""
     texts = [str(argument) for argument in arguments]
     home = texts[texts.index("--home") + 1] if "--home" in texts else cwd or "nowhere"
-    with parsed_once(key_of_build(texts), Path(home) / "target") as parsed:
+    # a checkout of its own is another project
+    key = key_of_build(texts) + (variables or {}).get("PYTHONPATH", "")
+    with parsed_once(key, Path(home) / "target") as parsed:
         return subprocess.run(
             [sys.executable, "-m", "exporter.cli", *texts],
             capture_output=True,
@@ -141,4 +143,23 @@ def toy_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tests" / "assert_cost_is_small.sql").write_text(
         "select BilledCost as cost from {{ ref('focus_cost_and_usage') }} where BilledCost > 100"
     )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with the wrapper, all macros and sources and a single model: quick to parse.
+
+    It is for what is said before any model is built. As PYTHONPATH it is what runs, from any
+    folder that is no checkout.
+    """
+    folder = tmp_path_factory.mktemp("small_checkout")
+    for name in ("exporter", "macros", "tests/dbt/generic"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    names = ["dbt_project.yml", "profiles.yml", "models/_docs.md"]
+    sources = (ROOT / "models" / "staging").glob("*/_*__sources.yml")
+    for name in (*names, *(path.relative_to(ROOT) for path in sources)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "models" / "one.sql").write_text("select {{ reprice_models() | length }} as models")
     return folder

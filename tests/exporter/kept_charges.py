@@ -30,13 +30,27 @@ class KeptCharges(Pipeline):
         incremental: dict[str, object] = {"charges_materialization": "incremental"}
         super().__init__(raw, folder, incremental, select=[f"+{CHARGES}"])
         self.upstream = self._models_of_charges()
+        self._leave_out_what_charges_do_not_read()
         names = {self.manifest.nodes[key].alias for key in self.upstream} - {CHARGES}
         self.order = [name for name in self.order if name in names]
 
         # of what was built once for a key: what the raw folder held
-        self._read_for: dict[str, str] = {}
+        self._read_for: dict[str, dict[Path, str]] = {}
         self.selected: list[str] | None = None
         patch.setattr(selected_resources, "set_selected_resources", self._select)
+
+    def _leave_out_what_charges_do_not_read(self) -> None:
+        """Give dbt a small manifest: each run goes through all of it several times."""
+        nodes = self.manifest.nodes
+        read = {parent for key in self.upstream for parent in nodes[key].depends_on.nodes}
+        small = copy.copy(self.manifest)
+        small.nodes = {
+            key: node
+            for key, node in nodes.items()
+            if key in self.upstream | read or key.startswith("operation.")
+        }
+        small.unit_tests, small.exposures = {}, {}
+        self.whole_manifest, self.manifest = self.manifest, small
 
     def _select(self, _: object) -> None:
         # the pipeline runs what dbt has not selected

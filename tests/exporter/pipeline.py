@@ -8,6 +8,7 @@ needs ten.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import pickle
@@ -21,7 +22,7 @@ import pytest
 from conftest import ROOT
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
-from shared import made_once, run_demo
+from shared import key_of_sources, made_once, parsed_once, run_demo
 
 from exporter.project import load_project
 from exporter.raw.plan import plan_raw_files
@@ -46,34 +47,41 @@ class Pipeline:
         self.database = folder / "ai_focus.duckdb"
         plan = plan_raw_files(raw, load_project())
         plan.write(folder)
-        self.variables = plan.variables() | (variables or {})
+        self._of_a_build = plan.variables()
+        self.variables = self._of_a_build | (variables or {})
         self.manifest = self._parse()
         self._copy_seeds()
         models = [f"resource_type:model,{name}" for name in select]
         # a table that is kept from run to run is dbt's own to make
         command = "run" if "charges_materialization" in self.variables else "compile"
-        done = self.dbt(command, "--select", *models, manifest=self.manifest)
+        selected = ("--select", *models, "--no-write-json")
+        done = self.dbt(command, *selected, manifest=self.manifest)
         assert done.success, done.exception or [it.message for it in done.result]
-        manifest = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
         self.models: dict[str, tuple[str, str]] = {}
         # of models, what they read: other models, seeds
         self._parents: dict[str, list[str]] = {}
-        for key, node in manifest["nodes"].items():
-            if node["resource_type"] == "model" and "compiled_code" in node:
-                kind = node["config"]["materialized"]
-                self.models[node["alias"]] = (kind, node["compiled_code"])
-                self._parents[node["alias"]] = [
-                    manifest["nodes"][parent]["alias"]
-                    for parent in manifest["parent_map"][key]
+        for node in (result.node for result in done.result.results):
+            if node.resource_type == "model":
+                self.models[node.alias] = (node.config.materialized, node.compiled_code)
+                self._parents[node.alias] = [
+                    self.manifest.nodes[parent].alias
+                    for parent in node.depends_on.nodes
                     if parent.startswith(("model.", "seed."))
                 ]
         self.order = _sorted(self._parents)
-        # by this `run` tells which models read the folder
-        assert any(str(raw) in code for _, code in self.models.values())
+        # of models, the raw files that they read
+        files = [path for path in raw.rglob("*") if path.is_file()]
+        self._files = {
+            name: [file for file in files if str(file) in code]
+            for name, (_, code) in self.models.items()
+            if str(raw) in code
+        }
+        assert self._files
+        assert all(self._files.values())
         self._rewritten: set[str] = set()
-        # seeds and models that have changed since the last run, and what the raw folder held then
+        # seeds and models that have changed since the last run, and what raw files held then
         self.stale: set[str] = set()
-        self.read = ""
+        self.read: dict[Path, str] = {}
         self.connect()
         if command == "compile":
             # no view is there yet
@@ -89,35 +97,55 @@ class Pipeline:
 
     def dbt(self, *arguments: str, manifest: Any = None, **variables: object) -> dbtRunnerResult:
         """Run dbt on the database, which must be closed; some variables may have other values."""
+        return self._invoke(arguments, self.variables | variables, {}, manifest)
+
+    def _invoke(
+        self,
+        arguments: Sequence[str],
+        variables: dict[str, object],
+        environment: dict[str, str],
+        manifest: Any = None,
+    ) -> dbtRunnerResult:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
-            patch.setenv("AI_FOCUS_DATABASE", str(self.database))
+            # by its name alone, as in a build: for another path dbt would parse anew
+            patch.setenv("AI_FOCUS_DATABASE", self.database.name)
             patch.setenv("DBT_TARGET_PATH", str(self.folder / "target"))
             patch.setenv("DBT_LOG_PATH", str(self.folder / "logs"))
-            place = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
-            values = json.dumps(self.variables | variables)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            place = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target", "duckdb"]
+            quiet = ["--quiet", "--log-level-file", "none"]
             runner = dbtRunner(manifest=manifest)
             try:
-                return runner.invoke(["--quiet", *arguments, *place, "--vars", values])
+                return runner.invoke([*quiet, *arguments, *place], vars=variables)
             finally:
                 DuckDBConnectionManager.close_all_connections()
 
     def _parse(self) -> Any:
         """Parse the project once for all processes; raw files are asked for by compiling alone.
 
-        A model that unites the sources depends on each, and compiles to those of the folder.
+        A model that unites the sources depends on each, and compiles to those of the folder. So
+        this is also what dbt parses for a build of all sources.
         """
-        every = {"usage_sources": load_project().usage_sources}
-        variables = json.dumps(self.variables | every, sort_keys=True)
-        key = hashlib.sha256(variables.encode()).hexdigest()
+        sources = load_project().usage_sources
+        variables = self.variables | {"usage_sources": list(sources)}
+        # asked for by compiling alone, too
+        variables.pop("price_book_as_of", None)
+        key = hashlib.sha256(json.dumps(variables, sort_keys=True).encode()).hexdigest()
         if key not in _MANIFESTS:
+            is_of_a_build = variables.keys() == self._of_a_build.keys()
+            key_of_parse = key_of_sources(sources) if is_of_a_build else key
             with made_once(f"parsed_{key}") as (folder, is_missing):
                 file = folder / "manifest.pickle"
                 if is_missing:
-                    parsed = self.dbt("parse", "--no-partial-parse", **every)
+                    with parsed_once(key_of_parse, self.folder / "target") as environment:
+                        parsed = self._invoke(["parse"], variables, environment)
                     assert parsed.success, parsed.exception
                     file.write_bytes(pickle.dumps(parsed.result))
             _MANIFESTS[key] = pickle.loads(file.read_bytes())
+            # it stays to the end, and collecting garbage would walk through it over and over
+            gc.freeze()
         return _MANIFESTS[key]
 
     def _copy_seeds(self) -> None:
@@ -140,7 +168,6 @@ class Pipeline:
         What reads, however far back, neither raw files nor seeds nor models that have changed since
         the last run stays as it is.
 
-
         `everywhere` is a text and what to put in its place in whichever models have it. Views are
         made anew only where they are rewritten, and put back by the next run.
         """
@@ -155,9 +182,10 @@ class Pipeline:
                 rewrites[name] = _after(code_with(everywhere), rewrites.get(name))
         self.stale |= set(rewrites) | self._rewritten
         content = self._content()
+        altered = {file for file, digest in content.items() if self.read.get(file) != digest}
         for name in self.order:
             kind, code = self.models[name]
-            reads_files = content != self.read and str(self.raw) in code
+            reads_files = altered.intersection(self._files.get(name, ()))
             if reads_files or self.stale.intersection(self._parents[name]):
                 self.stale.add(name)
             if name not in self.stale:
@@ -172,12 +200,10 @@ class Pipeline:
         self._rewritten = set(rewrites)
         self.stale, self.read = set(), content
 
-    def _content(self) -> str:
-        """Tell one content of the raw folder from another."""
-        digest = hashlib.sha256()
-        for file in sorted(path for path in self.raw.rglob("*") if path.is_file()):
-            digest.update(f"{file}\n".encode() + file.read_bytes())
-        return digest.hexdigest()
+    def _content(self) -> dict[Path, str]:
+        """Tell one content of each raw file from another."""
+        files = {file for named in self._files.values() for file in named}
+        return {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
     def seed(self, name: str) -> list[dict[str, str]]:
         """Give a seed's rows."""

@@ -324,52 +324,6 @@ def test_bytes_of_parquet_are_text_and_folders_are_no_columns(built: Built) -> N
     assert rows_of(built.database, query) == [("Müller", "gpt-5")]
 
 
-def test_a_call_that_leaves_a_closed_period_is_taken_back_in_a_later_one(tmp_path: Path) -> None:
-    moves = {
-        "month": {"started_at": "2026-04-01T00:00:01Z"},
-        "provider": {"provider": "azure"},
-        "unknown model": {"started_at": "2026-04-01T00:00:01Z", "model": "gpt-99"},
-        "unknown provider": {"provider": "nobody"},
-    }
-    delivered = [call(name, ingested_at="2026-03-06T00:00:00Z") for name in moves]
-    again = [call(name, ingested_at="2026-04-10T00:00:00Z", **to) for name, to in moves.items()]
-    write_files(
-        tmp_path / "raw",
-        {
-            "gateway/calls.jsonl": json_lines(*delivered, *again),
-            "billing_periods/periods.csv": "issuer,billing_period,closed_at\n"
-            "openai,2026-03,2026-04-04T09:00:00Z\n",
-        },
-    )
-    result = focus_export("build", "--home", tmp_path / "home", "--raw-dir", tmp_path / "raw")
-    assert result.returncode == 0, result.stderr
-    charges = rows_of(
-        tmp_path / "home" / "ai_focus.duckdb",
-        """
-        select x_CallId, strftime(BillingPeriodStart, '%Y-%m'),
-            strftime(ChargePeriodStart, '%Y-%m'), ServiceProviderName, ChargeClass,
-            sum(BilledCost), count(distinct x_ChargeId)
-        from focus_cost_and_usage_v1_4 group by all
-        """,
-    )
-    # 100 tokens at 1.25 and 20 at 10 USD a million
-    cost = Decimal("0.000325")
-    kept = {(name, "2026-03", "2026-03", "OpenAI", None, cost, 2) for name in moves}
-    taken_back = {(name, "2026-04", "2026-03", "OpenAI", "Correction", -cost, 2) for name in moves}
-    assert set(charges) == kept | taken_back | {
-        ("month", "2026-04", "2026-04", "OpenAI", None, cost, 2),
-        ("provider", "2026-03", "2026-03", "Microsoft", None, cost, 2),
-    }
-    held = rows_of(
-        tmp_path / "home" / "ai_focus.duckdb",
-        "select call_id, billed_cost, hold_reason from ai_calls where billed_cost is null",
-    )
-    assert set(held) == {
-        ("unknown model", None, "unknown_model"),
-        ("unknown provider", None, "unknown_model"),
-    }
-
-
 def test_more_files_than_an_environment_holds_names_of_and_then_one_more(tmp_path: Path) -> None:
     folder = "a folder with a long name " * 8
     write_files(
@@ -467,12 +421,25 @@ SET_ASIDE = {
 }
 
 
+# calls of a period that is closed, and what they are when they come again
+MOVES = {
+    "month": {"started_at": "2026-04-01T00:00:01Z"},
+    "provider": {"provider": "azure"},
+    "unknown model": {"started_at": "2026-04-01T00:00:01Z", "model": "gpt-99"},
+    "unknown provider": {"provider": "nobody"},
+}
+
+
 @pytest.fixture(scope="module")
 def set_aside(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """A raw folder with its home beside it, and what was said of the main job on it."""
     raw = tmp_path_factory.mktemp("set_aside") / "raw"
     files: dict[str, str | bytes] = {
         "gateway/fine.csv": csv_text(call("a")),
+        "gateway/moved.jsonl": json_lines(
+            *(call(name, ingested_at="2026-03-06T00:00:00Z") for name in MOVES),
+            *(call(name, ingested_at="2026-04-10T00:00:00Z", **to) for name, to in MOVES.items()),
+        ),
         "gateway/empty.csv": "",
         "gateway/rejected.csv": csv_text(call("c", model=""), call("d", prompt_tokens="-1")),
         "litellm/notes.csv": "name,age\n",
@@ -503,8 +470,40 @@ def test_a_run_goes_on_without_files_that_it_names(set_aside: tuple[Path, str, s
             assert reasons[file].startswith(sentence)
     # what could be read is there, and what was rejected too
     database = home / "ai_focus.duckdb"
-    assert rows_of(database, "select call_id from ai_calls") == [("a",)]
+    calls = rows_of(database, "select distinct call_id from ai_calls")
+    assert {call_id for (call_id,) in calls} == {"a", *MOVES}
     assert rows_of(database, "select count(*) from rejected_rows") == [(2,)]
+
+
+def test_a_call_that_leaves_a_closed_period_is_taken_back_in_a_later_one(
+    set_aside: tuple[Path, str, str],
+) -> None:
+    database = set_aside[0].with_name("home") / "ai_focus.duckdb"
+    charges = rows_of(
+        database,
+        """
+        select x_CallId, strftime(BillingPeriodStart, '%Y-%m'),
+            strftime(ChargePeriodStart, '%Y-%m'), ServiceProviderName, ChargeClass,
+            sum(BilledCost), count(distinct x_ChargeId)
+        from focus_cost_and_usage_v1_4 where x_CallId <> 'a' group by all
+        """,
+    )
+    # 100 tokens at 1.25 and 20 at 10 USD a million
+    cost = Decimal("0.000325")
+    kept = {(name, "2026-03", "2026-03", "OpenAI", None, cost, 2) for name in MOVES}
+    taken_back = {(name, "2026-04", "2026-03", "OpenAI", "Correction", -cost, 2) for name in MOVES}
+    assert set(charges) == kept | taken_back | {
+        ("month", "2026-04", "2026-04", "OpenAI", None, cost, 2),
+        ("provider", "2026-03", "2026-03", "Microsoft", None, cost, 2),
+    }
+    held = rows_of(
+        database,
+        "select call_id, billed_cost, hold_reason from ai_calls where billed_cost is null",
+    )
+    assert set(held) == {
+        ("unknown model", None, "unknown_model"),
+        ("unknown provider", None, "unknown_model"),
+    }
 
 
 def test_an_extract_says_that_files_were_set_aside(set_aside: tuple[Path, str, str]) -> None:

@@ -101,14 +101,18 @@ def test_vars_that_are_no_mapping_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_an_instant_that_no_calendar_has_is_refused(
-    tmp_path: Path, value: str, parts: list[str]
+    small_checkout: Path, tmp_path: Path, value: str, parts: list[str]
 ) -> None:
     """The book of such a day would be empty, and every model unknown."""
-    result = focus_export("build", "--home", tmp_path, "--vars", f"{{price_book_as_of: {value}}}")
+    result = focus_export(
+        *("build", "--vars", f"{{price_book_as_of: {value}}}"),
+        cwd=tmp_path,
+        variables={"PYTHONPATH": str(small_checkout)},
+    )
     assert_one_sentence(result, 2, *parts)
 
 
-def test_what_is_an_instant_and_what_is_none(tmp_path: Path) -> None:
+def test_what_is_an_instant_and_what_is_none(small_checkout: Path, tmp_path: Path) -> None:
     """The project is read once, since that takes most of the time."""
     code = """
 from dbt.cli.main import dbtRunner
@@ -120,8 +124,8 @@ for value in (*good, "2026-02-29", "2025-02-29 10:00", "2026-12-01 25:00", "soon
     print(value, outcome.success)
 """
     settings = {
-        "DBT_PROJECT_DIR": str(ROOT),
-        "DBT_PROFILES_DIR": str(ROOT),
+        "DBT_PROJECT_DIR": str(small_checkout),
+        "DBT_PROFILES_DIR": str(small_checkout),
         "DBT_TARGET_PATH": str(tmp_path / "target"),
         "DBT_LOG_PATH": str(tmp_path / "logs"),
         "AI_FOCUS_DATABASE": str(tmp_path / "a.duckdb"),

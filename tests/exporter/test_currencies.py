@@ -377,9 +377,12 @@ def test_a_later_rate_changes_no_call_of_the_days_before_it(built: Pipeline) -> 
 
 
 @pytest.mark.parametrize("days", ["week", "0"])
-def test_a_rate_holds_for_whole_days(tmp_path: Path, days: str) -> None:
-    variables = f"{{exchange_rate_days: {days}}}"
-    result = focus_export("build", "--home", tmp_path, "--vars", variables)
+def test_a_rate_holds_for_whole_days(small_checkout: Path, tmp_path: Path, days: str) -> None:
+    result = focus_export(
+        *("build", "--vars", f"{{exchange_rate_days: {days}}}"),
+        cwd=tmp_path,
+        variables={"PYTHONPATH": str(small_checkout)},
+    )
     assert_one_sentence(result, 2, f"exchange_rate_days is '{days}'", "from 1 to 999")
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
-from conftest import ROOT, focus_export
+from conftest import focus_export
 
 CHECKS = ["adapter", "connection", "rights", "column names", "money", "time", "json", "raw tables"]
 # (file, what stands there, what is planted, the check that must see it)
@@ -32,12 +31,8 @@ def test_the_doctor_is_content_with_duckdb(tmp_path: Path) -> None:
     assert lines == [f"ok      {check}" for check in CHECKS]
 
 
-def test_the_doctor_sees_what_is_wrong(tmp_path: Path) -> None:
-    checkout = tmp_path / "checkout"
-    for name in ("exporter", "macros", "models", "seeds", "tests/dbt"):
-        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dbt_project.yml", "profiles.yml"):
-        shutil.copy(ROOT / name, checkout / name)
+def test_the_doctor_sees_what_is_wrong(small_checkout: Path, tmp_path: Path) -> None:
+    checkout = Path(shutil.copytree(small_checkout, tmp_path / "checkout"))
     for file, there, planted in MUTATIONS:
         text = (checkout / file).read_text(encoding="utf-8")
         assert there in text
@@ -51,7 +46,9 @@ def test_the_doctor_sees_what_is_wrong(tmp_path: Path) -> None:
     assert "Do not trust a cost there" in result.stdout
 
 
-def test_a_target_that_cannot_be_reached_fails_one_check(tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_reached_fails_one_check(
+    small_checkout: Path, tmp_path: Path
+) -> None:
     (tmp_path / "profiles.yml").write_text(
         "ai_focus:\n  target: mine\n  outputs:\n"
         f"    mine: {{type: duckdb, path: {tmp_path / 'none' / 'x.duckdb'}}}\n"
@@ -59,7 +56,7 @@ def test_a_target_that_cannot_be_reached_fails_one_check(tmp_path: Path) -> None
     result = focus_export(
         *("doctor", "--target", "mine"),
         cwd=tmp_path,
-        variables={"DBT_PROFILES_DIR": str(tmp_path), "PYTHONPATH": os.fspath(ROOT)},
+        variables={"DBT_PROFILES_DIR": str(tmp_path), "PYTHONPATH": str(small_checkout)},
     )
     assert result.returncode == 1
     failed = [line for line in result.stdout.splitlines() if line.startswith("failed")]
@@ -67,7 +64,7 @@ def test_a_target_that_cannot_be_reached_fails_one_check(tmp_path: Path) -> None
     assert failed[0].startswith("failed  connection:")
 
 
-def test_what_a_target_says_is_shown_without_secrets(tmp_path: Path) -> None:
+def test_what_a_target_says_is_shown_without_secrets(small_checkout: Path, tmp_path: Path) -> None:
     (tmp_path / "profiles.yml").write_text(
         "ai_focus:\n  target: mine\n  outputs:\n"
         f"    mine: {{type: duckdb, path: {tmp_path / 'hunter2-hunter2' / 'x.duckdb'}}}\n"
@@ -77,7 +74,7 @@ def test_what_a_target_says_is_shown_without_secrets(tmp_path: Path) -> None:
         cwd=tmp_path,
         variables={
             "DBT_PROFILES_DIR": str(tmp_path),
-            "PYTHONPATH": os.fspath(ROOT),
+            "PYTHONPATH": str(small_checkout),
             "SNOWFLAKE_PASSWORD": "hunter2-hunter2",
         },
     )

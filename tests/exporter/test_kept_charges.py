@@ -276,7 +276,7 @@ def test_another_version_of_the_models_is_another_input(kept: KeptCharges) -> No
     changed.add(version(kept, manifest))
     assert len(changed) == 4
     # what no charge is made of
-    manifest = copy.deepcopy(kept.manifest)
+    manifest = copy.deepcopy(kept.whole_manifest)
     manifest.nodes["model.ai_focus.ai_calls"].checksum.checksum = "another"
     manifest.build_flat_graph()
     assert version(kept, manifest) == first

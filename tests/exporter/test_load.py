@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, assert_one_sentence, focus_export
+from conftest import assert_one_sentence, focus_export
 
 from exporter.project import load_project
 
@@ -19,7 +18,9 @@ CALLS = (
 )
 
 
-def load(folder: Path, database: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def load(
+    checkout: Path, folder: Path, database: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
     """Load a call into a target of the user's own, which dbt reaches as it does a warehouse."""
     (folder / "profiles.yml").write_text(
         f"ai_focus:\n  target: mine\n  outputs:\n    mine: {{type: duckdb, path: {database}}}\n"
@@ -30,21 +31,24 @@ def load(folder: Path, database: Path, *arguments: str) -> subprocess.CompletedP
         cwd=folder,
         variables={
             "DBT_PROFILES_DIR": str(folder),
-            "PYTHONPATH": os.fspath(ROOT),
+            "PYTHONPATH": str(checkout),
             "SNOWFLAKE_PASSWORD": "hunter2-hunter2",
         },
     )
 
 
 @pytest.mark.parametrize("number", [0, 3])
-def test_the_table_that_cannot_be_made_is_named(tmp_path: Path, number: int) -> None:
+def test_the_table_that_cannot_be_made_is_named(
+    small_checkout: Path, tmp_path: Path, number: int
+) -> None:
     places = {TABLES[number]: {"database": "nowhere", "identifier": "calls"}}
-    result = load(tmp_path, tmp_path / "x.duckdb", "--vars", json.dumps({"raw_tables": places}))
+    variables = json.dumps({"raw_tables": places})
+    result = load(small_checkout, tmp_path, tmp_path / "x.duckdb", "--vars", variables)
     said = f"The table {TABLES[number]} can't be prepared in the target mine"
     assert_one_sentence(result, 2, said, "nowhere", "focus-export doctor --target mine")
 
 
-def test_what_a_target_says_is_shown_without_secrets(tmp_path: Path) -> None:
-    result = load(tmp_path, tmp_path / "hunter2-hunter2" / "x.duckdb")
+def test_what_a_target_says_is_shown_without_secrets(small_checkout: Path, tmp_path: Path) -> None:
+    result = load(small_checkout, tmp_path, tmp_path / "hunter2-hunter2" / "x.duckdb")
     assert_one_sentence(result, 2, f"The table {TABLES[0]} can't be prepared", "/***/x.duckdb")
     assert "hunter2" not in result.stdout + result.stderr

@@ -10,8 +10,6 @@ import csv
 import gzip
 import json
 import random
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -22,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, environment, focus_export, rows_of
+from conftest import ROOT, focus_export, rows_of
 from pipeline import Pipeline
 
 from exporter.extract.files import export_dataset
@@ -180,14 +178,9 @@ def delivered_otherwise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home built with one thread from the demo's rows in other files."""
     folder = tmp_path_factory.mktemp("delivered_otherwise")
     deliver_otherwise(folder / "raw")
-    arguments = ["build", "--home", str(folder / "home"), "--raw-dir", str(folder / "raw")]
-    result = subprocess.run(
-        [sys.executable, "-m", "exporter.cli", *arguments],
-        capture_output=True,
-        text=True,
-        env={**environment(), "AI_FOCUS_THREADS": "1"},
-        timeout=300,
-        check=False,
+    result = focus_export(
+        *("build", "--home", folder / "home", "--raw-dir", folder / "raw"),
+        variables={"AI_FOCUS_THREADS": "1"},
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return folder / "home"

@@ -252,7 +252,11 @@ def test_a_price_that_is_corrected_after_the_close_counts_for_the_month_of_the_c
 
 @pytest.mark.parametrize("value", ["openai/gpt-5", "{openai: gpt-5}", "[a/b, gpt-5]", "[openai/]"])
 def test_models_to_reprice_that_are_no_list_of_names_are_said_in_one_sentence(
-    value: str, tmp_path: Path
+    value: str, small_checkout: Path, tmp_path: Path
 ) -> None:
-    result = focus_export("build", "--vars", f"{{reprice_models: {value}}}", cwd=tmp_path)
+    result = focus_export(
+        *("build", "--vars", f"{{reprice_models: {value}}}"),
+        cwd=tmp_path,
+        variables={"PYTHONPATH": str(small_checkout)},
+    )
     assert_one_sentence(result, 2, "reprice_models is", "such as [openai/gpt-5]")

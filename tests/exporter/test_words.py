@@ -157,7 +157,7 @@ def sentences() -> Iterator[tuple[str, str]]:
         replace(TOTALS, quarantined=[("unknown_model", 44)]), is_demo=True, verbose=True
     )
     yield from (("summary", line) for line in describe(TOTALS, aside, verbose=True) + lacks)
-    coverage = describe_coverage(Coverage(9, 1, 90, 10, TOTALS.quarantined, TOTALS.missing))
+    coverage = describe_coverage(Coverage(9, 1, 90, 10, TOTALS.missing, TOTALS.quarantined))
     manifest = {"coverage": coverage, "rejected_rows": 1, "build": {"set_aside": [{}]}}
     yield "export", str(describe_gaps(manifest))
     for name in COMMANDS:

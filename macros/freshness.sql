@@ -2,8 +2,7 @@
     What has no stamp to go by is never late: a table that is told not to be there, or that a model stands for
     (raw_tables), and one without these columns, which need not be there. -#}
 {% macro latest_stamp(table, columns) -%}
-{%- set place = ai_focus.raw_place(table) -%}
-{%- if place is none or 'ref' in place -%}
+{%- if ai_focus.raw_place(table) is none or ai_focus.raw_model(table) -%}
 select {{ dbt.current_timestamp() }} as latest_stamp
 {%- else -%}
 {%- set relation = ai_focus.raw_relation(table) -%}

@@ -91,13 +91,19 @@
     {%- set place = raw_place(table) -%}
     {%- if place is none -%}
         {{ return(none) }}
-    {%- elif place is mapping and place.keys() | list == ['ref'] -%}
-        {{ return(ref(place.ref)) }}
+    {%- elif raw_model(table) -%}
+        {{ return(ref(raw_model(table))) }}
     {%- endif -%}
     {%- set relation = source('raw', table) -%}
     {#- check_vars() names a key that is odd, after dbt has parsed -#}
     {%- if not execute -%}{{ return(relation) }}{%- endif -%}
     {{ return(relation.replace_path(**({'identifier': place} if place is string else place))) }}
+{% endmacro %}
+
+{#- The model of somebody's own that stands for a raw table; none where none does. -#}
+{% macro raw_model(table) %}
+    {%- set place = raw_place(table) -%}
+    {{ return(place.ref if place is mapping and place.keys() | list == ['ref'] else none) }}
 {% endmacro %}
 
 {% macro raw_place(table) %}{{ return((var('raw_tables') or {}).get(table, {})) }}{% endmacro %}
@@ -119,7 +125,7 @@
     {%- set found = adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
     {%- set spellings = {} -%}
     {%- if found is none -%}
-        {%- if 'ref' in (raw_place(table) or {}) -%}
+        {%- if raw_model(table) -%}
             {#- a model that was never built: compiled before the first build, with nothing to look at -#}
             {%- for column in columns -%}{%- do spellings.update({column.name | lower: column.name}) -%}{%- endfor -%}
             {{ return(spellings) }}

@@ -118,16 +118,16 @@ def test_coverage_is_of_the_calls_that_fit(client: TestClient) -> None:
 def test_the_summary_says_it_in_words(home: Home) -> None:
     totals = read_totals(home.database.resolve())
     lines = report.describe(totals, (), "2026-11-27T06:00:00Z")
-    [missing] = [line for line in lines if line.startswith("Not in total")]
+    [missing] = [line for line in lines if line.startswith("Not priced yet")]
     assert (
         missing.split()
         == (
-            f"Not in total 44 calls not priced yet ({totals.missing.tokens:,} tokens),"
+            f"Not priced yet 44 calls ({totals.missing.tokens:,} tokens),"
             " about 1,240.12 USD as the source states; 41 of unknown cost"
         ).split()
     )
     assert lines.index(missing) < next(
-        number for number, line in enumerate(lines) if line.startswith("Coverage")
+        number for number, line in enumerate(lines) if line.startswith("Priced")
     )
     # apart from the table, since the day of the build is another each time
     assert lines[-3:] == [

@@ -484,7 +484,7 @@ def test_a_job_that_fails_says_why(home: Path) -> None:
     ("body", "named"),
     [
         ({"format": "xlsx"}, "format"),
-        ({"grain": "month"}, "grain"),
+        ({"grain": "year"}, "grain"),
         ({"grain": "day", "dataset": "ai-calls"}, "grain"),
         ({"dataset": "calls"}, "dataset"),
         ({"focusVersion": "2.0"}, "focusVersion"),

@@ -200,7 +200,7 @@ def test_coverage_stands_beside_the_totals(seen: Visit, world: Home) -> None:
     assert "Not in these totals: 2 unreadable lines of the logs." in coverage
     assert "2026-10 is not complete: it waits for litellm." in coverage
     assert f"Usage until {until} UTC, built 20" in page.locator("#build").inner_text()
-    assert "No figure here holds what the others cost" in coverage
+    assert "Why they are not priced yet:" in coverage
     # a call without a price has no model
     assert "Counted for every model" in coverage
     assert page.locator("#coverage .warning").is_visible()

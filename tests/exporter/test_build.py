@@ -102,7 +102,7 @@ def test_a_build_is_published_behind_a_relative_link(published: Path) -> None:
     assert description["started_at"] <= description["finished_at"]
     assert description["dbt_version"].startswith("1.11")
     assert description["sources"] == ["gateway", "litellm"]
-    assert description["counts"] == {"model": 8, "test": 1}
+    assert description["counts"] == {"model": 9, "test": 1}
     assert (published / "logs" / "dbt.log").stat().st_size > 0
     assert Home(published).published() == (published / link).resolve()
 
@@ -282,7 +282,7 @@ def test_a_kill_at_any_time_after_dbt_shows_one_of_two_whole_builds(
     assert build(toy_project, tmp_path, "--quiet").returncode == 0
     for round_number, delay in enumerate((0.0, 0.05, 0.2), start=1):
         process = start(toy_project, tmp_path, "--vars", f"{{cost: {round_number}}}")
-        wait_for(process, "9 of 9 nodes")
+        wait_for(process, "10 of 10 nodes")
         time.sleep(delay)
         process.kill()
         process.communicate()

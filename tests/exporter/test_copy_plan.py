@@ -66,8 +66,8 @@ def test_the_api_reads_nothing_that_a_copy_lacks(home: Path) -> None:
         days = {"from": "2026-10-01", "to": "2026-10-31"}
         assert client.get(FILE, params=days).raise_for_status().text.count("\n") > 100
         described = client.get(SCHEMA).raise_for_status().json()
-        # by call, by day, and the commitments
-        assert len(described["Recency"]) == 3
+        # by call, day and month, and the commitments
+        assert len(described["Recency"]) == 4
         service = client.app.state.service
         with service.builds.current() as build, build.cursor() as cursor:
             for dataset in DATASETS.values():

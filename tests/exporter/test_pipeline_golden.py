@@ -201,7 +201,7 @@ def test_capacity_that_is_paid_apart_holds_its_call_back(build: Build, sample: l
         (call_id, "input", "capacity_paid"),
         (call_id, "output", "capacity_paid"),
     ]
-    assert "capacity_paid 1" in build.result.stderr
+    assert "paid as reserved capacity: 1" in build.result.stderr
 
 
 def test_a_call_that_spilled_over_is_paid(build: Build, sample: list[dict]) -> None:

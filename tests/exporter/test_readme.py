@@ -160,7 +160,9 @@ def test_the_summary_is_that_of_the_demo(demo_run: DemoRun) -> None:
     pages = COMMAND.read_text(encoding="utf-8")
     assert f"```\n{closing}\n```" in pages
     totals = read_totals((demo_run.home / "ai_focus.duckdb").resolve())
-    more = report.describe(totals, verbose=True)[len(closing.splitlines()) :]
+    said = report.describe(totals, finished_at="2026-11-28T06:00:00Z")
+    assert "```\n{}\n```".format("\n".join(said[said.index("") + 1 :])) in pages
+    more = report.describe(totals, verbose=True)[len(said) :]
     assert more
     assert "```\n{}\n```".format("\n".join(more)) in pages
 

@@ -88,6 +88,15 @@ def test_a_log_without_stamps_is_never_late_and_one_that_is_not_there_is_an_erro
     assert set(freshness(folder)) == {"litellm_spend_logs"}
 
 
+def test_what_stands_for_a_log_is_asked_for_its_stamps_unless_it_is_a_model(folder: Path) -> None:
+    with duckdb.connect(str(folder / "raw.duckdb")) as connection:
+        connection.execute("alter table landing.gateway_calls rename to preferred_calls")
+    found = freshness(folder, raw_tables={"gateway_calls": "preferred_calls"})
+    assert found["gateway_calls"][0] == "warn"
+    found = freshness(folder, raw_tables={"gateway_calls": {"ref": "raw_gateway_calls"}})
+    assert found["gateway_calls"][0] == "pass"
+
+
 def test_the_hours_are_variables_and_a_table_that_is_not_there_is_not_late(folder: Path) -> None:
     found = freshness(
         folder,

@@ -204,7 +204,7 @@ export function showCoverage(coverage, view) {
   }
   if (missing.length) {
     box.append(
-      make("p", {}, make("strong", {}, "Not in these totals:")),
+      make("p", {}, make("strong", {}, "Why they are not priced yet:")),
       make(
         "ul",
         {},

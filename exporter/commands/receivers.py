@@ -88,11 +88,10 @@ def write_folders(
     """
     from exporter.extract.delivery import deliver
 
-    months = [f"{billing_period:%Y-%m}"] if billing_period else []
     written = []
     for receiver in receivers:
         folder = None if root is None else Path(root).expanduser().absolute()
-        delivery = deliver(home, receiver, folder, target, months)
+        delivery = deliver(home, receiver, folder, target, billing_period)
         written.append(delivery)
         if not quiet:
             click.echo(f"{delivery.folder}: {_count(delivery.manifest)}", err=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,12 @@ def deliver(
     receiver: Receiver,
     root: Path | None = None,
     target: str = DUCKDB,
-    months: Sequence[str] = (),
+    billing_period: date | None = None,
 ) -> Delivery:
     """Write the receiver's folder into `root`, by default the home's exports.
 
-    `months` are billing periods such as 2026-10; without any, all of the build are written. Raises
-    UserError for what the user can mend; a month's folder is always a whole one.
+    `billing_period` is the first day of the one month to write; without it all of the build are
+    written. Raises UserError for what the user can mend; a month's folder is always a whole one.
     """
     entry = receiver.entry
     version = receiver.version
@@ -74,7 +74,7 @@ def deliver(
         built_at = _moment(source.build["finished_at"], database)
         json_names = json_column_names(project, entry.focus_id)
         described = []
-        for month in _list_months(whole, folder, built_at, months):
+        for month in _list_months(whole, folder, built_at, billing_period):
             terms = [Term(("BillingPeriodStart",), (f"{month.start:%Y-%m-%d} 00:00:00",))]
             if month.currency is not None:
                 terms.append(Term(("BillingCurrency",), (month.currency,)))
@@ -92,7 +92,10 @@ def deliver(
                     f"{folder} can't be written ({reason}): "
                     "free some space, or name another folder with --output."
                 ) from None
-        coverage = read_coverage(source.engine, Selection(entry, version, receiver.grain))
+        coverage = read_coverage(
+            source.engine,
+            Selection(entry, version, receiver.grain, billing_period=billing_period),
+        )
         manifest = {
             "receiver": receiver.name,
             "title": receiver.title,
@@ -185,7 +188,7 @@ def _moment(finished_at: str | None, database: Path | None) -> datetime:
 
 
 def _list_months(
-    extract: _Extract, folder: Path, built_at: datetime, wanted: Sequence[str]
+    extract: _Extract, folder: Path, built_at: datetime, wanted: date | None
 ) -> list[BillingMonth]:
     """Give the months that have rows, and those that a former delivery had."""
     receiver = extract.receiver
@@ -197,12 +200,11 @@ def _list_months(
     months = [
         BillingMonth(receiver, datetime.fromisoformat(start), currency, built_at)
         for start, currency in sorted(found, key=lambda it: (it[0], it[1] or ""))
-        if not wanted or start[:7] in wanted
+        if wanted is None or start == wanted.isoformat()
     ]
-    lacking = set(wanted) - {f"{month.start:%Y-%m}" for month in months}
-    if lacking:
+    if wanted and not months:
         raise UserError(
-            f"The build has nothing in the billing period {', '.join(sorted(lacking))}: "
+            f"The build has nothing in the billing period {wanted:%Y-%m}: "
             f"it has {', '.join(sorted({start[:7] for start, _ in found})) or 'none'}."
         )
     return months

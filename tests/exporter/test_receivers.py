@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -481,12 +482,20 @@ def test_a_month_without_rows_by_now_is_written_empty(demo: Home, tmp_path: Path
     assert rows == []
 
 
-def test_some_months_alone_can_be_written(demo: Home, tmp_path: Path) -> None:
+def test_one_month_alone_can_be_written(demo: Home, tmp_path: Path) -> None:
     receiver = read_receivers()["vantage"]
-    folder = deliver(demo, receiver, tmp_path, months=["2026-09"]).folder
-    assert [it.name for it in folder.iterdir()] == ["2026-09"]
+    written = deliver(demo, receiver, tmp_path, billing_period=date(2026, 9, 1))
+    assert [it.name for it in written.folder.iterdir()] == ["2026-09"]
+    [(calls, missing)] = rows_of(
+        demo.published(),
+        "select sum(calls), sum(missing_calls) from coverage"
+        " where billing_period_start = timestamp '2026-09-01'",
+    )
+    assert (calls, missing) != (0, 0)
+    coverage = written.manifest["coverage"]
+    assert (coverage["calls"], coverage["missing_calls"]) == (calls, missing)
     with pytest.raises(UserError, match="nothing in the billing period 2025-01: it has 2026-08, "):
-        deliver(demo, receiver, tmp_path, months=["2025-01"])
+        deliver(demo, receiver, tmp_path, billing_period=date(2025, 1, 1))
 
 
 def tree(folder: Path) -> dict[str, bytes]:

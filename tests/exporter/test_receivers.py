@@ -712,7 +712,9 @@ def test_the_examples_of_the_page_can_be_written(demo: Home, tmp_path: Path) -> 
     for text in EXAMPLES:
         (tmp_path / FILE).write_text(text)
         receivers = read_receivers(read_settings(tmp_path))
-    months = deliver(demo, receivers["our-lake"], tmp_path, months=["2026-08"]).manifest["months"]
+    months = deliver(
+        demo, receivers["our-lake"], tmp_path, billing_period=date(2026, 8, 1)
+    ).manifest["months"]
     assert [it["file"] for it in months[0]["files"]] == ["month=2026-08/part-0001.parquet"]
 
 

@@ -198,7 +198,8 @@ def test_home_may_come_from_the_environment(tmp_path: Path) -> None:
 
 def test_run_writes_both_extracts_and_says_what_is_in_them(demo_run: DemoRun) -> None:
     home, result = demo_run
-    assert sorted(path.name for path in home.iterdir()) == [
+    # in the copy, servers may have left files
+    assert sorted(path.name for path in run_demo().home.iterdir()) == [
         *("ai_focus.duckdb", "builds", "exports", "logs", "target"),
     ]
     for name in ("focus_cost_and_usage", "focus_contract_commitment"):

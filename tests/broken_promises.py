@@ -36,9 +36,7 @@ ONE_CHARGE = (
     f"rowid = (select min(rowid) from int_charges where call_key = {A_CHARGED_CALL})"
     " and charge_category = 'Usage'"
 )
-ONE_MONTHLY = "rowid = (select min(rowid) from int_charges_monthly)"
 A_BOOKED_CALL = f"call_key = {A_CHARGED_CALL}"
-ONE_DAILY = "rowid = (select min(rowid) from int_charges_daily)"
 CLOSED_PERIODS = (
     "insert into int_period_knowledge by name"
     " select distinct int_sku_prices.provider, int_charges.billing_period_start,"
@@ -108,40 +106,29 @@ BREAKS: dict[str, list[str]] = {
         )
         for wrong in ("0", "null")
     ],
-    "assert_daily_grain_sums_to_call_grain": [
+    "assert_grains_sum_to_call_grain": [
         f"delete from int_charges where {ONE_CHARGE}",
-        f"delete from int_charges_daily where {ONE_DAILY}",
-        "update int_charges_daily set charge_id = 'one id for all'",
-        f"update int_charges_daily set pricing_currency_effective_cost = 1 where {ONE_DAILY}",
         *(
-            f"update int_charges_daily set {column} = {column} + 0.000001 where {ONE_DAILY}"
-            for column in (
-                "consumed_quantity",
-                "pricing_quantity",
-                "list_cost",
-                "contracted_cost",
-                "billed_cost",
-                "effective_cost",
-            )
-        ),
-    ],
-    "assert_monthly_grain_sums_to_call_grain": [
-        f"delete from int_charges where {ONE_CHARGE}",
-        f"delete from int_charges_monthly where {ONE_MONTHLY}",
-        "update int_charges_monthly set charge_id = 'one id for all'",
-        f"update int_charges_monthly set pricing_currency_effective_cost = 1 where {ONE_MONTHLY}",
-        # booked in another month than its charges are
-        "update int_charges_monthly set billing_period_start = timestamp '2027-01-01'"
-        f" where {ONE_MONTHLY}",
-        *(
-            f"update int_charges_monthly set {column} = {column} + 0.000001 where {ONE_MONTHLY}"
-            for column in (
-                "consumed_quantity",
-                "pricing_quantity",
-                "list_cost",
-                "contracted_cost",
-                "billed_cost",
-                "effective_cost",
+            broken
+            for grain in ("int_charges_daily", "int_charges_monthly")
+            for one in (f"where rowid = (select min(rowid) from {grain})",)
+            for broken in (
+                f"delete from {grain} {one}",
+                f"update {grain} set charge_id = 'one id for all'",
+                f"update {grain} set pricing_currency_effective_cost = 1 {one}",
+                # booked in another month than its charges are
+                f"update {grain} set billing_period_start = timestamp '2027-01-01' {one}",
+                *(
+                    f"update {grain} set {column} = {column} + 0.000001 {one}"
+                    for column in (
+                        "consumed_quantity",
+                        "pricing_quantity",
+                        "list_cost",
+                        "contracted_cost",
+                        "billed_cost",
+                        "effective_cost",
+                    )
+                ),
             )
         ),
     ],

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 
 from exporter.build import report, set_aside, totals
 from exporter.build.builds import (
@@ -107,9 +108,10 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
                 build_id, None, [], seconds, target=request.target, finished_at=finished_at
             )
         remove_leftovers(home)
-        before = totals.read_closed_periods(home.published()) if home.database.exists() else {}
+        before = _closed_before(home)
         build_id, database = _build(home, project, request, variables, plan)
-        moved = report.describe_moved(before, totals.read_closed_periods(database))
+        now = totals.read_closed_periods(database) if before else {}
+        moved = report.describe_moved(before, now)
         remove_leftovers(home)
     notes = plan.notes if plan else []
     if not home.link.exists():
@@ -124,6 +126,19 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
         set_aside=plan.faults if plan else [],
         moved=moved,
     )
+
+
+def _closed_before(home: Home) -> totals.ClosedPeriods:
+    """Give what the closed periods of the published build came to, if it can be asked.
+
+    It may be of an older version, or not whole: the build that follows does not need it.
+    """
+    if not home.database.exists():
+        return {}
+    try:
+        return totals.read_closed_periods(home.published())
+    except (UserError, duckdb.Error):
+        return {}
 
 
 def show_plan(home: Home, request: BuildRequest) -> None:

@@ -5,7 +5,6 @@ Those of the totals are asked of warehouses too, so they keep to what all engine
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -227,12 +226,9 @@ def read_missing_prices(database: Path) -> list[dict[str, Any]]:
 
 
 def read_closed_periods(database: Path) -> ClosedPeriods:
-    """Give what each closed period came to; nothing where that can't be asked of a build.
-
-    It may be of an older version, and the build that asks goes on without it.
-    """
+    """Give what each closed period of a build came to; UserError for one without such tables."""
     found: ClosedPeriods = {}
-    with suppress(UserError, duckdb.Error), open_database(database) as connection:
+    with open_database(database) as connection:
         for issuer, month, closed_at, currency, cost in connection.execute(
             _CLOSED_PERIODS
         ).fetchall():

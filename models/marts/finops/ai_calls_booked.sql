@@ -1,5 +1,5 @@
 {#- One row per call, month in which it is booked and what it is booked on (account, department, model, tags,
-    currency): first what was charged, or nothing, in the month of the call, then each difference that became
+    currency, the gateway's cache): first what was charged, or nothing, in the month of the call, then each difference that became
     known after that month had closed, signed, in the first month that knew it. A call that is held back has
     no row. -#}
 {%- set booked_on = [
@@ -78,31 +78,85 @@ first_bookings as (
 
 ),
 
-corrections as (
+-- what the gateway's cache answered has tokens and no charge: with its state now, and the same turned round as before
+uncharged as (
+
+    select
+        {%- for column in booked_on | reject('in', ['billing_period_start', 'charge_class', 'billing_currency']) %}
+        calls.{{ column }},
+        {%- endfor %}
+        repriced_calls.reporting_period_start as billing_period_start,
+        'Correction' as charge_class,
+        coalesce(calls.account_currency, {{ sql_text(var('billing_currency')) }}) as billing_currency,
+        case when calls.knowledge_sequence = repriced_calls.knowledge_sequence then 1 else -1 end as is_new,
+        calls.prompt_tokens,
+        calls.completion_tokens
+    from {{ ref('int_repriced_calls') }} as repriced_calls
+    inner join {{ ref('int_usage_knowledge') }} as calls
+        on
+            repriced_calls.call_key = calls.call_key
+            and calls.knowledge_sequence in (repriced_calls.knowledge_sequence, repriced_calls.previous_sequence)
+    where calls.is_cache_hit
+
+),
+
+differences as (
 
     select
         {%- for column in booked_on %}
         charges.{{ column }},
         {%- endfor %}
-        cast(
-            sum(case when meters.token_direction = 'Input' then coalesce(charges.consumed_quantity, 0) else 0 end)
-            as {{ whole_type() }}
-        ) as prompt_tokens,
-        cast(
-            sum(case when meters.token_direction = 'Output' then coalesce(charges.consumed_quantity, 0) else 0 end)
-            as {{ whole_type() }}
-        ) as completion_tokens,
-        cast(sum(charges.billed_cost) as {{ cost_type() }}) as billed_cost
+        false as is_cache_hit,
+        1 as is_new,
+        case when meters.token_direction = 'Input' then coalesce(charges.consumed_quantity, 0) else 0 end
+            as prompt_tokens,
+        case when meters.token_direction = 'Output' then coalesce(charges.consumed_quantity, 0) else 0 end
+            as completion_tokens,
+        charges.billed_cost
     from {{ ref('int_charges') }} as charges
     left join meters
         on charges.meter = meters.meter
     where
         charges.call_key is not null
         and charges.charge_class = 'Correction'
+
+    union all
+
+    select
+        {%- for column in booked_on %}
+        {{ column }},
+        {%- endfor %}
+        true as is_cache_hit,
+        is_new,
+        cast(is_new * prompt_tokens as {{ quantity_type() }}) as prompt_tokens,
+        cast(is_new * completion_tokens as {{ quantity_type() }}) as completion_tokens,
+        cast(0 as {{ cost_type() }}) as billed_cost
+    from uncharged
+
+),
+
+corrections as (
+
+    select
+        {%- for column in booked_on %}
+        {{ column }},
+        {%- endfor %}
+        is_cache_hit,
+        cast(sum(prompt_tokens) as {{ whole_type() }}) as prompt_tokens,
+        cast(sum(completion_tokens) as {{ whole_type() }}) as completion_tokens,
+        cast(sum(billed_cost) as {{ cost_type() }}) as billed_cost
+    from differences
     group by
         {%- for column in booked_on %}
-        charges.{{ column }}{{ ',' if not loop.last }}
+        {{ column }},
         {%- endfor %}
+        is_cache_hit
+    -- an answer of the cache that came again as it was is no difference
+    having
+        not is_cache_hit
+        or sum(is_new) <> 0
+        or sum(prompt_tokens) <> 0
+        or sum(completion_tokens) <> 0
 
 ),
 
@@ -138,7 +192,7 @@ corrected as (
         deliveries.started_at,
         deliveries.ended_at,
         deliveries.latency_ms,
-        false as is_cache_hit,
+        corrections.is_cache_hit,
         corrections.prompt_tokens,
         corrections.completion_tokens,
         deliveries.feature,
@@ -198,8 +252,9 @@ late_without_charge as (
             and calls.reporting_period_start = corrections.billing_period_start
     where
         calls.knowledge_sequence > 0
+        and not calls.is_cache_hit
         and corrections.call_key is null
-        and (calls.is_cache_hit or unpriced.call_key is null)
+        and unpriced.call_key is null
 
 ),
 
@@ -224,7 +279,7 @@ select
             timestamp_text('booked.billing_period_start'), 'booked.billing_account_id', 'booked.billing_account_name',
             'booked.sub_account_id', 'booked.sub_account_name', 'booked.served_model',
             timestamp_text('booked.charge_period_start'), timestamp_text('booked.charge_period_end'),
-            'booked.billing_currency', 'booked.tags_json',
+            'booked.billing_currency', 'booked.tags_json', "case when booked.is_cache_hit then 'hit' end",
         ]) }})
     end as booking_key,
     booked.call_key,

@@ -523,7 +523,7 @@ def test_files_that_are_made_together_all_come_whole(
     demo_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # more than one of them needs, less than all do
-    monkeypatch.setenv("AI_FOCUS_MEMORY_LIMIT", "130MB")
+    monkeypatch.setenv("AI_FOCUS_MEMORY_LIMIT", "200MB")
     paths = [FILE, f"{FILE}?focusVersion=1.3", f"{FILE}?format=json", f"{FILE}?focusVersion=1.4"]
     with open_client(demo_home) as client, ThreadPoolExecutor(8) as pool:
         pages = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,21 @@ def test_every_unit_test_is_the_projects_own_and_runs_at_home(manifest: Node) ->
     ]
     assert elsewhere == []
     assert len(tests) == len(manifest["unit_tests"]) > 200
+
+
+def test_unit_tests_stand_beside_their_model_and_share_no_rows() -> None:
+    for file in (ROOT / "models").rglob("*__unit_tests.yml"):
+        text = file.read_text(encoding="utf-8")
+        models = {test["model"] for test in yaml.safe_load(text)["unit_tests"]}
+        assert models == {file.name.removeprefix("_").removesuffix("__unit_tests.yml")}
+        beside = {model.stem for model in file.parent.glob("*.sql")}
+        assert models <= beside, file.name
+        for test in text.split("\n  - name: ")[1:]:
+            # what stands in for a macro is no value of a test
+            of_values = test.partition("given:")[2]
+            anchors = set(re.findall(r"(?<![\w'])&(\w+)", of_values))
+            aliases = set(re.findall(r"(?<![\w'])\*(\w+)", of_values))
+            assert aliases <= anchors, (file.name, test.partition("\n")[0])
 
 
 def test_every_model_of_a_usage_source_asks_whether_the_source_is_built() -> None:

@@ -23,6 +23,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = "AI_FOCUS_TEST_SHARED"
+# set by `.ci/run --whole`: what is proved elsewhere already is proved once more
+WHOLE = "AI_FOCUS_TEST_WHOLE"
 _made: list[Path] = []
 
 
@@ -38,6 +40,31 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     while _made:
         shutil.rmtree(_made.pop(), ignore_errors=True)
         del os.environ[SHARED]
+
+
+def skip_second_proofs(items: Sequence[pytest.Item]) -> None:
+    """Leave out what is marked `whole`, which says where the first proof is, unless all is to run.
+
+    Both conftest.py call it when tests have been collected.
+    """
+    if WHOLE in os.environ:
+        return
+    for item in items:
+        if mark := item.get_closest_marker("whole"):
+            (first_proof,) = mark.args
+            item.add_marker(pytest.mark.skip(reason=f"{first_proof}: {WHOLE} is not set"))
+
+
+def whole_from(values: Sequence[object], count: int, first_proof: str) -> list[object]:
+    """Give parameters of a test of which all but the first `count` are second proofs."""
+    mark = pytest.mark.whole(first_proof)
+    more = [pytest.param(value, marks=mark) for value in values[count:]]
+    return [*values[:count], *more]
+
+
+def examples(every_time: int, whole: int) -> int:
+    """Give how many examples hypothesis makes."""
+    return whole if WHOLE in os.environ else every_time
 
 
 @contextmanager

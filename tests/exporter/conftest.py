@@ -18,11 +18,17 @@ from shared import (
     pytest_configure,
     pytest_unconfigure,
     run_demo,
+    skip_second_proofs,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
 
 __all__ = ["DemoRun", "pytest_configure", "pytest_unconfigure"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what is marked `whole` with everything else only."""
+    skip_second_proofs(items)
 
 
 def environment() -> dict[str, str]:
@@ -117,7 +123,8 @@ _TOY_MODELS = {
     # as many slow rows as a test needs to meet a running dbt
     "slow": """
         {{ config(materialized='table') }}
-        select max(hash(a.range + b.range)) as value
+        select max(hash(a.range + b.range)) as value,
+            '{{ var("usage_sources") | join(" ") }}' as sources
         from range({{ var('slow', 1) }}) as a cross join range(100000) as b
     """,
 }

@@ -18,6 +18,7 @@ from api_client import COMMITMENTS, LIST, copy_home, open_client, read_all
 from conftest import rows_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from shared import examples
 from starlette.testclient import TestClient
 
 from exporter.api.datasets import API_DATASETS
@@ -123,7 +124,7 @@ def add_up(totals: list[tuple[Any, int, str | None]]) -> dict[Any, tuple[int, De
     return dict(sums)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20, 60), deadline=None)
 @given(
     rows=st.lists(ROW, max_size=30),
     dimensions=st.lists(

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from shared import examples
 
 from exporter.api.app import create_app
 from exporter.api.auth import Authenticator
@@ -23,7 +24,7 @@ from exporter.api.jobs.workers import JobSettings
 from exporter.api.service import Service
 
 # more on demand: the whole is a matter of minutes
-EXAMPLES = int(os.environ.get("AI_FOCUS_CONTRACT_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("AI_FOCUS_CONTRACT_EXAMPLES", examples(10, 40)))
 TOKEN = "contract"
 # a parameter that is right or wrong by another one: an order, or what the dataset has
 BY_ANOTHER = {

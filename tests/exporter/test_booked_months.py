@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from page_browser import open_browser, visit
 from pipeline import Pipeline
 from price_worlds import World, random_world
 from priced_calls import PRICED_MODELS, completed, litellm_rows, write_raw
+from shared import WHOLE, whole_from
 
 from exporter.commands.export import command as export_command
 from exporter.commands.validate import command as validate_command
@@ -101,7 +103,9 @@ def without_nothing(found: dict[Key, Total]) -> dict[Key, Total]:
     return {key: total for key, total in found.items() if any(total)}
 
 
-@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize(
+    "seed", whole_from(range(1, 6), 2, "the first worlds have corrections of every kind")
+)
 def test_calls_are_booked_as_focus_books_them_to_the_last_digit(
     pipeline: Pipeline, seed: int
 ) -> None:
@@ -168,7 +172,7 @@ def closed_rows(pipeline: Pipeline) -> list[tuple[Any, ...]]:
     )
 
 
-@pytest.mark.parametrize("seed", [7, 8])
+@pytest.mark.parametrize("seed", whole_from([7, 8], 1, "another world of the same kind"))
 def test_what_comes_after_the_closing_changes_no_row_of_a_closed_month(
     pipeline: Pipeline, seed: int
 ) -> None:
@@ -257,6 +261,7 @@ def export(home: Home, tmp_path: Path) -> Callable[..., tuple[Decimal, dict[str,
 def test_both_files_of_a_month_have_one_total_at_every_grain(
     export: Callable[..., tuple[Decimal, dict[str, Any]]], months: dict[str, Decimal]
 ) -> None:
+    latest = max(months)
     for month, total in months.items():
         flat, manifest = export(month, "ai-calls")
         assert flat == total
@@ -264,14 +269,15 @@ def test_both_files_of_a_month_have_one_total_at_every_grain(
             False,
             "people and older scripts",
         )
-        for grain in ("call", "day", "month"):
-            for version in ("1.4", "1.0"):
-                found, manifest = export(
-                    month, "cost-and-usage", grain=grain, focus_version=version
-                )
-                assert found == total
-                assert manifest["conformant"] is True
-                assert manifest["intended_for"] == "FOCUS tools"
+        structures = [(grain, "1.4") for grain in ("call", "day", "month")]
+        if month == latest or WHOLE in os.environ:
+            # all versions of a grain read the same relation
+            structures += [(grain, "1.0") for grain, _ in structures]
+        for grain, version in structures:
+            found, manifest = export(month, "cost-and-usage", grain=grain, focus_version=version)
+            assert found == total
+            assert manifest["conformant"] is True
+            assert manifest["intended_for"] == "FOCUS tools"
 
 
 def test_the_api_gives_the_months_total_wherever_it_is_asked(

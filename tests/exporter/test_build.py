@@ -121,8 +121,12 @@ def test_the_summary_stands_on_stdout_and_progress_on_stderr(
     assert "published for 100.0 %." in result.stdout
     assert "10 of 10 nodes" in result.stderr
     assert "model focus_cost_and_usage: success" in result.stderr
-    quiet = build(toy_project, tmp_path, "--quiet")
+    quiet = build(toy_project, tmp_path, "--quiet", "--source", "gateway")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    query = "select sources from slow"
+    assert rows_of(tmp_path / "ai_focus.duckdb", query) == [("gateway",)]
+    description = json.loads(Home(tmp_path).published().with_name("build.json").read_text())
+    assert description["sources"] == ["gateway"]
     # the project's folder is only read
     assert sorted(toy_project.rglob("*")) == files
 

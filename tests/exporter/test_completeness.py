@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pipeline import Pipeline, Rewrite
+from shared import examples
 
 SOURCES = ("gateway", "litellm")
 ISSUERS = {"openai": "OpenAI", "anthropic": "Anthropic", "azure": "Microsoft"}
@@ -147,7 +148,7 @@ CLOSINGS = st.lists(
 
 
 @settings(
-    max_examples=4,
+    max_examples=examples(3, 8),
     deadline=None,
     derandomize=True,
     database=None,

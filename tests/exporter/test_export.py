@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, assert_one_sentence, environment, focus_export
+from shared import whole_from
 
 from exporter.datasets import DATASETS
 from exporter.duck import run_copies
@@ -324,14 +325,19 @@ def test_parquet_has_real_types(export: Callable[..., ExportResult]) -> None:
     assert str(schema.field("Tags").type) == "string"
 
 
-@pytest.mark.parametrize("fmt", ["csv", "json", "jsonl", "parquet", "csv.gz", "json.zst"])
+@pytest.mark.parametrize(
+    "fmt",
+    whole_from(
+        ["csv", "json", "parquet", "csv.gz", "jsonl", "json.zst"], 4, "json is of the same lines"
+    ),
+)
 def test_same_build_and_arguments_give_the_same_bytes_whatever_the_threads(
     large_home: Home, tmp_path: Path, fmt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashes = set()
     kind, _, suffix = fmt.partition(".")
     connect = duckdb.connect
-    for threads in (1, 4, 4):
+    for threads in (1, 4):
 
         def connect_with(*args: Any, threads: int = threads, **kwargs: Any) -> Any:
             connection = connect(*args, **kwargs)
@@ -814,7 +820,9 @@ def test_default_output_is_the_homes_exports_folder(home: Home) -> None:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("delay", [0.05, 0.3, 0.6])
+@pytest.mark.parametrize(
+    "delay", whole_from([0.3, 0.05, 0.6], 1, "another moment of the same file being written")
+)
 def test_a_killed_export_leaves_the_old_file_whole(
     large_home: Home, tmp_path: Path, stop: signal.Signals, delay: float
 ) -> None:

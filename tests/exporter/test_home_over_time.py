@@ -164,6 +164,7 @@ def test_a_copy_of_the_home_elsewhere_gives_the_same_bytes(life: Life, tmp_path:
     assert (copy / "exports" / "focus_cost_and_usage.csv").read_bytes() == before
 
 
+@pytest.mark.whole("test_pipeline_invariants builds from packed files and gets the same bytes")
 def test_the_raw_files_alone_packed_give_the_same_bytes(life: Life, tmp_path: Path) -> None:
     shutil.copytree(life.home / "raw", tmp_path / "raw")
     plain = tmp_path / "raw" / "gateway" / "calls.csv"

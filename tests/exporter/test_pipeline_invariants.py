@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, focus_export, rows_of
 from pipeline import Pipeline
+from shared import whole_from
 
 from exporter.extract.files import export_dataset
 from exporter.home import Home
@@ -48,7 +49,7 @@ EXTRACTS: dict[str, dict[str, Any]] = {
     "commitments": {"dataset": "contract-commitment"},
 }
 # over a change of price and the end of a month
-STRETCH = date(2026, 8, 25), date(2026, 9, 3)
+STRETCH = date(2026, 8, 30), date(2026, 9, 2)
 
 
 def read_sample(name: str) -> list[Row]:
@@ -211,22 +212,39 @@ def test_what_is_held_back_or_rejected_is_the_same_for_other_files(
         assert ours
 
 
+def assert_rows_are_the_gateways(ours: Path, demo_home: Path) -> None:
+    for relation, source in (
+        ("focus_cost_and_usage_v1_4", "x_SourceName"),
+        ("focus_cost_and_usage_daily_v1_4", "x_SourceName"),
+        ("ai_calls", "source_name"),
+        ("quarantined_usage", "source_name"),
+    ):
+        query = f"select * from {relation} where {source} = 'gateway' order by all"
+        found = rows_of(ours, query)
+        assert found == rows_of(demo_home / "ai_focus.duckdb", query)
+        assert found
+        assert rows_of(ours, f"select count(*) from {relation}") == [(len(found),)]
+
+
+def test_a_source_that_is_not_there_leaves_the_others_rows_as_they_are(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    for name, place in FOLDERS.items():
+        if place != "litellm":
+            (tmp_path / "raw" / place).mkdir(parents=True)
+            write_csv(tmp_path / "raw" / place / "rows.csv", read_sample(name))
+    made = Pipeline(tmp_path / "raw", tmp_path / "build")
+    made.close()
+    assert_rows_are_the_gateways(made.database, demo_home)
+
+
+@pytest.mark.whole("a raw folder without LiteLLM's log leaves out the source in the same way")
 def test_a_source_that_is_left_out_leaves_the_others_rows_as_they_are(
     demo_home: Path, tmp_path: Path
 ) -> None:
     result = focus_export("build", "--home", tmp_path, "--source", "gateway", "--threads", "4")
     assert result.returncode == 0, result.stdout + result.stderr
-    for relation, source in (
-        ("focus_cost_and_usage", "x_SourceName"),
-        ("focus_cost_and_usage_daily", "x_SourceName"),
-        ("ai_calls", "source_name"),
-        ("quarantined_usage", "source_name"),
-    ):
-        query = f"select * from {relation} where {source} = 'gateway' order by all"
-        ours = rows_of(tmp_path / "ai_focus.duckdb", query)
-        assert ours == rows_of(demo_home / "ai_focus.duckdb", query)
-        everything = f"select count(*) from {relation}"
-        assert rows_of(tmp_path / "ai_focus.duckdb", everything) == [(len(ours),)]
+    assert_rows_are_the_gateways(tmp_path / "ai_focus.duckdb", demo_home)
 
 
 # ---------------------------------------------------------------- sums of parts
@@ -372,7 +390,9 @@ def test_the_demo_as_files_gives_what_the_demo_gives(
         assert ours == rows_of(demo_home / "ai_focus.duckdb", query.format(relation))
 
 
-@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize(
+    "threads", whole_from([4, 1], 1, "the demo in other files is built with one thread")
+)
 def test_duckdbs_threads_and_the_order_of_lines_do_not_matter(
     pipeline: Pipeline, log: list[Row], unchanged: dict[str, dict[str, int]], threads: int
 ) -> None:

@@ -35,6 +35,7 @@ from reference import (
     price_calls,
     price_gateway_log,
 )
+from shared import examples
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def check_random_log(priced: Priced, seed: int, size: int, contract_count: int) 
 
 
 @settings(
-    max_examples=8,
+    max_examples=examples(4, 8),
     deadline=None,
     derandomize=True,
     database=None,

@@ -37,9 +37,10 @@ from reference import (
     read_seed,
     read_time,
 )
+from shared import examples, whole_from
 
 CHARGES = "focus_cost_and_usage_v1_4"
-AS_OF = "2026-02-03 04:05:06"
+AS_OF, EARLIER = "2026-02-03 04:05:06", "2026-10-20 13:14:15"
 Rows = dict[str, tuple[str | None, ...]]
 
 
@@ -99,7 +100,9 @@ def world_of(seed: int) -> World:
     return random_world(random.Random(seed), models=18, calls=1_500)
 
 
-@pytest.mark.parametrize("seed", range(1, 7))
+@pytest.mark.parametrize(
+    "seed", whole_from(range(1, 7), 3, "the first worlds have every rule, each many times")
+)
 def test_closed_periods_and_corrections_are_what_the_reference_says(
     worlds: Priced, seed: int
 ) -> None:
@@ -131,7 +134,7 @@ def costs_by_meter(pipeline: Pipeline) -> dict[tuple[str, ...], tuple[Any, ...]]
     return {tuple(row[:3]): tuple(row[3:]) for row in rows if any(row[3:])}
 
 
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", whole_from([11, 12], 1, "another world of the same kind"))
 def test_all_rows_together_cost_what_open_periods_would(worlds: Priced, seed: int) -> None:
     world = world_of(seed)
     run(worlds, world)
@@ -147,7 +150,7 @@ def test_the_order_of_rows_in_the_book_does_not_matter(worlds: Priced) -> None:
     world = world_of(21)
     run(worlds, world)
     before = focus_rows(worlds.pipeline)
-    for seed in (1, 2):
+    for seed in range(examples(1, 2)):
         chance = random.Random(seed)
         shuffled = [
             chance.sample(rows, len(rows))
@@ -166,7 +169,9 @@ def test_months_that_are_closed_later_change_no_month_that_was_closed_before(
     ordered = sorted(world.closings, key=lambda row: read_time(row["closed_at"]) or datetime.min)
     issuer_and_month = "select x_ChargeId, InvoiceIssuerName, BillingPeriodStart from " + CHARGES
     frozen: Rows = {}
-    for count in range(len(ordered) + 1):
+    # one after the other, or some at once
+    counts = [*range(0, len(ordered), examples(4, 1)), len(ordered)]
+    for before, count in zip([0, *counts], counts, strict=False):
         closed = set(read_closings(book, ordered[:count]))
         run(worlds, replace(world, closings=ordered[:count]))
         rows = focus_rows(worlds.pipeline)
@@ -177,14 +182,17 @@ def test_months_that_are_closed_later_change_no_month_that_was_closed_before(
         }
         now = {charge_id: rows[charge_id] for charge_id in standing}
         assert {charge_id: now.get(charge_id) for charge_id in frozen} == frozen
-        newly = read_closings(book, ordered[count - 1 : count]) if count else {}
+        newly = read_closings(book, ordered[before:count])
         for charge_id, issuer, month in worlds.pipeline.rows(issuer_and_month):
             assert (issuer, month) not in closed - set(newly) or charge_id in frozen
         frozen = now
     assert len(frozen) > 500
 
 
-@pytest.mark.parametrize("moment", ["2026-09-15 00:00:00", "2026-10-20 13:14:15"])
+@pytest.mark.parametrize(
+    "moment",
+    whole_from([EARLIER, "2026-09-15 00:00:00"], 1, "another day of the same book"),
+)
 def test_the_book_of_an_earlier_day_gives_that_days_rows(
     worlds: Priced, earlier_worlds: Priced, moment: str
 ) -> None:
@@ -343,6 +351,13 @@ def test_a_broken_rule_is_noticed(worlds: Priced, known: tuple[World, Outcome], 
     assert noticed, f"{name}, and no call of {len(expected.charges)} tells"
 
 
+@pytest.fixture(scope="module")
+def earlier_rows(earlier_worlds: Priced) -> Rows:
+    """The rows of a world by the book of an earlier day."""
+    run(earlier_worlds, world_of(41), EARLIER)
+    return focus_rows(earlier_worlds.pipeline)
+
+
 @pytest.mark.parametrize(
     ("model", "old", "new"),
     [
@@ -352,14 +367,11 @@ def test_a_broken_rule_is_noticed(worlds: Priced, known: tuple[World, Outcome], 
     ],
 )
 def test_a_book_of_another_day_is_noticed(
-    worlds: Priced, earlier_worlds: Priced, model: str, old: str, new: str
+    earlier_worlds: Priced, earlier_rows: Rows, model: str, old: str, new: str
 ) -> None:
-    moment = "2026-10-20 13:14:15"
-    world = world_of(41)
-    run(earlier_worlds, world, moment)
-    right = focus_rows(earlier_worlds.pipeline)
-    earlier_worlds.pipeline.run({model: change(old, new)}, everywhere=(AS_OF, moment))
-    assert focus_rows(earlier_worlds.pipeline) != right
+    load(earlier_worlds, world_of(41))
+    earlier_worlds.pipeline.run({model: change(old, new)}, everywhere=(AS_OF, EARLIER))
+    assert focus_rows(earlier_worlds.pipeline) != earlier_rows
 
 
 # ---------------------------------------------------------------- the demo
@@ -468,19 +480,37 @@ APPENDED: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def used_prices(demo: Pipeline, book_of_demo: list[Row]) -> dict[str, tuple[Row, str]]:
+    """Give, for what may be appended, a price that has such charges, and the region of one.
+
+    What the demo has no such charge of is left out.
+    """
+    with_book(demo, book_of_demo, [])
+    found = {}
+    for name, (which, _) in APPENDED.items():
+        if demo.rows(f"select 1 from {CHARGES} where {which} limit 1"):
+            price = much_used_price(demo, book_of_demo, which)
+            query = f"select RegionId from {CHARGES} where x_PriceId = ? and {which} limit 1"
+            [region] = demo.connection.execute(query, [price["price_id"]]).fetchone()
+            found[name] = price, region
+    return found
+
+
 @pytest.mark.parametrize("name", APPENDED)
 def test_an_appended_price_changes_no_row_whose_usage_lies_before_it(
-    demo: Pipeline, book_of_demo: list[Row], before: Rows, name: str
+    demo: Pipeline,
+    book_of_demo: list[Row],
+    before: Rows,
+    used_prices: dict[str, tuple[Row, str]],
+    name: str,
 ) -> None:
-    which, values = APPENDED[name]
-    with_book(demo, book_of_demo, [])
-    if not demo.rows(f"select 1 from {CHARGES} where {which} limit 1"):
+    _, values = APPENDED[name]
+    if name not in used_prices:
         pytest.skip("the demo has no such charge")
-    old = much_used_price(demo, book_of_demo, which)
+    old, region = used_prices[name]
     if "region_id" in values:
-        query = f"select RegionId from {CHARGES} where x_PriceId = ? and {which} limit 1"
-        region = demo.connection.execute(query, [old["price_id"]]).fetchone()
-        values = {"region_id": region[0]}
+        values = {"region_id": region}
     new = appended(
         old,
         **{"unit_price": "66.6", "valid_from": MIDDLE, "valid_from_basis": "effective"} | values,

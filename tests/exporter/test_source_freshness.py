@@ -11,24 +11,29 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import ROOT, environment
+from conftest import environment
+from shared import parsed_once
 
 
 def freshness(folder: Path, **variables: object) -> dict[str, tuple[str, str]]:
     """Run it; gives the status and the latest stamp of each raw table that has one."""
+    project = folder / "project"
     settings = {
-        "AI_FOCUS_DATABASE": str(folder / "raw.duckdb"),
-        "DBT_PROFILES_DIR": str(ROOT),
+        # by its name alone, or dbt would parse anew for each
+        "AI_FOCUS_DATABASE": "raw.duckdb",
+        "DBT_PROFILES_DIR": str(project),
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
     }
     values = json.dumps({"raw_schema": "landing", **variables})
-    subprocess.run(
-        ["dbt", "source", "freshness", "--quiet", "--project-dir", str(ROOT), "--vars", values],
-        cwd=folder,
-        env={**environment(), **settings, "PATH": os.environ["PATH"]},
-        check=False,
-    )
+    options = ["--quiet", "--project-dir", str(project), "--vars", values]
+    with parsed_once(f"freshness {values}", folder / "target") as parsed:
+        subprocess.run(
+            ["dbt", "source", "freshness", *options],
+            cwd=folder,
+            env={**environment(), **settings, **parsed, "PATH": os.environ["PATH"]},
+            check=False,
+        )
     found: list[dict[str, Any]] = json.loads((folder / "target" / "sources.json").read_text())[
         "results"
     ]
@@ -39,8 +44,9 @@ def freshness(folder: Path, **variables: object) -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(small_checkout: Path, tmp_path: Path) -> Path:
     """A database whose gateway was last heard two days ago, LiteLLM an hour ago by its inserts."""
+    (tmp_path / "project").symlink_to(small_checkout)
     now = datetime.now(timezone.utc).replace(microsecond=0)
     zoned = (now - timedelta(hours=48)).astimezone(timezone(timedelta(hours=2)))
     with duckdb.connect(str(tmp_path / "raw.duckdb")) as connection:

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 from builds import Engines
 from emulator_builds import build_demo
-from shared import pytest_configure, pytest_unconfigure
-from wrapper import WHOLE, Emulated, emulate
+from shared import WHOLE, pytest_configure, pytest_unconfigure, skip_second_proofs
+from wrapper import Emulated, emulate
 
 __all__ = ["pytest_configure", "pytest_unconfigure"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave `of_any_target` to one emulator, the faster, unless everything is to run."""
+    skip_second_proofs(items)
     if WHOLE in os.environ:
         return
     reason = f"no other on BigQuery than on Snowflake's emulator: {WHOLE} is not set"

@@ -10,9 +10,17 @@ from typing import Any
 
 import duckdb
 import not_replayed
-from builds import OF_SOURCES, WITHOUT_TESTS, Engines, Target, reference
+from builds import (
+    OF_SOURCES,
+    WITHOUT_OLDER_VERSIONS,
+    WITHOUT_TESTS,
+    Engines,
+    Target,
+    reference,
+)
+from shared import WHOLE
 from workloads import LOGS, Rows, Workload, demo, litellm_sample, months, together
-from wrapper import WHOLE, Emulated
+from wrapper import Emulated
 
 INCREMENTAL = {**OF_SOURCES, "charges_materialization": "incremental"}
 CHARGES = ("--select", "+int_charges")
@@ -106,7 +114,7 @@ def build_sources(engines: Engines) -> None:
     engines.compare("late_usage", late_usage(), CHARGES)
 
     engines.load(workload.late)
-    warehouse.build(*without_seeds, variables=INCREMENTAL)
+    warehouse.build(*without_seeds, *WITHOUT_OLDER_VERSIONS, variables=INCREMENTAL)
     # the data tests run on these rows, on DuckDB alone: equal rows pass them elsewhere as well
     file, _ = reference("late", workload.late, is_tested=True)
     late = engines.compare("late", workload.late)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared import WHOLE
 
 from exporter.project import load_project
 from exporter.warehouse.adapters import Warehouse
@@ -25,8 +26,6 @@ from exporter.warehouse.record import BuildRecord, read_record
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
-# set by `.ci/run --whole`: the emulators go through what is proved elsewhere already
-WHOLE = "AI_FOCUS_TEST_WHOLE"
 only_whole = pytest.mark.skipif(WHOLE not in os.environ, reason=f"{WHOLE} is not set")
 # a Python with the packages of requirements-bigquery.txt, which can't live beside dbt's
 EMULATOR_PYTHON = "AI_FOCUS_BIGQUERY_PYTHON"

@@ -41,7 +41,9 @@ class Mart:
     source: str
     key: str
     title: str
-    grain: str
+    rows: str
+    # of a source that has rows of several grains: the one to select
+    grain: str | None = None
     # The daily and the monthly grain sum as they are read, and their versions choose columns as
     # those of the call grain do, which prove what differs between versions and what groups of rows
     # must share: their latest version stands for the others, and their rows for themselves.
@@ -61,24 +63,27 @@ MARTS_OF = (
         "x_ChargeId",
         "FOCUS Cost and Usage",
         "One row per charge: for usage one per call and meter.",
+        grain="call",
     ),
     Mart(
         "focus_cost_and_usage_daily",
         "CostAndUsage",
-        "int_focus_cost_and_usage_daily",
+        "int_focus_cost_and_usage",
         "x_ChargeId",
         "FOCUS Cost and Usage by day",
         "One row per UTC day and set of equal dimensions; Resource and call columns are null.",
+        grain="day",
         tests_every_version=False,
     ),
     Mart(
         "focus_cost_and_usage_monthly",
         "CostAndUsage",
-        "int_focus_cost_and_usage_monthly",
+        "int_focus_cost_and_usage",
         "x_ChargeId",
         "FOCUS Cost and Usage by month",
         "One row per UTC month of the usage, billing period and set of equal dimensions; Resource "
         "and call columns are null.",
+        grain="month",
         tests_every_version=False,
     ),
     Mart(
@@ -158,7 +163,8 @@ def mart_sql(mart: Mart, reference: Reference, version: str) -> str:
     """Select of one version, every column named."""
     names = [row["column_name"] for row in reference.of_version(mart.dataset, version)]
     columns = ",\n".join(f"    {name}" for name in names)
-    return f"-- {HEADER}\n\nselect\n{columns}\nfrom {{{{ ref('{mart.source}') }}}}\n"
+    where = f"where grain = '{mart.grain}'\n" if mart.grain else ""
+    return f"-- {HEADER}\n\nselect\n{columns}\nfrom {{{{ ref('{mart.source}') }}}}\n{where}"
 
 
 def latest_sql(mart: Mart, version: str) -> str:
@@ -189,7 +195,7 @@ def mart_yaml(mart: Mart, reference: Reference) -> str:
         "",
         "models:",
         f"  - name: {mart.name}",
-        f'    description: "{mart.title}, a dbt model version per FOCUS version. {mart.grain}"',
+        f'    description: "{mart.title}, a dbt model version per FOCUS version. {mart.rows}"',
         f'    latest_version: "{latest}"',
         "    config:",
         "      contract:",
@@ -233,7 +239,7 @@ def mart_yaml(mart: Mart, reference: Reference) -> str:
     lines += [
         "",
         f"  - name: {mart.name}_latest",
-        f'    description: "{mart.title} {latest}, under the name that users type. {mart.grain}"',
+        f'    description: "{mart.title} {latest}, under the name that users type. {mart.rows}"',
         "    config:",
         f"      alias: {mart.name}",
         "      contract:",

@@ -20,7 +20,7 @@ CHARGES = "int_charges"
 RATE_COLUMNS = ["rate_date", "from_currency", "to_currency", "rate", "source", "recorded_at"]
 ACCOUNT_COLUMNS = ["billing_account_id", "billing_account_name", "billing_currency"]
 # what a full refresh would put into the table
-FULL_REFRESH = "select * from int_usage_charges union all select * from int_usage_corrections"
+FULL_REFRESH = "select * from int_charges__usage union all select * from int_charges__corrections"
 
 
 class KeptCharges(Pipeline):

@@ -505,15 +505,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Charge:
-    """What one meter of a call costs; a corrected cost alone has no quantities and unit prices."""
+    """What one meter of a call costs."""
 
     sku_meter: str
     price_id: str
     contract_price_id: str | None
-    consumed: Decimal | None
-    pricing_quantity: Decimal | None
-    list_unit_price: Decimal | None
-    contracted_unit_price: Decimal | None
+    consumed: Decimal
+    pricing_quantity: Decimal
+    list_unit_price: Decimal
+    contracted_unit_price: Decimal
     list_cost: Decimal
     contracted_cost: Decimal
     currency: str
@@ -523,6 +523,12 @@ class Charge:
     charge_class: str | None = None
     # of a slice: the count above which it begins
     slice_above: int | None = field(default=None, compare=False)
+
+    @property
+    def amounts(self) -> tuple[object, ...]:
+        """What makes it another charge when it changes."""
+        prices = (self.list_unit_price, self.contracted_unit_price)
+        return self.consumed, self.pricing_quantity, *prices, self.currency
 
 
 @dataclass
@@ -742,33 +748,15 @@ def corrections(
 ) -> list[Charge]:
     """Give what changed between two states of knowledge as rows of a later month.
 
-    Another price is a cost alone, another quantity is a quantity at its price, and both together
-    are two rows: the old charge turned round, and the new one.
+    A charge that became another one is turned round, and charged anew as it is known now.
     """
     rows = []
-    for key in [*now, *(before.keys() - now.keys())]:
+    for key in before.keys() | now.keys():
         old, new = before.get(key), now.get(key)
-        if old is None or new is None:
-            rows += [new] if new else [turned_round(old)]
+        if old and new and old.amounts == new.amounts:
             continue
-        more = new.consumed - old.consumed
-        is_repriced = (new.list_unit_price, new.contracted_unit_price) != (
-            old.list_unit_price,
-            old.contracted_unit_price,
-        )
-        if more and is_repriced:
-            rows += [turned_round(old), new]
-        elif more or is_repriced:
-            row = replace(
-                new,
-                consumed=more or None,
-                pricing_quantity=new.pricing_quantity - old.pricing_quantity or None,
-                list_unit_price=new.list_unit_price if more else None,
-                contracted_unit_price=new.contracted_unit_price if more else None,
-                list_cost=new.list_cost - old.list_cost,
-                contracted_cost=new.contracted_cost - old.contracted_cost,
-            )
-            rows.append(row)
+        rows += [turned_round(old)] if old else []
+        rows += [new] if new else []
     return [
         replace(row, period=(*row.period[:2], month, month_after(month)), charge_class="Correction")
         for row in rows
@@ -778,7 +766,6 @@ def corrections(
 def turned_round(charge: Charge) -> Charge:
     return replace(
         charge,
-        contract_price_id=None,
         consumed=-charge.consumed,
         pricing_quantity=-charge.pricing_quantity,
         list_cost=-charge.list_cost,

@@ -34,18 +34,21 @@ def change(database: Path) -> None:
         for statement, values in (
             (
                 "insert into int_charges select * replace (call_key || '-credit' as call_key,"
+                " charge_id || '-credit' as charge_id,"
                 f" 'Credit' as charge_category, {negated}) from int_charges"
                 " where sub_account_id = ? order by call_key, meter limit 20",
                 [CREDITED],
             ),
             (
                 "insert into int_charges select * replace (call_key || '-tiny' as call_key,"
+                " charge_id || '-tiny' as charge_id,"
                 f" $1 as sub_account_id, $1 as sub_account_name, {tiny}) from int_charges"
                 " where charge_category = 'Usage' order by call_key, meter limit 1",
                 [TINY],
             ),
             (
                 "insert into int_charges select * replace (call_key || '-formula' as call_key,"
+                " charge_id || '-formula' as charge_id,"
                 " $1 as sub_account_id, $1 as sub_account_name) from int_charges"
                 " where charge_category = 'Usage' order by call_key, meter limit 1",
                 [FORMULA],

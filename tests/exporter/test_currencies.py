@@ -418,7 +418,7 @@ MUTATIONS = {
         "stale_from",
     ),
     "costs in the price's currency": (
-        "int_usage_charges",
+        "int_charges__usage",
         "cast(contracted_unit_price as",
         "cast(pricing_currency_contracted_unit_price as",
     ),

@@ -324,7 +324,7 @@ def a_run_that_fails(kept: KeptCharges, manifest: Any) -> None:
     """What did not come into the table must not count as what it was made of."""
     start(kept, three_months())
     write(kept, [*three_months(), call(7, "2026-09")])
-    kept.build(manifest=manifest, rewrites={"int_usage_charges": failing}, fails=True)
+    kept.build(manifest=manifest, rewrites={"int_charges__usage": failing}, fails=True)
     kept.build(manifest=manifest)
 
 

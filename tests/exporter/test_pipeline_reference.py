@@ -260,7 +260,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
         ),
     ),
     "an unpriced meter does not hold its call": (
-        "int_usage_charges",
+        "int_charges__usage",
         change("and unpriced_calls.call_key is null", "and list_unit_price is not null"),
     ),
     "the gravest reason is not the one that is told": (
@@ -268,7 +268,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
         change("case min(", "case max("),
     ),
     "answers of the gateway's cache are charged": (
-        "int_usage_charges",
+        "int_charges__usage",
         change("not usage_priced.is_cache_hit", "true"),
     ),
 }

@@ -116,8 +116,8 @@ def test_closed_periods_and_corrections_are_what_the_reference_says(
     charges = [charge for charges in expected.charges.values() for charge in charges]
     corrections = [charge for charge in charges if charge.charge_class]
     assert len(charges) > 1_500
-    assert len([c for c in corrections if c.consumed is None]) > 30
-    assert len([c for c in corrections if c.list_unit_price is not None]) > 30
+    assert len([c for c in corrections if c.consumed < 0]) > 30
+    assert len([c for c in corrections if c.consumed > 0]) > 30
     assert min(c.list_cost for c in corrections) < 0 < max(c.list_cost for c in corrections)
 
 
@@ -224,7 +224,7 @@ def change(old: str, new: str) -> Rewrite:
 
 
 LIST_PRICES, PRICED_USAGE = "int_list_prices", "int_usage_priced"
-KNOWLEDGE, CORRECTIONS = "int_period_knowledge", "int_usage_corrections"
+KNOWLEDGE, CORRECTIONS = "int_period_knowledge", "int_charges__corrections"
 MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     "a limit that includes its own count begins after it": (
         "stg_pricing__list_prices",
@@ -309,17 +309,18 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
             r"coalesce\(provider_aliases\.provider, lower\(\w+\.provider\)\)", "''", code
         ),
     ),
-    "a difference adds what was known before": (
+    "what was booked is charged once more": (CORRECTIONS, change("-1 as sign", "1 as sign")),
+    "a reversal takes back no cost": (
         CORRECTIONS,
-        change("-1 as is_new", "1 as is_new"),
+        lambda code: re.sub(r"\bsign \* (?!consumed|pricing_quantity)", "", code),
     ),
-    "a correction has the new cost, not the difference": (
+    "a reversal takes back no quantity": (
         CORRECTIONS,
-        change("sum(is_new * list_cost)", "sum(case when is_new = 1 then list_cost else 0 end)"),
+        change("sign * consumed_units", "consumed_units"),
     ),
-    "a re-priced charge has its quantity once more": (
+    "what is told again as it was is corrected": (
         CORRECTIONS,
-        change("sum(is_new * consumed_units)", "sum(case when is_new = 1 then consumed_units end)"),
+        change("sides_that_say_so = 1", "true"),
     ),
     "a correction stands in the month of the call": (
         CORRECTIONS,
@@ -586,14 +587,21 @@ def test_a_corrected_price_leaves_closed_months_and_stands_in_the_open_one(
     october = datetime(2026, 10, 1)
     assert corrections.keys() == after.keys() - before.keys()
     assert len(corrections) > 20
-    for key, _, month, start, price_id, cost, *others in corrections.values():
-        assert (month, price_id, others) == (october, new["price_id"], [None] * 4)
-        assert month_of(start) < october
-        corrected = key.removesuffix(":correction-2026-10")
-        assert corrected in before
-        assert corrected not in touched
-        [(charged,)] = demo.rows(f"select ListCost from {CHARGES} where x_ChargeId = '{corrected}'")
-        assert cost == 2 * charged
+    booked = {row[0]: row for row in rows if row[0] in before}
+    for key, _, month, start, price_id, cost, *amounts in corrections.values():
+        charge, _, kind = key.rpartition(":")
+        assert charge not in touched
+        assert month_of(start) < october and month == october
+        _, _, _, _, old_price_id, old_cost, consumed, priced, list_price, contracted = booked[
+            charge
+        ]
+        if kind == "reversal-2026-10":
+            assert (price_id, cost) == (old_price_id, -old_cost)
+            assert amounts == [-consumed, -priced, list_price, contracted]
+        else:
+            assert kind == "correction-2026-10"
+            assert (price_id, cost) == (new["price_id"], 3 * old_cost)
+            assert amounts == [consumed, priced, 3 * list_price, 3 * contracted]
     # and in open months the new price stands at once
     open_rows = {row[0]: row for row in rows if row[0] in touched and row[1] is None}
     assert touched == corrections.keys() | open_rows.keys()

@@ -1,11 +1,16 @@
 {{ config(physical_design('billing_period_start', 'charge_period_start')) }}
 {{ config(charges_config()) }}
 
-{#- Every charge of every category, the only union. Narrow: names come from dimensions later. -#}
+{#- Every charge of every category: a new one is a model int_charges__<category> and a line here. -#}
+{%- set categories = [
+    'usage',
+    'corrections',
+] -%}
 
 -- depends_on: {{ ref('int_charge_inputs') }}
-select * from {{ ref('int_usage_charges') }}
-
-union all
-
-select * from {{ ref('int_usage_corrections') }}
+{% for category in categories %}
+{{ 'union all' if not loop.first }}
+select
+    {{ charge_columns() | join(',\n    ') }}
+from {{ ref('int_charges__' ~ category) }}
+{% endfor %}

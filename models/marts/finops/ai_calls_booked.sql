@@ -151,12 +151,12 @@ corrections as (
         {{ column }},
         {%- endfor %}
         is_cache_hit
-    -- an answer of the cache that came again as it was is no difference
+    -- what came again as it was, or changed in its list price alone, is no difference
     having
-        not is_cache_hit
-        or sum(is_new) <> 0
+        sum(billed_cost) <> 0
         or sum(prompt_tokens) <> 0
         or sum(completion_tokens) <> 0
+        or (is_cache_hit and sum(is_new) <> 0)
 
 ),
 

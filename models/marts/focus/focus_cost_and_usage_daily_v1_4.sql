@@ -79,4 +79,5 @@ select
     x_ServedModel,
     x_SourceName,
     x_StartedAt
-from {{ ref('int_focus_cost_and_usage_daily') }}
+from {{ ref('int_focus_cost_and_usage') }}
+where grain = 'day'

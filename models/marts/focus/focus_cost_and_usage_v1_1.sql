@@ -65,3 +65,4 @@ select
     x_SourceName,
     x_StartedAt
 from {{ ref('int_focus_cost_and_usage') }}
+where grain = 'call'

@@ -7,8 +7,10 @@ list_cost is null
     or effective_cost is null
     or list_cost <> {{ multiply_price('list_unit_price', 'pricing_quantity') }}
     or contracted_cost <> {{ multiply_price('contracted_unit_price', 'pricing_quantity') }}
-    or (charge_category = 'Usage' and billed_cost <> contracted_cost)
+    or (charge_category = 'Usage' and (list_unit_price is null or contracted_unit_price is null))
     or (charge_category = 'Usage' and effective_cost <> contracted_cost)
+    -- what a commitment pays for was billed when it was bought
+    or (charge_category = 'Usage' and commitment_id is null and billed_cost <> contracted_cost)
     or pricing_currency = billing_currency
     or (pricing_currency is not null and pricing_currency_effective_cost is null)
     or pricing_currency_effective_cost

@@ -1,4 +1,4 @@
-{#- Per price, month of the usage and billing period a day's and a month's charges hold the costs and quantities of
+{#- Per category, price, month of the usage and billing period a day's and a month's charges hold the costs and quantities of
     the calls', and each has an id of its own. One test, since these grains are summed as they are read. -#}
 {%- set grains = {'day': 'int_charges_daily', 'month': 'int_charges_monthly'} -%}
 {%- set measures = [
@@ -9,7 +9,8 @@
 with per_call as (
 
     select
-        meter_price_id,
+        charge_category,
+        coalesce(meter_price_id, '') as meter_price_id,
         billing_currency,
         billing_period_start,
         {{ billing_period_start('charge_period_start') }} as charge_month,
@@ -17,7 +18,7 @@ with per_call as (
         sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ ref('int_charges') }}
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5
 
 ),
 
@@ -26,7 +27,8 @@ summed as (
     {{ 'union all' if not loop.first }}
     select
         '{{ grain }}' as grain,
-        meter_price_id,
+        charge_category,
+        coalesce(meter_price_id, '') as meter_price_id,
         billing_currency,
         billing_period_start,
         {{ billing_period_start('charge_period_start') }} as charge_month,
@@ -36,7 +38,7 @@ summed as (
         sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ ref(model) }}
-    group by 2, 3, 4, 5
+    group by 2, 3, 4, 5, 6
     {%- endfor %}
 
 ),
@@ -54,6 +56,7 @@ expected as (
 
 select
     coalesce(expected.grain, summed.grain) as grain,
+    coalesce(expected.charge_category, summed.charge_category) as charge_category,
     coalesce(expected.meter_price_id, summed.meter_price_id) as meter_price_id,
     coalesce(expected.billing_period_start, summed.billing_period_start) as billing_period_start,
     coalesce(expected.billing_currency, summed.billing_currency) as billing_currency,
@@ -63,13 +66,13 @@ from expected
 full outer join summed
     on
         expected.grain = summed.grain
+        and expected.charge_category = summed.charge_category
         and expected.meter_price_id = summed.meter_price_id
         and expected.billing_period_start = summed.billing_period_start
         and expected.charge_month = summed.charge_month
         and expected.billing_currency = summed.billing_currency
 where
     expected.meter_price_id is null
-    or summed.meter_price_id is null
     or summed.charges <> summed.charge_ids
     {%- for measure in measures %}
     or coalesce(expected.{{ measure }}, 0) <> coalesce(summed.{{ measure }}, 0)

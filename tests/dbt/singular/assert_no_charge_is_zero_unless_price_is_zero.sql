@@ -10,5 +10,5 @@ where
         or coalesce(pricing_quantity, 0) <= 0
         or (coalesce(list_cost, 0) <= 0 and coalesce(list_unit_price, -1) <> 0)
         or (coalesce(contracted_cost, 0) <= 0 and coalesce(contracted_unit_price, -1) <> 0)
-        or (coalesce(billed_cost, 0) <= 0 and coalesce(contracted_unit_price, -1) <> 0)
+        or (coalesce(billed_cost, 0) <= 0 and coalesce(contracted_unit_price, -1) <> 0 and commitment_id is null)
     )

@@ -1,0 +1,156 @@
+{#- Two rows per call, meter and slice whose charge became another one after its period had closed: what was
+    booked turned round, and the charge as it is known by then, both in the first period that knew it. One row
+    where there was no charge before (the call came late, or had no price) or is none any more. A charge that
+    is told again as it was, be it at another price of the same amount, is not corrected. -#}
+{%- set what_a_charge_says = [
+    'call_key', 'reported_in', 'meter', 'slice_above', 'source_name', 'call_id', 'billing_account_id',
+    'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model', 'deployment', 'region_id',
+    'started_at', 'ended_at', 'charge_period_start', 'charge_period_end', 'consumed_units', 'pricing_quantity',
+    'currency', 'list_unit_price', 'contracted_unit_price', 'pricing_currency', 'pricing_currency_list_unit_price',
+    'pricing_currency_contracted_unit_price', 'tags_json', 'shared_tags_json',
+] -%}
+
+
+with repriced_calls as (
+
+    select * from {{ ref('int_repriced_calls') }}
+
+),
+
+sides as (
+
+    select
+        call_key,
+        knowledge_sequence,
+        reporting_period_start as reported_in,
+        1 as sign
+    from repriced_calls
+
+    union all
+
+    select
+        call_key,
+        previous_sequence as knowledge_sequence,
+        reporting_period_start as reported_in,
+        -1 as sign
+    from repriced_calls
+
+),
+
+unpriced as (
+
+    select distinct
+        call_key,
+        knowledge_sequence
+    from {{ ref('int_unpriced_usage') }}
+
+),
+
+-- no rows of a side on which the call is unknown or unpriced
+charged as (
+
+    select
+        sides.reported_in,
+        sides.sign,
+        usage_priced.*
+    from {{ ref('int_usage_priced') }} as usage_priced
+    inner join sides
+        on
+            usage_priced.call_key = sides.call_key
+            and usage_priced.knowledge_sequence = sides.knowledge_sequence
+    left join unpriced
+        on
+            usage_priced.call_key = unpriced.call_key
+            and usage_priced.knowledge_sequence = unpriced.knowledge_sequence
+    where
+        not usage_priced.is_cache_hit
+        and unpriced.call_key is null
+
+),
+
+compared as (
+
+    select
+        charged.*,
+        count(*) over (
+            partition by
+                {{ what_a_charge_says | join(',\n                ') }}
+        ) as sides_that_say_so
+    from charged
+
+),
+
+signed as (
+
+    select
+        compared.*,
+        cast(sign * consumed_units as {{ quantity_type() }}) as signed_consumed_quantity,
+        cast(sign * pricing_quantity as {{ quantity_type() }}) as signed_pricing_quantity,
+        cast(sign * {{ multiply_price('list_unit_price', 'pricing_quantity') }} as {{ cost_type() }}) as list_cost,
+        cast(sign * {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as {{ cost_type() }})
+            as contracted_cost,
+        cast(
+            sign * {{ multiply_price('pricing_currency_contracted_unit_price', 'pricing_quantity') }}
+            as {{ cost_type() }}
+        ) as pricing_currency_contracted_cost
+    from compared
+    where sides_that_say_so = 1
+
+),
+
+corrections as (
+
+    select
+        {{ usage_charge_id('signed') }}
+        || case when sign = -1 then ':reversal-' else ':correction-' end
+        || {{ year_and_month('reported_in') }} as charge_id,
+        'Usage' as charge_category,
+        'Correction' as charge_class,
+        case when sign = -1 then 'reversal' else 'correction' end as correction_kind,
+        'Usage-Based' as charge_frequency,
+        'Standard' as pricing_category,
+        'computed' as cost_basis,
+        reported_in as billing_period_start,
+        charge_period_start,
+        charge_period_end,
+        source_name,
+        call_key,
+        call_id,
+        started_at,
+        ended_at,
+        served_model,
+        deployment,
+        billing_account_id,
+        billing_account_name,
+        sub_account_id,
+        sub_account_name,
+        region_id,
+        meter,
+        slice_above,
+        meter_price_id,
+        contract_price_id,
+        price_rule,
+        signed_consumed_quantity as consumed_quantity,
+        signed_pricing_quantity as pricing_quantity,
+        currency as billing_currency,
+        list_unit_price,
+        contracted_unit_price,
+        list_cost,
+        contracted_cost,
+        contracted_cost as billed_cost,
+        contracted_cost as effective_cost,
+        -- only where the price is in another currency than the bill
+        case when pricing_currency <> currency then pricing_currency end as pricing_currency,
+        case when pricing_currency <> currency then pricing_currency_list_unit_price end
+            as pricing_currency_list_unit_price,
+        case when pricing_currency <> currency then pricing_currency_contracted_unit_price end
+            as pricing_currency_contracted_unit_price,
+        case when pricing_currency <> currency then pricing_currency_contracted_cost end
+            as pricing_currency_effective_cost,
+        tags_json,
+        shared_tags_json
+    from signed
+
+)
+
+{{ select_charges('corrections', usage_charge_columns() + ['charge_class', 'correction_kind']) }}

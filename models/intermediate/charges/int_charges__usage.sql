@@ -1,0 +1,76 @@
+{#- One row per call, meter and slice that is charged in the period of the call: billable, and priced in
+    all its meters by what is known, or was known when the period closed. -#}
+
+with usage_priced as (
+
+    select * from {{ ref('int_usage_priced') }}
+
+),
+
+unpriced_calls as (
+
+    select distinct call_key from {{ ref('int_unpriced_usage') }} where knowledge_sequence = 0
+
+),
+
+charged as (
+
+    select
+        {{ usage_charge_id('usage_priced') }} as charge_id,
+        'Usage' as charge_category,
+        'Usage-Based' as charge_frequency,
+        'Standard' as pricing_category,
+        'computed' as cost_basis,
+        reporting_period_start as billing_period_start,
+        charge_period_start,
+        charge_period_end,
+        source_name,
+        usage_priced.call_key,
+        call_id,
+        started_at,
+        ended_at,
+        served_model,
+        deployment,
+        billing_account_id,
+        billing_account_name,
+        sub_account_id,
+        sub_account_name,
+        region_id,
+        meter,
+        slice_above,
+        meter_price_id,
+        contract_price_id,
+        price_rule,
+        consumed_units as consumed_quantity,
+        pricing_quantity,
+        currency as billing_currency,
+        list_unit_price,
+        contracted_unit_price,
+        {{ multiply_price('list_unit_price', 'pricing_quantity') }} as list_cost,
+        {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as contracted_cost,
+        -- pay-as-you-go: what is contracted is what is billed and what it is worth
+        {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as billed_cost,
+        {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as effective_cost,
+        -- only where the price is in another currency than the bill
+        case when pricing_currency <> currency then pricing_currency end as pricing_currency,
+        case when pricing_currency <> currency then pricing_currency_list_unit_price end
+            as pricing_currency_list_unit_price,
+        case when pricing_currency <> currency then pricing_currency_contracted_unit_price end
+            as pricing_currency_contracted_unit_price,
+        case
+            when pricing_currency <> currency
+                then {{ multiply_price('pricing_currency_contracted_unit_price', 'pricing_quantity') }}
+        end as pricing_currency_effective_cost,
+        tags_json,
+        shared_tags_json
+    from usage_priced
+    left join unpriced_calls
+        on usage_priced.call_key = unpriced_calls.call_key
+    where
+        usage_priced.knowledge_sequence = 0
+        and not usage_priced.is_cache_hit
+        and unpriced_calls.call_key is null
+
+)
+
+{{ select_charges('charged', usage_charge_columns()) }}

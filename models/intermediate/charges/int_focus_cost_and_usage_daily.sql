@@ -1,1 +1,0 @@
-{{ focus_cost_and_usage(ref('int_charges_daily'), has_resources=false) }}

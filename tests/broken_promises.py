@@ -348,6 +348,12 @@ BREAKS: dict[str, list[str]] = {
     "list_prices_do_not_overlap": [
         "update list_prices set valid_to = '1800-01-01' where rowid = 0",
     ],
+    "a_contract_price_is_recorded_once_at_an_instant": [
+        "insert into stg_pricing__contract_prices_checked select * replace"
+        " (cast(discount + 1 as decimal(9, 6)) as discount)"
+        " from stg_pricing__contract_prices_checked"
+        " where discount is not null limit 1",
+    ],
     "contract_prices_do_not_overlap": [
         "insert into int_contract_prices select * from int_contract_prices limit 1",
         "insert into int_contract_prices select * replace"

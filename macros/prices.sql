@@ -29,11 +29,9 @@ end
 
 {#- From when on a row of the price book counts as known. The book has no memory of the time before its
     own first day, so what was recorded on that day stands for all of it. -#}
-{% macro known_from(recorded_at) -%}
+{% macro known_from(recorded_at, first_day) -%}
 case
-    when
-        cast({{ dbt.date_trunc('day', recorded_at) }} as {{ timestamp_type() }})
-        = cast({{ dbt.date_trunc('day', 'min(' ~ recorded_at ~ ') over ()') }} as {{ timestamp_type() }})
+    when cast({{ dbt.date_trunc('day', recorded_at) }} as {{ timestamp_type() }}) = {{ first_day }}
         then {{ begin_of_time() }}
     else {{ recorded_at }}
 end

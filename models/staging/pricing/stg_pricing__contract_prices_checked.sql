@@ -27,11 +27,11 @@ typed as (
         {{ try_price('contract_prices.unit_price') }} as price,
         -- whom and what a price is for
         {{ hash_of([
-            'contract_id', 'billing_account_id', 'contract_prices.provider', 'model', 'model_family', 'meter',
+            'contract_id', 'billing_account_id', 'provider_aliases.provider', 'model', 'model_family', 'meter',
             'service_tier', 'processing_mode', 'currency',
         ]) }} as scope_hash,
         {{ hash_of([
-            'contract_id', 'billing_account_id', 'contract_prices.provider', 'model', 'model_family', 'meter',
+            'contract_id', 'billing_account_id', 'provider_aliases.provider', 'model', 'model_family', 'meter',
             'service_tier', 'processing_mode', 'currency', 'discount_percentage', 'unit_price', 'valid_from',
             'valid_to',
         ]) }} as content_hash

@@ -29,11 +29,9 @@ end
 
 {#- From when on a row of the price book counts as known. The book has no memory of the time before its
     own first day, so what was recorded on that day stands for all of it. -#}
-{% macro known_from(recorded_at) -%}
+{% macro known_from(recorded_at, first_day) -%}
 case
-    when
-        cast({{ dbt.date_trunc('day', recorded_at) }} as {{ timestamp_type() }})
-        = cast({{ dbt.date_trunc('day', 'min(' ~ recorded_at ~ ') over ()') }} as {{ timestamp_type() }})
+    when cast({{ dbt.date_trunc('day', recorded_at) }} as {{ timestamp_type() }}) = {{ first_day }}
         then {{ begin_of_time() }}
     else {{ recorded_at }}
 end
@@ -98,12 +96,10 @@ and (
 )
 {%- endmacro %}
 
-{#- The list price of a call's meter, from the CTEs all_day_prices and window_prices: a price for some
-    hours or days goes before the one of its key that always holds. -#}
+{#- The list price of a call's meter, from the CTEs window_prices and all_day_prices: a price for some hours or days
+    goes before those that always hold, with all its slices and context bands, however the others are cut. So no
+    token is billed at both, and none at neither. -#}
 {% macro join_meter_prices(usage) -%}
-left join all_day_prices
-    on
-        {{ price_fits(usage, 'all_day_prices') | indent(8) }}
 left join window_prices
     on
         {{ price_fits(usage, 'window_prices') | indent(8) }}
@@ -113,11 +109,10 @@ left join window_prices
             window_prices.weekdays is null
             or {{ dbt.position('cast(' ~ usage ~ '.started_weekday as ' ~ text_type() ~ ')', 'window_prices.weekdays') }} > 0
         )
-        and (
-            window_prices.context_rule = 'cliff'
-            or all_day_prices.context_tokens_gt is null
-            or window_prices.context_tokens_gt = all_day_prices.context_tokens_gt
-        )
+left join all_day_prices
+    on
+        {{ price_fits(usage, 'all_day_prices') | indent(8) }}
+        and window_prices.meter_price_id is null
 {%- endmacro %}
 
 {#- Whether a delivery is the one that counts for somebody who knows what came until an instant. -#}

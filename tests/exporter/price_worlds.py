@@ -287,6 +287,11 @@ def random_world(
     return world
 
 
+def known_since_ever(names: list[Row]) -> list[Row]:
+    """Have aliases recorded on the first day of a world's book."""
+    return [{**row, "recorded_at": FIRST_DAY.date().isoformat()} for row in names]
+
+
 def catalogue(names: list[tuple[str, str]]) -> list[Row]:
     return [
         {

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from conftest import rows_of
 from page_browser import open_browser, visit
 from pipeline import Pipeline
-from price_worlds import World, random_world
+from price_worlds import World, known_since_ever, random_world
 from priced_calls import PRICED_MODELS, completed, litellm_rows, write_raw
 from shared import WHOLE, whole_from
 
@@ -76,6 +76,8 @@ def run(pipeline: Pipeline, world: World) -> None:
     pipeline.load_seed("list_prices", world.prices)
     pipeline.load_seed("price_multipliers", world.multipliers)
     pipeline.load_seed("models", world.models)
+    for aliases in ("model_aliases", "provider_aliases"):
+        pipeline.load_seed(aliases, known_since_ever(pipeline.seed(aliases)))
     write_raw(pipeline.raw, world.calls, litellm_rows([]), [], world.closings)
     pipeline.run()
 

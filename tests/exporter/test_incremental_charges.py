@@ -22,6 +22,7 @@ from price_worlds import (
     LAST_MONTH,
     PROVIDERS,
     World,
+    known_since_ever,
     price_row,
     random_day,
     random_world,
@@ -44,7 +45,7 @@ class Inputs:
     accounts: list[Row] = field(default_factory=list)
     aliases: list[Row] = field(default_factory=list)
     known_aliases: list[Row] = field(
-        default_factory=lambda: read_seed("reference/model_aliases.csv")
+        default_factory=lambda: known_since_ever(read_seed("reference/model_aliases.csv"))
     )
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
 
@@ -250,6 +251,7 @@ def load(kept: KeptCharges, inputs: Inputs) -> None:
     columns = inputs.known_aliases[0].keys()
     ours = [{column: row.get(column, "") for column in columns} for row in inputs.aliases]
     kept.load_seed("model_aliases", inputs.known_aliases + ours)
+    kept.load_seed("provider_aliases", known_since_ever(kept.seed("provider_aliases")))
     write_raw(kept.raw, world.calls, litellm_rows([]), inputs.contracts, world.closings)
     write_csv(kept.raw / "exchange_rates" / "rates.csv", RATE_COLUMNS, inputs.rates)
     write_csv(kept.raw / "billing_accounts" / "accounts.csv", ACCOUNT_COLUMNS, inputs.accounts)

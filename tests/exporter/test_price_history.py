@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from conftest import ROOT
 from pipeline import Pipeline, Rewrite
-from price_worlds import World, price_row, random_world
+from price_worlds import World, known_since_ever, price_row, random_world
 from priced_calls import (
     CLOSING_COLUMNS,
     PRICED_MODELS,
@@ -88,6 +88,8 @@ def load(priced: Priced, world: World) -> None:
     priced.pipeline.load_seed("list_prices", world.prices)
     priced.pipeline.load_seed("price_multipliers", world.multipliers)
     priced.pipeline.load_seed("models", world.models)
+    for aliases in ("model_aliases", "provider_aliases"):
+        priced.pipeline.load_seed(aliases, known_since_ever(priced.pipeline.seed(aliases)))
     priced.write(world.calls, [], [], world.closings)
 
 

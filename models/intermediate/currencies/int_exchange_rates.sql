@@ -35,7 +35,7 @@ followed as (
         *,
         lead(valid_from) over (partition by book_version, from_currency, to_currency order by valid_from)
             as next_valid_from,
-        {{ later_by('day', var('exchange_rate_days', 7), 'valid_from') }} as stale_from
+        {{ later_by('day', var('exchange_rate_days'), 'valid_from') }} as stale_from
     from known
     where correction_rank = 1
 

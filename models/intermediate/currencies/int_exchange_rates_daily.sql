@@ -33,7 +33,6 @@ select
     from_currency,
     to_currency,
     cast(starts_at as date) as rate_day,
-    exchange_rate,
-    exchange_rate_date
+    exchange_rate
 from days
 where starts_at < valid_to

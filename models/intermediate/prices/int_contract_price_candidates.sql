@@ -45,6 +45,7 @@ covered as (
     inner join meter_prices
         on
             contract_prices.known_from <= meter_prices.book_version
+            and coalesce(contract_prices.replaced_at, {{ end_of_time() }}) > meter_prices.book_version
             and contract_prices.provider = meter_prices.provider
             and coalesce(contract_prices.model, meter_prices.model) = meter_prices.model
             -- a meter that borrows the price of another borrows its discount too

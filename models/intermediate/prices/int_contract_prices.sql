@@ -8,7 +8,11 @@
 
 with rejected as (
 
-    select distinct record_key as contract_price_id from {{ ref('int_contract_prices_rejected') }}
+    select distinct
+        contract_price_id,
+        known_from
+    from {{ ref('int_contract_price_candidates') }}
+    where contradicted_price_id is not null
 
 ),
 
@@ -17,7 +21,9 @@ candidates as (
     select candidates.*
     from {{ ref('int_contract_price_candidates') }} as candidates
     left join rejected
-        on candidates.contract_price_id = rejected.contract_price_id
+        on
+            candidates.contract_price_id = rejected.contract_price_id
+            and candidates.known_from = rejected.known_from
     where rejected.contract_price_id is null
 
 ),

@@ -3,7 +3,10 @@
 
 with contract_prices as (
 
-    select * from {{ ref('stg_pricing__contract_prices_checked') }}
+    select
+        *,
+        max(known_from) over (partition by contract_price_id) as last_known_from
+    from {{ ref('stg_pricing__contract_prices_checked') }}
     where
         fault_reason is null
         {%- if var('price_book_as_of') %}
@@ -16,9 +19,10 @@ candidates as (
 
     select
         contract_price_id,
+        known_from,
         min(contradicted_price_id) as contradicted_price_id
     from {{ ref('int_contract_price_candidates') }}
-    group by contract_price_id
+    group by contract_price_id, known_from
 
 )
 
@@ -44,5 +48,10 @@ select
     contract_prices.contract_price_id as raw_value
 from contract_prices
 left join candidates
-    on contract_prices.contract_price_id = candidates.contract_price_id
-where candidates.contract_price_id is null or candidates.contradicted_price_id is not null
+    on
+        contract_prices.contract_price_id = candidates.contract_price_id
+        and contract_prices.known_from = candidates.known_from
+where
+    -- what was replaced has covered nothing and need not any more
+    (candidates.contract_price_id is null and contract_prices.known_from = contract_prices.last_known_from)
+    or candidates.contradicted_price_id is not null

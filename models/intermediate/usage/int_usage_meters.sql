@@ -1,20 +1,35 @@
 {#- One row per call, state of knowledge and meter with a quantity. The token meters of a call are disjoint and sum to
     its prompt and completion tokens. -#}
 
--- a model that has a price of these meters is counted by them from then on
-with meters_apart as (
+-- a model is counted by these meters while it has a price of them; when it has none any more, its reasoning is plain
+-- output again and its searches are searches
+with reasoning_prices as (
 
-    select
+    select distinct
         book_version,
         provider,
         model,
         service_tier,
         processing_mode,
-        min(case when meter = 'output_reasoning' then valid_from end) as reasoning_from,
-        min(case when meter = 'grounded_prompt' then valid_from end) as grounded_prompts_from
+        valid_from,
+        valid_to
     from {{ ref('int_meter_prices') }}
-    where meter in ('output_reasoning', 'grounded_prompt')
-    group by 1, 2, 3, 4, 5
+    where meter = 'output_reasoning'
+
+),
+
+grounded_prompt_prices as (
+
+    select distinct
+        book_version,
+        provider,
+        model,
+        service_tier,
+        processing_mode,
+        valid_from,
+        valid_to
+    from {{ ref('int_meter_prices') }}
+    where meter = 'grounded_prompt'
 
 ),
 
@@ -22,21 +37,22 @@ usage_of_calls as (
 
     select
         usage_of_calls.*,
-        coalesce(usage_of_calls.charge_period_start >= meters_apart.reasoning_from, false) as is_reasoning_priced_apart,
+        reasoning_prices.model is not null as is_reasoning_priced_apart,
         -- one prompt, however often it was searched for; of a sum of prompts their number is not known
-        coalesce(
-            usage_of_calls.charge_period_start >= meters_apart.grounded_prompts_from
-            and usage_of_calls.context_tokens is not null,
-            false
-        ) as is_search_priced_by_prompt
+        grounded_prompt_prices.model is not null and usage_of_calls.context_tokens is not null
+            as is_search_priced_by_prompt
     from {{ ref('int_usage_knowledge') }} as usage_of_calls
-    left join meters_apart
+    {%- for prices in ['reasoning_prices', 'grounded_prompt_prices'] %}
+    left join {{ prices }}
         on
-            usage_of_calls.book_version = meters_apart.book_version
-            and usage_of_calls.provider = meters_apart.provider
-            and usage_of_calls.model = meters_apart.model
-            and usage_of_calls.service_tier = meters_apart.service_tier
-            and usage_of_calls.processing_mode = meters_apart.processing_mode
+            usage_of_calls.book_version = {{ prices }}.book_version
+            and usage_of_calls.provider = {{ prices }}.provider
+            and usage_of_calls.model = {{ prices }}.model
+            and usage_of_calls.service_tier = {{ prices }}.service_tier
+            and usage_of_calls.processing_mode = {{ prices }}.processing_mode
+            and usage_of_calls.charge_period_start >= {{ prices }}.valid_from
+            and usage_of_calls.charge_period_start < {{ prices }}.valid_to
+    {%- endfor %}
 
 ),
 

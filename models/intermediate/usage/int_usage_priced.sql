@@ -60,12 +60,16 @@ list_priced as (
         end as slice_up_to,
         case
             when usage_meters.is_capacity_paid then 'none'
-            when all_day_prices.region_id is not null and usage_meters.region_id is null then 'region_assumed'
+            when
+                coalesce(window_prices.region_id, all_day_prices.region_id) is not null
+                and usage_meters.region_id is null
+                then 'region_assumed'
             -- a batch's requests are each taken for short ones
             when
                 usage_meters.context_tokens is null
-                and all_day_prices.context_rule = 'cliff'
-                and all_day_prices.context_tokens_up_to < {{ no_context_limit() }}
+                and coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'cliff'
+                and coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to)
+                < {{ no_context_limit() }}
                 then 'context_assumed'
             else coalesce(window_prices.price_rule, all_day_prices.price_rule, 'none')
         end as price_rule,

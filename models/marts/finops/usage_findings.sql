@@ -4,6 +4,30 @@ with usage_of_calls as (
 
 ),
 
+billing_periods as (
+
+    select * from {{ ref('stg_billing__billing_periods') }}
+
+),
+
+billing_accounts as (
+
+    select * from {{ ref('stg_currencies__billing_accounts') }}
+
+),
+
+contract_prices as (
+
+    select * from {{ ref('stg_pricing__contract_prices') }}
+
+),
+
+providers as (
+
+    select * from {{ price_book('providers') }}
+
+),
+
 -- a class of data, say, where the kind of spend belongs
 unknown_classifications as (
 
@@ -20,15 +44,115 @@ unknown_classifications as (
     where other_classification is not null
     group by source_name, other_classification
 
+),
+
+-- two clocks differ by seconds, a zone that was left out by hours
+dated_after_ingestion as (
+
+    select
+        'dated_after_ingestion' as finding_type,
+        source_name,
+        'started_at' as field,
+        {{ timestamp_text('max(charge_period_start)') }} as raw_value,
+        count(*) as calls,
+        min(charge_period_start) as first_charge_period_start,
+        max(charge_period_start) as last_charge_period_start,
+        'Check clock and zone of the source: a time without an offset is taken for UTC.' as remedy
+    from usage_of_calls
+    where charge_period_start > {{ later_by('second', 300, 'ingested_at') }}
+    group by source_name
+
+),
+
+-- until when anything is known: the clock of whoever builds says nothing
+known as (
+
+    select max(coalesce(ingested_at, charge_period_start)) as known_until from usage_of_calls
+
+),
+
+usage_of_periods as (
+
+    select
+        providers.invoice_issuer_name,
+        {{ billing_period_start('usage_of_calls.charge_period_start') }} as billing_period_start,
+        count(*) as calls,
+        min(usage_of_calls.charge_period_start) as first_charge_period_start,
+        max(usage_of_calls.charge_period_start) as last_charge_period_start
+    from usage_of_calls
+    inner join providers
+        on usage_of_calls.provider = providers.provider
+    group by
+        providers.invoice_issuer_name, {{ billing_period_start('usage_of_calls.charge_period_start') }}
+
+),
+
+closed_in_the_future as (
+
+    select
+        'closed_in_the_future' as finding_type,
+        'billing' as source_name,
+        'closed_at' as field,
+        {{ timestamp_text(floor_to_second('billing_periods.closed_at')) }} as raw_value,
+        coalesce(sum(usage_of_periods.calls), 0) as calls,
+        min(usage_of_periods.first_charge_period_start) as first_charge_period_start,
+        max(usage_of_periods.last_charge_period_start) as last_charge_period_start,
+        'Check the date in billing_periods: until then nothing is late, and the month goes on changing.' as remedy
+    from billing_periods
+    cross join known
+    left join usage_of_periods
+        on
+            billing_periods.invoice_issuer_name = usage_of_periods.invoice_issuer_name
+            and billing_periods.billing_period_start = usage_of_periods.billing_period_start
+    where billing_periods.closed_at > {{ later_by('day', 31, 'known.known_until') }}
+    group by {{ timestamp_text(floor_to_second('billing_periods.closed_at')) }}
+
+),
+
+prices_of_unknown_accounts as (
+
+    select distinct
+        'unknown_account' as finding_type,
+        'pricing' as source_name,
+        'billing_account_id' as field,
+        contract_prices.billing_account_id as raw_value,
+        0 as calls,
+        cast(null as {{ timestamp_type() }}) as first_charge_period_start,
+        cast(null as {{ timestamp_type() }}) as last_charge_period_start,
+        'Check the id in contract_prices: no call and no row of billing_accounts has it, so its prices are for nobody.'
+            as remedy
+    from contract_prices
+    where
+        not exists (
+            select 1 from usage_of_calls
+            where usage_of_calls.billing_account_id = contract_prices.billing_account_id
+        )
+        and not exists (
+            select 1 from billing_accounts
+            where billing_accounts.billing_account_id = contract_prices.billing_account_id
+        )
+
+),
+
+findings as (
+
+    select * from unknown_classifications
+    union all
+    select * from dated_after_ingestion
+    union all
+    select * from closed_in_the_future
+    union all
+    select * from prices_of_unknown_accounts
+
 )
 
 select
     cast(finding_type as {{ text_type() }}) as finding_type,
-    source_name,
+    cast(source_name as {{ text_type() }}) as source_name,
     cast(field as {{ text_type() }}) as field,
     raw_value,
     cast(calls as {{ whole_type() }}) as calls,
     first_charge_period_start,
     last_charge_period_start,
     cast(remedy as {{ text_type() }}) as remedy
-from unknown_classifications
+from findings

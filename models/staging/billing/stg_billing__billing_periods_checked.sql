@@ -41,26 +41,39 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ first_fault([
+            ['issuer', 'issuer', 'issuer is null', 'is empty'],
+            ['issuer', 'issuer', 'invoice_issuer_name is null', 'is no provider and no invoice issuer'],
+            ['billing_period', 'billing_period', 'billing_period_start is null', 'is no month (YYYY-MM)'],
+            ['closed_at', 'closed_at', 'closed_at_instant is null', 'is no date and time'],
+            ['closed_at', 'closed_at', 'closed_at_instant <= billing_period_start',
+             'does not lie after the period begins'],
+        ]) }}
+    from typed
+
+),
+
 compared as (
 
     select
         *,
-        min(closed_at_instant) over (partition by invoice_issuer_name, billing_period_start) as first_closed_at,
-        max(closed_at_instant) over (partition by invoice_issuer_name, billing_period_start) as last_closed_at
-    from typed
+        {{ contradicts('closed_at_instant', ['invoice_issuer_name', 'billing_period_start']) }} as is_contradicted
+    from checked
 
 )
 
 select
-    *,
-    {{ first_fault([
-        ['issuer', 'issuer', 'issuer is null', 'is empty'],
-        ['issuer', 'issuer', 'invoice_issuer_name is null', 'is no provider and no invoice issuer'],
-        ['billing_period', 'billing_period', 'billing_period_start is null', 'is no month (YYYY-MM)'],
-        ['closed_at', 'closed_at', 'closed_at_instant is null', 'is no date and time'],
-        ['closed_at', 'closed_at', 'closed_at_instant <= billing_period_start',
-         'does not lie after the period begins'],
-        ['closed_at', 'closed_at', 'first_closed_at <> last_closed_at',
-         'is another one than in a second row of the same issuer and period'],
-    ]) }}
+    issuer,
+    billing_period,
+    closed_at,
+    invoice_issuer_name,
+    billing_period_start,
+    closed_at_instant,
+    {{ fault_or_contradiction('closed_at', 'is another one than in a second row of the same issuer and period') }},
+    _file,
+    _line
 from compared

@@ -241,7 +241,6 @@ joined as (
 
     select
         scoped.*,
-        contracts.contract_id is not null as has_contract,
         case
             when contracts.contract_id is not null then contracts.contract_period_start
             else {{ to_utc_timestamp('scoped.contract_start_utc') }}
@@ -375,6 +374,18 @@ checked as (
         {{ first_fault(checks) }}
     from mapped
 
+),
+
+-- two records that changed last at one instant
+compared as (
+
+    select
+        checked.*,
+        {{ contradicts(
+            'content_hash', ['commitment_id', 'lower(provider_name)', 'contract_commitment_last_updated']
+        ) }} as is_contradicted
+    from checked
+
 )
 
 select
@@ -386,7 +397,6 @@ select
     offer_name,
     coalesce(description, offer_name) as contract_commitment_description,
     source_document,
-    superseded_by,
     contract_period_start,
     contract_period_end,
     contract_commitment_period_start,
@@ -424,11 +434,10 @@ select
     scope_text as contract_commitment_applicability,
     contract_commitment_created,
     contract_commitment_last_updated,
-    has_contract,
     content_hash,
-    fault_field,
-    fault_reason,
-    fault_value,
+    {{ fault_or_contradiction(
+        'commitment_id', 'is given twice with different values and one date of change'
+    ) }},
     _file,
     _line
-from checked
+from compared

@@ -29,7 +29,6 @@ select
     offer_name as commitment_name,
     contract_commitment_description,
     source_document,
-    superseded_by,
     contract_period_start,
     contract_period_end,
     contract_commitment_period_start,

@@ -50,19 +50,11 @@ checked as (
 
 ),
 
-ranked as (
+compared as (
 
-    -- a contract carries no date of change, so of two contents the greater hash stands, always
-    -- the same one, and the other is shown as rejected
     select
         checked.*,
-        dense_rank() over (
-            partition by
-                contract_id,
-                lower(provider),
-                case when fault_reason is null then 0 else 1 end
-            order by content_hash desc
-        ) as content_rank
+        {{ contradicts('content_hash', ['contract_id', 'lower(provider)']) }} as is_contradicted
     from checked
 
 )
@@ -77,20 +69,7 @@ select
     contract_period_end,
     description,
     content_hash,
-    case
-        when fault_reason is null and content_rank > 1 then 'contract_id'
-        else fault_field
-    end as fault_field,
-    case
-        when fault_reason is null and content_rank > 1
-            then {{ sql_text("contract_id '") }} || contract_id
-                || {{ sql_text("' is given twice with different values.") }}
-        else fault_reason
-    end as fault_reason,
-    case
-        when fault_reason is null and content_rank > 1 then contract_id
-        else fault_value
-    end as fault_value,
+    {{ fault_or_contradiction('contract_id') }},
     _file,
     _line
-from ranked
+from compared

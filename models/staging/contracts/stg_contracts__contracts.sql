@@ -25,7 +25,6 @@ select
     billing_account as billing_account_id,
     currency_code as billing_currency,
     contract_period_start,
-    contract_period_end,
-    description as contract_description
+    contract_period_end
 from numbered
 where delivery = 1

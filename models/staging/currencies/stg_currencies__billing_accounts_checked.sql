@@ -25,23 +25,34 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ first_fault([
+            ['billing_account_id', 'billing_account_id', 'billing_account_id is null', 'is empty'],
+            ['billing_currency', 'billing_currency', 'billing_currency is not null and known_currency is null',
+             'is no ISO 4217 currency code'],
+        ]) }}
+    from typed
+
+),
+
 compared as (
 
     select
         *,
-        min(content_hash) over (partition by billing_account_id) as first_content,
-        max(content_hash) over (partition by billing_account_id) as last_content
-    from typed
+        {{ contradicts('content_hash', ['billing_account_id']) }} as is_contradicted
+    from checked
 
 )
 
 select
-    *,
-    {{ first_fault([
-        ['billing_account_id', 'billing_account_id', 'billing_account_id is null', 'is empty'],
-        ['billing_currency', 'billing_currency', 'billing_currency is not null and known_currency is null',
-         'is no ISO 4217 currency code'],
-        ['billing_account_id', 'billing_account_id', 'first_content <> last_content',
-         'is given twice with different values'],
-    ]) }}
+    billing_account_id,
+    billing_account_name,
+    billing_currency,
+    known_currency,
+    {{ fault_or_contradiction('billing_account_id') }},
+    _file,
+    _line
 from compared

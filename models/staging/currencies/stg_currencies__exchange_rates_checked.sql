@@ -36,32 +36,49 @@ typed as (
 
 ),
 
+checked as (
+
+    select
+        *,
+        {{ first_fault([
+            ['rate_date', 'rate_date', 'starts_at is null', 'is no day such as 2026-11-02'],
+            ['from_currency', 'from_currency', 'known_from_currency is null', 'is no ISO 4217 currency code'],
+            ['to_currency', 'to_currency', 'known_to_currency is null', 'is no ISO 4217 currency code'],
+            ['to_currency', 'to_currency', 'known_from_currency = known_to_currency', 'is the same as from_currency'],
+            ['rate', 'rate', 'exchange_rate is null',
+             'is no number with at most 6 digits before the decimal point and 12 after it'],
+            ['rate', 'rate', 'exchange_rate <= 0', 'is not above zero'],
+            ['recorded_at', 'recorded_at', 'recorded_at is not null and recorded_at_instant is null',
+             'is no date and time'],
+        ]) }}
+    from typed
+
+),
+
 compared as (
 
     select
         *,
-        min(case when exchange_rate > 0 then exchange_rate end) over (
-            partition by starts_at, known_from_currency, known_to_currency, recorded_at_instant
-        ) as least_rate,
-        max(case when exchange_rate > 0 then exchange_rate end) over (
-            partition by starts_at, known_from_currency, known_to_currency, recorded_at_instant
-        ) as greatest_rate
-    from typed
+        {{ contradicts(
+            'exchange_rate', ['starts_at', 'known_from_currency', 'known_to_currency', 'recorded_at_instant']
+        ) }} as is_contradicted
+    from checked
 
 )
 
 select
-    *,
-    {{ first_fault([
-        ['rate_date', 'rate_date', 'starts_at is null', 'is no day such as 2026-11-02'],
-        ['from_currency', 'from_currency', 'known_from_currency is null', 'is no ISO 4217 currency code'],
-        ['to_currency', 'to_currency', 'known_to_currency is null', 'is no ISO 4217 currency code'],
-        ['to_currency', 'to_currency', 'known_from_currency = known_to_currency', 'is the same as from_currency'],
-        ['rate', 'rate', 'exchange_rate is null',
-         'is no number with at most 6 digits before the decimal point and 12 after it'],
-        ['rate', 'rate', 'exchange_rate <= 0', 'is not above zero'],
-        ['recorded_at', 'recorded_at', 'recorded_at is not null and recorded_at_instant is null',
-         'is no date and time'],
-        ['rate', 'rate', 'least_rate <> greatest_rate', 'is one of several rates of that day and pair'],
-    ]) }}
+    rate_date,
+    from_currency,
+    to_currency,
+    rate,
+    source,
+    recorded_at,
+    known_from_currency,
+    known_to_currency,
+    starts_at,
+    exchange_rate,
+    recorded_at_instant,
+    {{ fault_or_contradiction('rate', 'is one of several rates of that day and pair') }},
+    _file,
+    _line
 from compared

@@ -36,7 +36,7 @@ typed as (
         {{ whole_number(column) }} as {{ column }}_number,
         {%- endfor %}
         cache_hit,
-        lower(cache_hit) in ('true', 't', '1', 'yes') as is_cache_hit,
+        {{ truth_of('cache_hit') }} as is_cache_hit,
         status,
         service_tier,
         processing_mode,
@@ -90,7 +90,7 @@ checked as (
                  'reasoning_tokens_number > completion_tokens_number',
                  'exceeds completion_tokens, which includes it'],
                 ['cache_hit', 'cache_hit',
-                 "cache_hit is not null and lower(cache_hit) not in " ~ "('true', 't', '1', 'yes', 'false', 'f', '0', 'no')",
+                 'cache_hit is not null and is_cache_hit is null',
                  'is neither true nor false'],
                 ['ingested_at', 'ingested_at_text',
                  'ingested_at_text is not null and ingested_at is null',

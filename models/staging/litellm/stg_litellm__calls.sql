@@ -118,6 +118,7 @@ details as (
         session_id,
         status,
         updated_at as updated_at_text,
+        created_at as created_at_text,
         {{ to_utc_timestamp('coalesce(updated_at, created_at)') }} as ingested_at
     from raw_spend_logs
 
@@ -241,11 +242,11 @@ normalised as (
         case
             when
                 answered.custom_llm_provider is not null
-                and substr(answered.served_model, 1, length(answered.custom_llm_provider) + 1)
-                = answered.custom_llm_provider || '/'
+                and lower(substr(answered.served_model, 1, length(answered.custom_llm_provider) + 1))
+                = lower(answered.custom_llm_provider) || '/'
                 then substr(answered.served_model, length(answered.custom_llm_provider) + 2)
             -- logged with the provider azure
-            when substr(answered.served_model, 1, 9) = 'azure_ai/' then substr(answered.served_model, 10)
+            when lower(substr(answered.served_model, 1, 9)) = 'azure_ai/' then substr(answered.served_model, 10)
             else answered.served_model
         end as model_of_provider,
         case when answered.is_unanswered then 0 else answered.prompt_tokens_number end
@@ -264,7 +265,7 @@ normalised as (
         end as completion_tokens_total
     from answered
     left join token_semantics as of_provider
-        on answered.custom_llm_provider = of_provider.provider_as_sent
+        on lower(answered.custom_llm_provider) = of_provider.provider_as_sent
     cross join of_all
 
 ),
@@ -275,7 +276,7 @@ routed as (
         *,
         case
             {%- for route in routes %}
-            when substr(model_of_provider, 1, {{ route | length }}) = '{{ route }}'
+            when lower(substr(model_of_provider, 1, {{ route | length }})) = '{{ route }}'
                 then substr(model_of_provider, {{ route | length + 1 }})
             {%- endfor %}
             else model_of_provider
@@ -320,6 +321,12 @@ checked as (
                 ['updated_at', 'updated_at_text',
                  'updated_at_text is not null and ingested_at is null',
                  'is no date and time'],
+                ['created_at', 'created_at_text',
+                 'created_at_text is not null and ingested_at is null',
+                 'is no date and time'],
+                ['cache_hit', 'cache_hit',
+                 'cache_hit is not null and ' ~ truth_of('cache_hit') ~ ' is null',
+                 'is neither true nor false'],
                 ['spend', 'spend_text', 'spend_text is not null and spend is null', 'is not a number'],
                 ['prompt_tokens', 'prompt_tokens', 'prompt_tokens is null', 'is empty'],
                 ['completion_tokens', 'completion_tokens', 'completion_tokens is null', 'is empty'],
@@ -406,7 +413,7 @@ select
     coalesce(output_audio_tokens_number, 0) as output_audio_tokens,
     coalesce(web_search_requests_number, 0) as web_search_requests,
     -- LiteLLM's own response cache, never the provider's prompt cache
-    coalesce(lower(cache_hit) in ('true', 't'), false) as is_cache_hit,
+    coalesce({{ truth_of('cache_hit') }}, false) as is_cache_hit,
     coalesce(lower(azure_spillover), 'false') not in ('false', '{}', '') as is_spillover,
     status,
     -- Anthropic's fast mode is no tier of its own, but priced like one

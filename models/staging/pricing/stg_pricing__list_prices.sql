@@ -40,9 +40,10 @@ typed as (
 known as (
 
     select
-        *,
-        {{ known_from('recorded_at') }} as known_from
+        typed.*,
+        {{ known_from('typed.recorded_at', 'first_day.first_day') }} as known_from
     from typed
+    cross join {{ ref('stg_pricing__first_day') }} as first_day
 
 )
 

@@ -4,7 +4,7 @@ with checked as (
         known_provider as provider,
         deployment,
         starts_at,
-        coalesce(ends_at, cast('9999-12-31 00:00:00' as {{ timestamp_type() }})) as ends_at
+        coalesce(ends_at, {{ end_of_time() }}) as ends_at
     from {{ ref('stg_pricing__provisioned_deployments_checked') }}
     where fault_reason is null
 

@@ -1,4 +1,4 @@
-{#- A delivered commitment is a row of the FOCUS dataset or a rejected row that names the field. -#}
+{#- A delivered commitment is a row of the FOCUS dataset or a rejected row. -#}
 select
     checks.commitment_id,
     checks.provider_name
@@ -11,13 +11,3 @@ where
             commitments.ContractCommitmentId = checks.commitment_id
             and lower(commitments.ServiceProviderName) = lower(checks.provider_name)
     )
-
-union all
-
-select
-    checks.commitment_id,
-    checks.provider_name
-from {{ ref('stg_contracts__commitment_checks') }} as checks
-where
-    checks.fault_reason is not null
-    and checks.fault_field is null

@@ -57,9 +57,9 @@ BREAKS: dict[str, list[str]] = {
         " (select max(call_key) from int_usage where source_name = 'gateway')"
         " where call_key = (select min(call_key) from int_usage where source_name = 'gateway')",
         # what a source delivered is said to be a reject, but stands in no list of them
-        "update stg_gateway__calls set fault_reason = 'Something is wrong.' where rowid = 0",
-        "delete from stg_gateway__calls where fault_reason is null"
-        " and rowid = (select max(rowid) from stg_gateway__calls where fault_reason is null)",
+        "update stg_gateway__usage set fault_reason = 'Something is wrong.' where rowid = 0",
+        "delete from stg_gateway__usage where fault_reason is null"
+        " and rowid = (select max(rowid) from stg_gateway__usage where fault_reason is null)",
         # no call of a source arrives
         "delete from int_usage where source_name = 'litellm'",
     ],
@@ -285,8 +285,8 @@ BREAKS: dict[str, list[str]] = {
         f"delete from int_usage where call_key = {A_CHARGED_CALL}",
     ],
     "assert_every_rejected_row_says_why": [
-        "update stg_gateway__calls set fault_reason = ' ' where fault_reason is not null",
-        "update stg_litellm__calls set fault_reason = '' where rowid = 0",
+        "update stg_gateway__usage set fault_reason = ' ' where fault_reason is not null",
+        "update stg_litellm__usage set fault_reason = '' where rowid = 0",
     ],
     "assert_every_sub_account_has_a_department_tag": [
         f"update {table} set tags_json = {wrong} where rowid ="

@@ -398,27 +398,27 @@ select
     -- the tokens of a batch are the sum of its requests, whose own contexts are not known
     case when coalesce(call_type, '') <> 'aretrieve_batch' then prompt_tokens_total end as context_tokens,
     completion_tokens_total as completion_tokens,
+    coalesce(reasoning_tokens_number, 0) as reasoning_tokens,
     coalesce(cache_read_tokens_number, 0) as cache_read_tokens,
+    coalesce(cache_read_audio_tokens_number, 0) as cache_read_audio_tokens,
+    coalesce(cache_read_image_tokens_number, 0) as cache_read_image_tokens,
     -- writes beyond the breakdown have an unknown lifetime
     coalesce(all_cache_write_tokens_number, 0)
         - coalesce(cache_write_5m_tokens_number, 0)
         - coalesce(cache_write_1h_tokens_number, 0) as cache_write_tokens,
     coalesce(cache_write_5m_tokens_number, 0) as cache_write_5m_tokens,
     coalesce(cache_write_1h_tokens_number, 0) as cache_write_1h_tokens,
-    coalesce(reasoning_tokens_number, 0) as reasoning_tokens,
-    coalesce(cache_read_audio_tokens_number, 0) as cache_read_audio_tokens,
-    coalesce(cache_read_image_tokens_number, 0) as cache_read_image_tokens,
     coalesce(all_audio_tokens_number, 0) - coalesce(cache_read_audio_tokens_number, 0) as input_audio_tokens,
     coalesce(all_image_tokens_number, 0) - coalesce(cache_read_image_tokens_number, 0) as input_image_tokens,
     coalesce(output_audio_tokens_number, 0) as output_audio_tokens,
     coalesce(web_search_requests_number, 0) as web_search_requests,
-    -- LiteLLM's own response cache, never the provider's prompt cache
-    coalesce(lower(cache_hit) in ('true', 't'), false) as is_cache_hit,
-    status,
     -- Anthropic's fast mode is no tier of its own, but priced like one
     case when lower(speed) = 'fast' then 'fast' else service_tier end as service_tier,
     case when call_type = 'aretrieve_batch' or lower(service_tier) = 'batch' then 'batch' end as processing_mode,
     coalesce(region, region_of_name) as region_id,
+    -- LiteLLM's own response cache, never the provider's prompt cache
+    coalesce(lower(cache_hit) in ('true', 't'), false) as is_cache_hit,
+    status,
     {{ null_text() }} as feature,
     user_id,
     session_id,

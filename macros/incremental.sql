@@ -29,8 +29,7 @@
 
 {#- Columns of usage that no charge is made of. -#}
 {% macro columns_beside_charges() %}
-{{ return(['latency_ms', 'requested_model', 'status', 'feature', 'user_id', 'session_id', 'classification',
-    'other_classification']) }}
+{{ return(['latency_ms', 'requested_model', 'status']) }}
 {% endmacro %}
 
 {% macro charge_vars() %}

@@ -72,20 +72,15 @@ coalesce(',"{{ key }}":' || {{ json_string(expression) }}, '')
 nullif('{' || substr({{ members | join(' || ') }}, 2) || '}', '{}')
 {%- endmacro %}
 
+{#- The members of a flat object that json_object() made, for another one. -#}
+{% macro json_members(expression) -%}
+coalesce(',' || substr({{ expression }}, 2, length({{ expression }}) - 2), '')
+{%- endmacro %}
+
 {#- Whether a flat object that json_object() made has a member. A quote within a key or a text stands behind a
     backslash there, so that nothing else reads the same. -#}
 {% macro json_has_member(expression, key) -%}
 coalesce({{ expression }} like '{"{{ key }}":%' or {{ expression }} like '%,"{{ key }}":%', false)
-{%- endmacro %}
-
-{#- Tags with the department that a sub account is, unless the source itself tagged one. -#}
-{% macro with_department_tag(tags, sub_account_id, sub_account_name) -%}
-case
-            when {{ sub_account_id }} is null or {{ json_has_member(tags, 'x-cost-department') }} then {{ tags }}
-            else '{"x-cost-department":'
-                || {{ json_string('coalesce(' ~ sub_account_name ~ ', ' ~ sub_account_id ~ ')') }}
-                || coalesce(',' || substr({{ tags }}, 2), '}')
-        end
 {%- endmacro %}
 
 {#- The next three take a column with its relation (calls.headers), because of snowflake__json_members.

@@ -1,4 +1,4 @@
-{#- What every staging model does alike: faults of a row, and which delivery of a record counts. -#}
+{#- What every staging model does alike: faults of a row. -#}
 
 {#- The first fault of a raw row, as fault_field, fault_reason and fault_value. `checks` is a list of
     (field, column, condition, words) in the order in which they are looked for; the reason reads
@@ -59,9 +59,9 @@
     {%- set parts = [] -%}
     {%- for column in columns -%}
         {%- do parts.append(
-            "coalesce(cast(length(" ~ column ~ ") as " ~ text_type() ~ ") || ':', '-'), coalesce(" ~ column ~ ", '')") -%}
+            "coalesce(cast(length(" ~ column ~ ") as " ~ ai_focus.text_type() ~ ") || ':', '-'), coalesce(" ~ column ~ ", '')") -%}
     {%- endfor -%}
-    {{ text_hash('concat(' ~ parts | join(', ') ~ ')') }}
+    {{ ai_focus.text_hash('concat(' ~ parts | join(', ') ~ ')') }}
 {%- endmacro %}
 
 {% macro text_hash(expression) %}{{ return(adapter.dispatch('text_hash', 'ai_focus')(expression)) }}{% endmacro %}
@@ -81,72 +81,6 @@ select
     fault_value as raw_value
 from {{ relation }}
 where fault_reason is not null
-{%- endmacro %}
-
-{#- Keys of the valid deliveries that came more than once: few, so that only they need ranking. -#}
-{% macro repeated_keys(relation, key) -%}
-select {{ key }}
-from {{ relation }}
-where fault_reason is null
-group by {{ key }}
-having count(*) > 1
-{%- endmacro %}
-
-{#- The valid delivery that came once, and of the repeated ones those that counted at some time: of equal
-    ingested_at the first in the order given, until one with a later ingested_at superseded it. The order
-    names every column that can differ, so that files read in another order give the same rows.
-
-    A period that is closed keeps its calls. So a call that is delivered again for another provider, month or
-    account is another call from then on: it has a key of its own there, and left_at says when it left. (A
-    gateway's call key has the account in it.) -#}
-{% macro deliveries_that_count(relation, repeated, columns, order_by) -%}
-{%- set others = columns | reject('equalto', 'call_key') | list %}
-{%- set of_call = 'partition by ranked.call_key order by ranked.ingested_at nulls first' -%}
-select
-    delivered.call_key,
-    delivered.{{ others | join(', delivered.') }},
-    cast(null as {{ timestamp_type() }}) as superseded_at,
-    cast(null as {{ timestamp_type() }}) as left_at
-from {{ relation }} as delivered
-left join {{ repeated }} as repeated
-    on delivered.call_key = repeated.call_key
-where
-    delivered.fault_reason is null
-    and repeated.call_key is null
-
-union all
-
-select
-    case
-        when ranked.place = first_value(ranked.place) over ({{ of_call }}) then ranked.call_key
-        else {{ hash_of(['ranked.call_key', 'ranked.place']) }}
-    end as call_key,
-    ranked.{{ others | join(', ranked.') }},
-    lead(ranked.ingested_at) over ({{ of_call }}) as superseded_at,
-    case
-        when ranked.place <> lead(ranked.place) over ({{ of_call }})
-            then lead(ranked.ingested_at) over ({{ of_call }})
-    end as left_at
-from (
-    select
-        delivered.*,
-        {{ hash_of([
-            'coalesce(provider_aliases.provider, lower(delivered.provider))',
-            timestamp_text(billing_period_start('delivered.started_at')),
-            'delivered.billing_account_id',
-        ]) }} as place,
-        row_number() over (
-            partition by delivered.call_key, delivered.ingested_at
-            order by delivered.{{ order_by | join(' nulls last, delivered.') }} nulls last
-        ) as delivery_rank
-    from {{ relation }} as delivered
-    inner join {{ repeated }} as repeated
-        on delivered.call_key = repeated.call_key
-    left join {{ price_book('provider_aliases') }} as provider_aliases
-        on lower(delivered.provider) = provider_aliases.alias
-    where delivered.fault_reason is null
-) as ranked
-where ranked.delivery_rank = 1
 {%- endmacro %}
 
 {#- What a provider says of usage: LiteLLM keeps it in usage_object, older rows in additional_usage_values. -#}

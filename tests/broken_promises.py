@@ -57,9 +57,9 @@ BREAKS: dict[str, list[str]] = {
         " (select max(call_key) from int_usage where source_name = 'gateway')"
         " where call_key = (select min(call_key) from int_usage where source_name = 'gateway')",
         # what a source delivered is said to be a reject, but stands in no list of them
-        "update stg_gateway__calls set fault_reason = 'Something is wrong.' where rowid = 0",
-        "delete from stg_gateway__calls where fault_reason is null"
-        " and rowid = (select max(rowid) from stg_gateway__calls where fault_reason is null)",
+        "update stg_gateway__usage set fault_reason = 'Something is wrong.' where rowid = 0",
+        "delete from stg_gateway__usage where fault_reason is null"
+        " and rowid = (select max(rowid) from stg_gateway__usage where fault_reason is null)",
         # no call of a source arrives
         "delete from int_usage where source_name = 'litellm'",
     ],

@@ -36,26 +36,20 @@ def home(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The demo, whose held calls have costs of their source."""
     made = copy_home(demo_home, tmp_path_factory.mktemp("stated") / "home")
     with duckdb.connect(str(made.database.resolve())) as connection:
-        [(kind,)] = connection.execute(
-            "select table_type from information_schema.tables"
-            " where table_name = 'stg_gateway__usage'"
-        ).fetchall()
-        assert kind == "VIEW"
-        connection.execute("create table kept as select * from stg_gateway__usage")
         for month, costs in STATED.items():
             held = connection.execute(
-                "select call_key from int_held_calls join kept using (call_key)"
+                "select call_key from int_held_calls"
+                " join stg_gateway__usage on call_key = replaces_key"
                 " where date_trunc('month', started_at) = cast(? as timestamp) order by 1",
                 [month],
             ).fetchall()
             assert len(held) >= len(costs)
             for (key,), cost in zip(held, costs, strict=False):
                 connection.execute(
-                    "update kept set source_cost = cast(? as decimal(38, 18)) where call_key = ?",
+                    "update stg_gateway__usage set source_cost = cast(? as decimal(38, 18))"
+                    " where replaces_key = ?",
                     [cost, key],
                 )
-        connection.execute("drop view stg_gateway__usage")
-        connection.execute("alter table kept rename to stg_gateway__usage")
         connection.execute("force checkpoint")
     return made
 

@@ -428,7 +428,7 @@ def test_a_file_of_calls_has_no_formula_for_a_spreadsheet(home: Path) -> None:
     with duckdb.connect(str((home / "ai_focus.duckdb").resolve())) as connection:
         for number, start in enumerate(starts):
             connection.execute(
-                "update stg_gateway__calls set cost_user = ? where call_key ="
+                "update stg_gateway__usage set user_id = ? where replaces_key ="
                 " (select call_key from ai_calls where source_name = 'gateway' and billed_cost > 0"
                 f" order by call_key offset {number} limit 1)",
                 [f"{start}SUM(A1)"],

@@ -128,7 +128,7 @@ def test_unit_tests_stand_beside_their_model_and_share_no_rows() -> None:
 def test_every_model_of_a_usage_source_asks_whether_the_source_is_built() -> None:
     for source in load_project().usage_sources:
         files = list((ROOT / "models" / "staging" / source).glob("*.sql"))
-        assert len(files) > 3
+        assert [file.stem for file in files] == [f"stg_{source}__usage"]
         for file in files:
             first = file.read_text(encoding="utf-8").splitlines()[0]
             assert f"enabled='{source}' in usage_sources()" in first, file.name

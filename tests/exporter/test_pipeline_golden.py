@@ -146,7 +146,7 @@ def test_nothing_of_the_demo_leaks_into_a_users_build(build: Build) -> None:
         "stg_contracts__contracts",
         "stg_contracts__commitments",
         "focus_contract_commitment",
-        "stg_gateway__calls",
+        "stg_gateway__usage",
     ):
         if build.rows("select 1 from information_schema.tables where table_name = ?", relation):
             assert build.rows(f"select count(*) from {relation}") == [(0,)]
@@ -278,7 +278,7 @@ def test_either_form_of_the_log_gives_the_same_rows(
     file.write_text(content.splitlines(keepends=True)[0] if left_out == POSTGRES else "\n")
     try:
         pipeline.run()
-        assert pipeline.rows("select count(*), count(distinct _file) from stg_litellm__calls") in (
+        assert pipeline.rows("select count(*), count(distinct _file) from stg_litellm__usage") in (
             [(17, 1)],
             [(18, 1)],
         )

@@ -230,18 +230,18 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a batch tier is no batch": (
         "int_usage_deliveries",
-        change("or lower(usage_of_sources.service_tier) = 'batch'", ""),
+        change("or lower(counted.service_tier) = 'batch'", ""),
     ),
     "names of models are told by their case": (
         "int_usage_deliveries",
-        change("lower(usage_of_sources.model)", "usage_of_sources.model"),
+        change("lower(counted.model)", "counted.model"),
     ),
     "the first delivery counts": (
-        "stg_gateway__usage",
+        "int_usage_counted",
         change("ranked.ingested_at nulls first", "ranked.ingested_at desc nulls last"),
     ),
     "one call id is one call, whoever made it": (
-        "stg_gateway__calls",
+        "stg_gateway__usage",
         change(
             "coalesce(cast(length(billing_account_id) as varchar) || ':', '-'),"
             " coalesce(billing_account_id, '')",
@@ -249,11 +249,11 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
         ),
     ),
     "a prompt of cached tokens alone is a fault": (
-        "stg_gateway__calls",
+        "stg_gateway__usage",
         change("> prompt_tokens_number", ">= prompt_tokens_number"),
     ),
     "an offset is left out": (
-        "stg_gateway__calls",
+        "stg_gateway__usage",
         change(
             "timezone('UTC', try_cast(started_at as timestamp with time zone))",
             "try_cast(substr(started_at, 1, 19) as timestamp)",

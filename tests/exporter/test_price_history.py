@@ -302,13 +302,13 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
         change("deliveries.left_at <= period_knowledge.known_at", "false"),
     ),
     "a call is the same one wherever it is delivered": (
-        "stg_gateway__usage",
+        "int_usage_counted",
         change("when ranked.place = first_value", "when true or ranked.place = first_value"),
     ),
     "a call stays with the provider that it was first delivered for": (
-        "stg_gateway__usage",
+        "int_usage_counted",
         lambda code: re.sub(
-            r"coalesce\(provider_aliases\.provider, lower\(\w+\.provider\)\)", "''", code
+            r"coalesce\(provider_aliases\.provider, lower\(\w+\.provider_as_sent\)\)", "''", code
         ),
     ),
     "what was booked is charged once more": (CORRECTIONS, change("-1 as sign", "1 as sign")),

@@ -12,7 +12,7 @@ MODELS: dict[str, dict[str, str]] = {
         "int_charge_inputs": "FARM_FINGERPRINT is no function of DuckDB",
         "int_charges_daily": "its ids hash texts of timestamps, which DuckDB writes with a zone",
         "int_charges_monthly": "its ids hash texts of timestamps, which DuckDB writes with a zone",
-        "stg_litellm__calls": "a member of a JSON list is text, which DuckDB takes for JSON",
+        "stg_litellm__usage": "a member of a JSON list is text, which DuckDB takes for JSON",
     },
 }
 

@@ -151,7 +151,7 @@ def test_what_a_build_needs_and_is_not_there_is_named(project: Path, loaded: Pat
             "contracts": "nowhere",
         },
     }
-    models = ("stg_gateway__calls", "stg_litellm__calls", "stg_contracts__contract_rows")
+    models = ("stg_gateway__usage", "stg_litellm__usage", "stg_contracts__contract_rows")
     with pytest.raises(AssertionError) as raised:
         _dbt(project, "run", "--select", *models, "--vars", json.dumps(odd))
     said = " ".join(str(raised.value).split())

@@ -4,19 +4,16 @@
     per month, all else for all months. Charges of a month are made of the usage of that month and earlier
     ones, never of later ones, so nothing changes in a table before the first month that differs here. -#}
 {%- set version = version_of_charges() if charges_are_incremental() else '' %}
-{%- for source_name in usage_sources() %}
-{%- set documented = documented_columns('stg_' ~ source_name ~ '__usage') %}
-{%- set columns = documented | reject('in', columns_beside_charges()) | list %}
+{%- set columns = documented_columns('int_usage_counted') | reject('in', columns_beside_charges()) | list %}
 
 select
-    cast('{{ source_name }} usage' as {{ text_type() }}) as input,
+    source_name || ' usage' as input,
     {{ billing_period_start('deliveries.started_at') }} as billing_period_start,
     {{ fingerprint_of_rows(columns, 'deliveries') }} as fingerprint
-from {{ ref('stg_' ~ source_name ~ '__usage') }} as deliveries
-group by 2
+from {{ ref('int_usage_counted') }} as deliveries
+group by 1, 2
 
 union all
-{%- endfor %}
 {%- for name in charge_input_relations() %}
 
 select

@@ -44,15 +44,16 @@ provider_aliases as (
 
 served_names as (
 
-    {%- for source_name in usage_sources() %}
-    {{ 'union all' if not loop.first }}
     select
         provider_aliases.provider,
-        lower(of_source.model) as model_name
-    from (select distinct provider_as_sent, model from {{ ref('stg_' ~ source_name ~ '__usage') }}) as of_source
+        lower(sent.model) as model_name
+    from (
+        select distinct provider_as_sent, model
+        from {{ ref('int_usage_records') }}
+        where fault_reason is null
+    ) as sent
     inner join provider_aliases
-        on lower(of_source.provider_as_sent) = provider_aliases.alias
-    {%- endfor %}
+        on lower(sent.provider_as_sent) = provider_aliases.alias
 
 ),
 

@@ -1,12 +1,18 @@
-{#- One row per delivery of a call that counts or once counted, of every enabled source, with the names
-    of the price book. -#}
+{#- One row per delivery of a call that counts or once counted, with the names of the price book. -#}
 
-with usage_of_sources as (
+with counted as (
 
-    {%- for source_name in usage_sources() %}
-    {{ 'union all' if not loop.first }}
-    select * from {{ ref('stg_' ~ source_name ~ '__usage') }}
-    {%- endfor %}
+    select
+        *,
+        -- without what names one session or person: the tags by which a day's calls are summed
+        {{ json_object([
+            json_member('x-cog-classification', 'classification'),
+            json_member('x-cog-other-classification', 'other_classification'),
+            department_member('sub_account_id', 'sub_account_name', 'further_tags_json'),
+            json_member('x-cost-feature', 'feature'),
+            json_members('further_tags_json'),
+        ]) }} as shared_tags_json
+    from {{ ref('int_usage_counted') }}
 
 ),
 
@@ -37,85 +43,86 @@ billing_accounts as (
 named as (
 
     select
-        usage_of_sources.source_name,
-        usage_of_sources.call_key,
-        usage_of_sources.call_id,
-        usage_of_sources.billing_account_id,
-        coalesce(usage_of_sources.billing_account_name, billing_accounts.billing_account_name) as billing_account_name,
+        counted.source_name,
+        counted.call_key,
+        counted.call_id,
+        counted.billing_account_id,
+        coalesce(counted.billing_account_name, billing_accounts.billing_account_name) as billing_account_name,
         billing_accounts.billing_currency as account_currency,
-        usage_of_sources.sub_account_id,
-        usage_of_sources.sub_account_name,
-        usage_of_sources.provider_as_sent,
+        counted.sub_account_id,
+        counted.sub_account_name,
+        counted.provider_as_sent,
         provider_aliases.provider,
-        usage_of_sources.model as served_model,
+        counted.model as served_model,
         model_names.model as latest_model,
-        usage_of_sources.requested_model,
-        usage_of_sources.deployment,
-        usage_of_sources.is_spillover,
-        usage_of_sources.started_at,
-        usage_of_sources.ended_at,
-        {{ floor_to_second('usage_of_sources.started_at') }} as charge_period_start,
-        {{ charge_period_end('usage_of_sources.started_at', 'usage_of_sources.ended_at') }} as charge_period_end,
-        {{ second_of_day('usage_of_sources.started_at') }} as started_second_of_day,
-        {{ iso_weekday('usage_of_sources.started_at') }} as started_weekday,
-        usage_of_sources.latency_ms,
-        usage_of_sources.prompt_tokens,
-        usage_of_sources.context_tokens,
-        usage_of_sources.completion_tokens,
-        usage_of_sources.reasoning_tokens,
-        usage_of_sources.cache_read_tokens,
-        usage_of_sources.cache_read_audio_tokens,
-        usage_of_sources.cache_read_image_tokens,
-        usage_of_sources.cache_write_tokens,
-        usage_of_sources.cache_write_5m_tokens,
-        usage_of_sources.cache_write_1h_tokens,
-        usage_of_sources.input_audio_tokens,
-        usage_of_sources.input_image_tokens,
-        usage_of_sources.output_audio_tokens,
-        usage_of_sources.web_search_requests,
-        {{ service_tier_of('usage_of_sources.service_tier') }} as service_tier,
-        {{ processing_mode_of('usage_of_sources.processing_mode', 'usage_of_sources.service_tier') }}
+        counted.requested_model,
+        counted.deployment,
+        counted.is_spillover,
+        counted.started_at,
+        counted.ended_at,
+        {{ floor_to_second('counted.started_at') }} as charge_period_start,
+        {{ charge_period_end('counted.started_at', 'counted.ended_at') }} as charge_period_end,
+        {{ second_of_day('counted.started_at') }} as started_second_of_day,
+        {{ iso_weekday('counted.started_at') }} as started_weekday,
+        counted.latency_ms,
+        counted.prompt_tokens,
+        counted.context_tokens,
+        counted.completion_tokens,
+        counted.reasoning_tokens,
+        counted.cache_read_tokens,
+        counted.cache_read_audio_tokens,
+        counted.cache_read_image_tokens,
+        counted.cache_write_tokens,
+        counted.cache_write_5m_tokens,
+        counted.cache_write_1h_tokens,
+        counted.input_audio_tokens,
+        counted.input_image_tokens,
+        counted.output_audio_tokens,
+        counted.web_search_requests,
+        {{ service_tier_of('counted.service_tier') }} as service_tier,
+        {{ processing_mode_of('counted.processing_mode', 'counted.service_tier') }}
             as processing_mode,
-        lower(usage_of_sources.region_id) as region_id,
-        usage_of_sources.is_cache_hit,
-        usage_of_sources.status,
-        usage_of_sources.feature,
-        usage_of_sources.user_id,
-        usage_of_sources.session_id,
-        usage_of_sources.classification,
-        usage_of_sources.other_classification,
-        {%- for tags in ['tags_json', 'shared_tags_json'] %}
-        {{ with_department_tag(
-            'usage_of_sources.' ~ tags, 'usage_of_sources.sub_account_id', 'usage_of_sources.sub_account_name'
-        ) }} as {{ tags }},
-        {%- endfor %}
-        usage_of_sources.source_cost,
+        lower(counted.region_id) as region_id,
+        counted.is_cache_hit,
+        counted.status,
+        counted.feature,
+        counted.user_id,
+        counted.session_id,
+        counted.classification,
+        counted.other_classification,
+        {{ json_object([
+            json_members('counted.shared_tags_json'),
+            'case when counted.is_person_tagged then ' ~ json_member('x-cost-session', 'counted.session_id') ~ " else '' end",
+            'case when counted.is_person_tagged then ' ~ json_member('x-cost-user', 'counted.user_id') ~ " else '' end",
+        ]) }} as tags_json,
+        counted.shared_tags_json,
+        counted.source_cost,
         -- an amount that the source took back, of which nothing tells what for
         case
             when
-                usage_of_sources.source_cost < 0
-                and usage_of_sources.prompt_tokens
-                + usage_of_sources.completion_tokens
-                + usage_of_sources.web_search_requests
+                counted.source_cost < 0
+                and counted.prompt_tokens
+                + counted.completion_tokens
+                + counted.web_search_requests
                 = 0
                 then 'cost_not_metered'
-            else usage_of_sources.source_hold_reason
+            else counted.source_hold_reason
         end as source_hold_reason,
-        usage_of_sources.ingested_at,
-        usage_of_sources.superseded_at,
-        usage_of_sources.left_at,
+        counted.ingested_at,
+        counted.superseded_at,
+        counted.left_at,
         provider_aliases.known_from as provider_known_from
-    from usage_of_sources
+    from counted
     left join provider_aliases
-        on lower(usage_of_sources.provider_as_sent) = provider_aliases.alias
+        on lower(counted.provider_as_sent) = provider_aliases.alias
     left join model_names
         on
             provider_aliases.provider = model_names.provider
-            and lower(usage_of_sources.model) = model_names.model_name
-            and usage_of_sources.started_at >= model_names.valid_from
-            and usage_of_sources.started_at < model_names.valid_to
+            and lower(counted.model) = model_names.model_name
+            and counted.started_at >= model_names.valid_from
+            and counted.started_at < model_names.valid_to
     left join billing_accounts
-        on usage_of_sources.billing_account_id = billing_accounts.billing_account_id
+        on counted.billing_account_id = billing_accounts.billing_account_id
 
 )
 

@@ -1,27 +1,123 @@
-{{ config(enabled='gateway' in usage_sources()) }}
+{{ config(materialized='table', enabled='gateway' in usage_sources()) }}
 
-{%- set columns = [
-    'call_key', 'call_id', 'billing_account_id', 'billing_account_name', 'provider', 'model', 'requested_model',
-    'started_at', 'ended_at', 'latency_ms', 'prompt_tokens', 'completion_tokens', 'cache_read_tokens',
-    'cache_write_tokens', 'reasoning_tokens', 'is_cache_hit', 'status', 'service_tier', 'processing_mode', 'region',
-    'cost_department', 'cost_feature', 'cost_user', 'cost_session', 'classification', 'other_classification',
-    'further_cost_tags', 'ingested_at',
+{%- set token_columns = [
+    'prompt_tokens', 'completion_tokens', 'cached_tokens', 'cache_write_tokens', 'reasoning_tokens',
 ] -%}
 
-with calls as (
+with raw_calls as (
 
-    {{ deliveries_that_count(
-        ref('stg_gateway__calls'),
-        ref('stg_gateway__repeated_calls'),
-        columns,
-        ['ended_at desc', 'completion_tokens desc', 'prompt_tokens desc'] + columns,
-    ) }}
+    select * from {{ raw('gateway_calls') }} as raw_rows
+
+),
+
+typed as (
+
+    select
+        _file,
+        _line,
+        _fault,
+        {{ record_hash('gateway_calls') }} as record_hash,
+        call_id,
+        coalesce(customer_id, {{ sql_text(var('billing_account_id')) }}) as billing_account_id,
+        case
+            when customer_id is not null then customer_name
+            else {{ sql_text(var('billing_account_name')) if var('billing_account_name') else null_text() }}
+        end as billing_account_name,
+        provider,
+        model,
+        requested_model,
+        started_at as started_at_text,
+        ended_at as ended_at_text,
+        latency_ms as latency_ms_text,
+        {{ to_utc_timestamp('started_at') }} as started_at,
+        {{ to_utc_timestamp('ended_at') }} as ended_at,
+        {{ try_decimal('latency_ms', 15, 3) }} as latency_ms,
+        {%- for column in token_columns %}
+        {{ column }},
+        {{ whole_number(column) }} as {{ column }}_number,
+        {%- endfor %}
+        cache_hit,
+        {{ truth_of('cache_hit') }} as is_cache_hit,
+        status,
+        service_tier,
+        processing_mode,
+        region,
+        cost_department,
+        cost_feature,
+        cost_user,
+        cost_session,
+        {{ trim_spaces('classification') }} as sent_classification,
+        {{ json_members_like(
+            'raw_calls.headers',
+            'x-cost-',
+            "['x-cost-department', 'x-cost-feature', 'x-cost-session', 'x-cost-user']"
+        ) }} as further_cost_tags,
+        ingested_at as ingested_at_text,
+        {{ to_utc_timestamp('ingested_at') }} as ingested_at
+    from raw_calls
+
+),
+
+checked as (
+
+    select
+        *,
+        case when lower(sent_classification) in ('investment', 'waste') then lower(sent_classification) end
+            as classification,
+        -- what it says instead, such as how confidential the data are: not lost, and not mistaken for it
+        case when lower(sent_classification) not in ('', 'investment', 'waste') then sent_classification end
+            as other_classification,
+        {{ first_fault(
+            [
+                ['call_id', 'call_id', 'call_id is null', 'is empty'],
+                ['provider', 'provider', 'provider is null', 'is empty'],
+                ['model', 'model', 'model is null', 'is empty'],
+                ['started_at', 'started_at_text', 'started_at_text is null', 'is empty'],
+                ['started_at', 'started_at_text', 'started_at is null', 'is no date and time'],
+                ['ended_at', 'ended_at_text',
+                 'ended_at_text is not null and ended_at is null',
+                 'is no date and time'],
+                ['latency_ms', 'latency_ms_text',
+                 'latency_ms_text is not null and coalesce(latency_ms, -1) < 0',
+                 'is not a number of zero or more'],
+                ['ended_at or latency_ms', 'ended_at_text',
+                 'ended_at_text is null and latency_ms_text is null',
+                 'is empty and so is latency_ms: one of them is needed'],
+                ['ended_at', 'ended_at_text', 'ended_at < started_at', 'lies before started_at'],
+                ['prompt_tokens', 'prompt_tokens', 'prompt_tokens is null', 'is empty'],
+                ['completion_tokens', 'completion_tokens', 'completion_tokens is null', 'is empty'],
+            ]
+            + whole_number_faults(token_columns)
+            + [
+                ['cached_tokens', 'cached_tokens',
+                 'coalesce(cached_tokens_number, 0) + coalesce(cache_write_tokens_number, 0) > prompt_tokens_number',
+                 'and cache_write_tokens together exceed prompt_tokens, which includes them'],
+                ['reasoning_tokens', 'reasoning_tokens',
+                 'reasoning_tokens_number > completion_tokens_number',
+                 'exceeds completion_tokens, which includes it'],
+                ['cache_hit', 'cache_hit',
+                 'cache_hit is not null and is_cache_hit is null',
+                 'is neither true nor false'],
+                ['ingested_at', 'ingested_at_text',
+                 'ingested_at_text is not null and ingested_at is null',
+                 'is no date and time'],
+            ]
+        ) }}
+    from typed
 
 )
 
 select
-    cast('gateway' as {{ text_type() }}) as source_name,
-    call_key,
+    cast('gateway_calls' as {{ text_type() }}) as raw_table,
+    _file,
+    _line,
+    fault_field,
+    fault_reason,
+    fault_value,
+    record_hash,
+    {{ hash_of(["'gateway'", 'billing_account_id', 'call_id']) }} as replaces_key,
+    cast('call' as {{ text_type() }}) as record_grain,
+    cast(1 as {{ whole_type() }}) as request_count,
     call_id,
     billing_account_id,
     billing_account_name,
@@ -34,16 +130,21 @@ select
     {{ null_text() }} as deployment,
     false as is_spillover,
     started_at,
-    ended_at,
+    cast(
+        coalesce(
+            ended_at,
+            {{ later_by('microsecond', 'cast(latency_ms * 1000 as ' ~ whole_type() ~ ')', 'started_at') }}
+        ) as {{ timestamp_type() }}
+    ) as ended_at,
     latency_ms,
-    prompt_tokens,
-    prompt_tokens as context_tokens,
-    completion_tokens,
-    reasoning_tokens,
-    cache_read_tokens,
+    prompt_tokens_number as prompt_tokens,
+    prompt_tokens_number as context_tokens,
+    completion_tokens_number as completion_tokens,
+    coalesce(reasoning_tokens_number, 0) as reasoning_tokens,
+    coalesce(cached_tokens_number, 0) as cache_read_tokens,
     cast(0 as {{ whole_type() }}) as cache_read_audio_tokens,
     cast(0 as {{ whole_type() }}) as cache_read_image_tokens,
-    cache_write_tokens,
+    coalesce(cache_write_tokens_number, 0) as cache_write_tokens,
     cast(0 as {{ whole_type() }}) as cache_write_5m_tokens,
     cast(0 as {{ whole_type() }}) as cache_write_1h_tokens,
     cast(0 as {{ whole_type() }}) as input_audio_tokens,
@@ -53,33 +154,16 @@ select
     service_tier,
     processing_mode,
     region as region_id,
-    is_cache_hit,
+    coalesce(is_cache_hit, false) as is_cache_hit,
     status,
     cost_feature as feature,
     cost_user as user_id,
     cost_session as session_id,
     classification,
     other_classification,
-    {{ json_object([
-        json_member('x-cog-classification', 'classification'),
-        json_member('x-cog-other-classification', 'other_classification'),
-        json_member('x-cost-department', 'cost_department'),
-        json_member('x-cost-feature', 'cost_feature'),
-        'further_cost_tags',
-        json_member('x-cost-session', 'cost_session'),
-        json_member('x-cost-user', 'cost_user'),
-    ]) }} as tags_json,
-    -- without what names one session or person: the tags by which a day's calls are summed
-    {{ json_object([
-        json_member('x-cog-classification', 'classification'),
-        json_member('x-cog-other-classification', 'other_classification'),
-        json_member('x-cost-department', 'cost_department'),
-        json_member('x-cost-feature', 'cost_feature'),
-        'further_cost_tags',
-    ]) }} as shared_tags_json,
+    {{ json_object(['further_cost_tags']) }} as further_tags_json,
+    true as is_person_tagged,
     cast(null as {{ cost_type() }}) as source_cost,
     {{ null_text() }} as source_hold_reason,
-    ingested_at,
-    superseded_at,
-    left_at
-from calls
+    ingested_at
+from checked

@@ -1,70 +1,462 @@
-{{ config(enabled='litellm' in usage_sources()) }}
+{{ config(materialized='table', enabled='litellm' in usage_sources()) }}
 
-{%- set columns = [
-    'call_key', 'call_id', 'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name',
-    'provider', 'model', 'model_group', 'started_at', 'ended_at', 'latency_ms', 'prompt_tokens', 'context_tokens', 'completion_tokens',
-    'cache_read_tokens', 'cache_read_audio_tokens', 'cache_read_image_tokens', 'cache_write_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens', 'reasoning_tokens',
-    'input_audio_tokens', 'input_image_tokens', 'output_audio_tokens', 'web_search_requests', 'is_cache_hit',
-    'is_spillover', 'status', 'service_tier', 'processing_mode', 'region', 'user_id', 'session_id', 'tags_json',
-    'spend', 'source_hold_reason', 'ingested_at',
+{%- set token_columns = [
+    'prompt_tokens', 'completion_tokens', 'cache_read_tokens', 'all_cache_write_tokens', 'cache_write_5m_tokens',
+    'cache_write_1h_tokens', 'reasoning_tokens', 'all_audio_tokens', 'all_image_tokens', 'cache_read_audio_tokens',
+    'cache_read_image_tokens', 'output_audio_tokens', 'web_search_requests',
 ] -%}
 
-with calls as (
+{#- Where a deployment has a name of its own, the model that serves it stands in metadata. -#}
+{%- set providers_of_deployments = "('azure', 'azure_ai', 'bedrock')" -%}
+{%- set first_part = dbt.split_part('model_of_route', "'/'", 1) -%}
+{%- set first_batch_model = dbt.split_part('batch_models', "','", 1) -%}
+{#- Calls that administer things: a success of theirs without tokens is no answer of a model. -#}
+{%- set administrative = [
+    'call_mcp_tool', 'cancel_batch', 'create_batch', 'create_file', 'create_fine_tuning_job', 'cancel_fine_tuning_job',
+    'cancel_responses', 'count_tokens', 'delete_responses', 'file_content', 'file_delete', 'file_list',
+    'file_retrieve', 'get_responses', 'health_check', 'list_batches', 'list_fine_tuning_jobs', 'list_input_items',
+    'list_mcp_tools', 'moderation', 'retrieve_batch', 'retrieve_fine_tuning_job', 'video_content', 'video_delete',
+    'video_list', 'video_retrieve', 'video_status',
+] -%}
+{#- Azure's global deployments cost what its base model does; those of a zone (eu/, us/) are models of their own. -#}
+{%- set routes = [
+    'converse/', 'global/', 'global-standard/', 'gpt5_series/', 'invoke/', 'o_series/', 'responses/',
+] -%}
 
-    {{ deliveries_that_count(
-        ref('stg_litellm__calls'),
-        ref('stg_litellm__repeated_calls'),
-        columns,
-        ['ended_at desc', 'completion_tokens desc', 'prompt_tokens desc'] + columns,
-    ) }}
+{#- What is read of metadata, in one list: DuckDB then parses a row's 12 KB once. -#}
+{%- set usage_paths = [
+    ['cache_creation_input_tokens'],
+    ['cache_read_input_tokens'],
+    ['completion_tokens_details', 'audio_tokens'],
+    ['completion_tokens_details', 'reasoning_tokens'],
+    ['inference_geo'],
+    ['prompt_tokens_details', 'audio_tokens'],
+    ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens'],
+    ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens'],
+    ['prompt_tokens_details', 'cache_creation_tokens'],
+    ['prompt_tokens_details', 'cached_tokens'],
+    ['prompt_tokens_details', 'cached_tokens_details'],
+    ['prompt_tokens_details', 'cached_tokens_details', 'audio_tokens'],
+    ['prompt_tokens_details', 'cached_tokens_details', 'image_tokens'],
+    ['prompt_tokens_details', 'image_tokens'],
+    ['prompt_tokens_details', 'web_search_requests'],
+    ['server_tool_use', 'web_search_requests'],
+    ['speed'],
+] -%}
+{%- set paths = [
+    ['additional_usage_values'],
+    ['azure_spillover'],
+    ['batch_models'],
+    ['cost_breakdown', 'additional_costs'],
+    ['cost_breakdown', 'data_residency'],
+    ['cost_breakdown', 'guardrail_cost'],
+    ['cost_breakdown', 'service_tier'],
+    ['cost_breakdown', 'tool_usage_cost'],
+    ['cost_breakdown', 'vertex_location'],
+    ['model_map_information', 'model_map_key'],
+    ['spend_logs_metadata'],
+    ['usage_object'],
+    ['user_api_key_team_alias'],
+] -%}
+{%- for path in usage_paths -%}
+    {%- do paths.append(['usage_object'] + path) -%}
+    {%- do paths.append(['additional_usage_values'] + path) -%}
+{%- endfor %}
+
+with raw_spend_logs as (
+
+    select * from {{ raw('litellm_spend_logs') }} as raw_rows
+
+),
+
+token_semantics as (
+
+    select * from {{ ref('token_semantics') }} where source_name = 'litellm'
+
+),
+
+-- one row always, so that no call depends on it
+of_all as (
+
+    select
+        max(input_includes_cache_read) as input_includes_cache_read,
+        max(input_includes_cache_write) as input_includes_cache_write,
+        max(output_includes_reasoning) as output_includes_reasoning
+    from token_semantics
+    where provider_as_sent = '*'
+
+),
+
+details as (
+
+    select
+        _file,
+        _line,
+        _fault as line_fault,
+        {{ record_hash('litellm_spend_logs') }} as record_hash,
+        request_id,
+        call_type,
+        spend as spend_text,
+        prompt_tokens,
+        completion_tokens,
+        start_time as start_time_text,
+        end_time as end_time_text,
+        request_duration_ms as request_duration_ms_text,
+        {{ to_utc_timestamp('start_time') }} as started_at,
+        {{ to_utc_timestamp('end_time') }} as ended_at,
+        {{ try_decimal('request_duration_ms', 15, 3) }} as latency_ms,
+        model,
+        model_group,
+        custom_llm_provider,
+        user_id,
+        metadata is not null as has_metadata,
+        {{ json_texts('metadata', paths) }} as metadata,
+        -- a tag that can't be read costs no call
+        case when request_tags is not null and {{ is_json('request_tags') }} then request_tags end as request_tags,
+        cache_hit,
+        team_id,
+        organization_id,
+        session_id,
+        status,
+        updated_at as updated_at_text,
+        created_at as created_at_text,
+        {{ to_utc_timestamp('coalesce(updated_at, created_at)') }} as ingested_at
+    from raw_spend_logs
+
+),
+
+token_details as (
+
+    select
+        *,
+        case
+            when line_fault is not null then line_fault
+            when has_metadata and metadata is null then 'metadata is not valid JSON'
+        end as _fault,
+        -- a provider fills one field or both: a zero in one says nothing about the other
+        coalesce(
+            nullif({{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cached_tokens']) }}, '0'),
+            {{ litellm_usage_detail(paths, ['cache_read_input_tokens']) }}
+        ) as cache_read_tokens,
+        coalesce(
+            nullif({{ litellm_usage_detail(paths, ['cache_creation_input_tokens']) }}, '0'),
+            {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cache_creation_tokens']) }}
+        ) as all_cache_write_tokens,
+        {{ litellm_usage_detail(
+            paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens']
+        ) }} as cache_write_5m_tokens,
+        {{ litellm_usage_detail(
+            paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens']
+        ) }} as cache_write_1h_tokens,
+        {{ litellm_usage_detail(paths, ['completion_tokens_details', 'reasoning_tokens']) }} as reasoning_tokens,
+        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'audio_tokens']) }} as all_audio_tokens,
+        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'image_tokens']) }} as all_image_tokens,
+        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cached_tokens_details']) }} as cached_kinds,
+        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cached_tokens_details', 'audio_tokens']) }}
+            as cache_read_audio_tokens,
+        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cached_tokens_details', 'image_tokens']) }}
+            as cache_read_image_tokens,
+        {{ litellm_usage_detail(paths, ['completion_tokens_details', 'audio_tokens']) }} as output_audio_tokens,
+        coalesce(
+            nullif({{ litellm_usage_detail(paths, ['server_tool_use', 'web_search_requests']) }}, '0'),
+            {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'web_search_requests']) }}
+        ) as web_search_requests,
+        {{ text_in('metadata', paths, ['cost_breakdown', 'service_tier']) }} as service_tier,
+        {{ litellm_usage_detail(paths, ['speed']) }} as speed,
+        -- one provider tells one of them: OpenAI's data residency, Vertex AI's location, Anthropic's geography
+        coalesce(
+            nullif(trim({{ text_in('metadata', paths, ['cost_breakdown', 'data_residency']) }}), ''),
+            nullif(trim({{ text_in('metadata', paths, ['cost_breakdown', 'vertex_location']) }}), ''),
+            nullif(nullif(lower(trim({{ litellm_usage_detail(paths, ['inference_geo']) }})), 'not_available'), '')
+        ) as region,
+        {{ text_in('metadata', paths, ['cost_breakdown', 'tool_usage_cost']) }} as tool_cost_text,
+        {{ text_in('metadata', paths, ['cost_breakdown', 'guardrail_cost']) }} as guardrail_cost_text,
+        {{ text_in('metadata', paths, ['cost_breakdown', 'additional_costs']) }} as additional_costs,
+        {{ text_in('metadata', paths, ['user_api_key_team_alias']) }} as team_alias,
+        {{ text_in('metadata', paths, ['azure_spillover']) }} as azure_spillover,
+        nullif(
+            replace(
+                replace(
+                    replace(replace({{ text_in('metadata', paths, ['batch_models']) }}, '[', ''), ']', ''), '"', ''
+                ),
+                ', ', ','
+            ),
+            ''
+        ) as batch_models,
+        {{ text_in('metadata', paths, ['spend_logs_metadata']) }} as spend_logs_metadata,
+        nullif(trim({{ text_in('metadata', paths, ['model_map_information', 'model_map_key']) }}), '') as base_model,
+        {{ text_in('metadata', paths, ['usage_object']) }} as usage_object,
+        {{ text_in('metadata', paths, ['additional_usage_values']) }} as additional_usage_values
+    from details
+
+),
+
+typed as (
+
+    select
+        *,
+        {%- for column in token_columns %}
+        {{ whole_number(column) }} as {{ column }}_number,
+        {%- endfor %}
+        {{ try_cost('spend_text') }} as spend,
+        {{ try_cost('tool_cost_text') }} as tool_cost,
+        {{ try_cost('guardrail_cost_text') }} as guardrail_cost,
+        -- a finished batch names the snapshot that served each request; several of them can't be told
+        -- apart, and their joined names have no price; what has no name is no model of the book
+        coalesce(
+            case
+                when
+                    call_type = 'aretrieve_batch'
+                    and replace(batch_models || ',', {{ first_batch_model }} || ',', '') = ''
+                    then {{ first_batch_model }}
+                when call_type = 'aretrieve_batch' then batch_models
+            end,
+            case when lower(custom_llm_provider) in {{ providers_of_deployments }} then base_model end,
+            model,
+            ''
+        ) as served_model
+    from token_details
+
+),
+
+answered as (
+
+    select
+        *,
+        -- LiteLLM writes an estimate of the prompt's tokens on calls that failed before anybody answered
+        coalesce(
+            lower(status) = 'failure'
+            and spend = 0
+            -- older rows have additional_usage_values alone, newer ones fill it with nulls
+            and coalesce(usage_object, additional_usage_values, '{}') = '{}',
+            false
+        ) as is_unanswered
+    from typed
+
+),
+
+-- prompt and completion as totals of all their parts, whatever the provider's own fields mean
+normalised as (
+
+    select
+        answered.*,
+        case
+            when
+                answered.custom_llm_provider is not null
+                and lower(substr(answered.served_model, 1, length(answered.custom_llm_provider) + 1))
+                = lower(answered.custom_llm_provider) || '/'
+                then substr(answered.served_model, length(answered.custom_llm_provider) + 2)
+            -- logged with the provider azure
+            when lower(substr(answered.served_model, 1, 9)) = 'azure_ai/' then substr(answered.served_model, 10)
+            else answered.served_model
+        end as model_of_provider,
+        case when answered.is_unanswered then 0 else answered.prompt_tokens_number end
+        + case
+            when coalesce(of_provider.input_includes_cache_read, of_all.input_includes_cache_read) = 'true' then 0
+            else coalesce(answered.cache_read_tokens_number, 0)
+        end
+        + case
+            when coalesce(of_provider.input_includes_cache_write, of_all.input_includes_cache_write) = 'true' then 0
+            else coalesce(answered.all_cache_write_tokens_number, 0)
+        end as prompt_tokens_total,
+        case when answered.is_unanswered then 0 else answered.completion_tokens_number end
+        + case
+            when coalesce(of_provider.output_includes_reasoning, of_all.output_includes_reasoning) = 'true' then 0
+            else coalesce(answered.reasoning_tokens_number, 0)
+        end as completion_tokens_total
+    from answered
+    left join token_semantics as of_provider
+        on lower(answered.custom_llm_provider) = of_provider.provider_as_sent
+    cross join of_all
+
+),
+
+routed as (
+
+    select
+        *,
+        case
+            {%- for route in routes %}
+            when lower(substr(model_of_provider, 1, {{ route | length }})) = '{{ route }}'
+                then substr(model_of_provider, {{ route | length + 1 }})
+            {%- endfor %}
+            else model_of_provider
+        end as model_of_route
+    from normalised
+
+),
+
+-- Bedrock's region may stand before the model; an inference profile (us., eu.) is a model of its own
+placed as (
+
+    select
+        *,
+        case
+            when
+                lower(custom_llm_provider) = 'bedrock'
+                and {{ matches(first_part, '[a-z]{2}(-gov|-iso|-isob)?-[a-z]+-[0-9]') }}
+                then {{ first_part }}
+        end as region_of_name
+    from routed
+
+),
+
+checked as (
+
+    select
+        *,
+        {{ first_fault(
+            [
+                ['request_id', 'request_id', 'request_id is null', 'is empty'],
+                ['startTime', 'start_time_text', 'start_time_text is null', 'is empty'],
+                ['startTime', 'start_time_text', 'started_at is null', 'is no date and time'],
+                ['endTime', 'end_time_text',
+                 'end_time_text is not null and ended_at is null',
+                 'is no date and time'],
+                ['endTime', 'end_time_text',
+                 'ended_at < ' ~ later_by('second', -60, 'started_at'),
+                 'lies more than a minute before startTime'],
+                ['request_duration_ms', 'request_duration_ms_text',
+                 'request_duration_ms_text is not null and coalesce(latency_ms, -1) < 0',
+                 'is not a number of zero or more'],
+                ['updated_at', 'updated_at_text',
+                 'updated_at_text is not null and ingested_at is null',
+                 'is no date and time'],
+                ['created_at', 'created_at_text',
+                 'created_at_text is not null and ingested_at is null',
+                 'is no date and time'],
+                ['cache_hit', 'cache_hit',
+                 'cache_hit is not null and ' ~ truth_of('cache_hit') ~ ' is null',
+                 'is neither true nor false'],
+                ['spend', 'spend_text', 'spend_text is not null and spend is null', 'is not a number'],
+                ['prompt_tokens', 'prompt_tokens', 'prompt_tokens is null', 'is empty'],
+                ['completion_tokens', 'completion_tokens', 'completion_tokens is null', 'is empty'],
+            ]
+            + whole_number_faults(token_columns)
+            + [
+                ['cache_write_5m_tokens', 'all_cache_write_tokens',
+                 'coalesce(cache_write_5m_tokens_number, 0) + coalesce(cache_write_1h_tokens_number, 0)' ~ ' > coalesce(all_cache_write_tokens_number, 0)',
+                 'and cache_write_1h_tokens together exceed all cache writes'],
+                ['cached_tokens', 'cache_read_tokens',
+                 'cache_read_tokens_number > 0 and cached_kinds is null'
+                 ~ ' and coalesce(all_audio_tokens_number, 0) + coalesce(all_image_tokens_number, 0) > 0',
+                 'and audio or image tokens stand in one prompt, and which of them are cached is not told'],
+                ['cached_tokens_details', 'cached_kinds',
+                 'coalesce(cache_read_audio_tokens_number, 0) > coalesce(all_audio_tokens_number, 0)'
+                 ~ ' or coalesce(cache_read_image_tokens_number, 0) > coalesce(all_image_tokens_number, 0)'
+                 ~ ' or coalesce(cache_read_audio_tokens_number, 0) + coalesce(cache_read_image_tokens_number, 0)'
+                 ~ ' > coalesce(cache_read_tokens_number, 0)',
+                 'tell of more tokens than the prompt or its cached part has'],
+                ['prompt_tokens', 'prompt_tokens',
+                 'coalesce(cache_read_tokens_number, 0) + coalesce(all_cache_write_tokens_number, 0)'
+                 ~ ' + coalesce(all_audio_tokens_number, 0) - coalesce(cache_read_audio_tokens_number, 0)'
+                 ~ ' + coalesce(all_image_tokens_number, 0) - coalesce(cache_read_image_tokens_number, 0)'
+                 ~ ' > prompt_tokens_total',
+                 'is less than its cached, cache-write, audio and image tokens together'],
+                ['completion_tokens', 'completion_tokens',
+                 'coalesce(reasoning_tokens_number, 0) + coalesce(output_audio_tokens_number, 0)' ~ ' > completion_tokens_total',
+                 'is less than its reasoning and audio tokens together'],
+            ]
+        ) }}
+    from placed
 
 )
 
 select
-    cast('litellm' as {{ text_type() }}) as source_name,
-    call_key,
-    call_id,
-    billing_account_id,
-    billing_account_name,
-    sub_account_id,
-    sub_account_name,
-    provider as provider_as_sent,
-    model,
+    cast('litellm_spend_logs' as {{ text_type() }}) as raw_table,
+    _file,
+    _line,
+    fault_field,
+    fault_reason,
+    fault_value,
+    record_hash,
+    -- request_id is the table's own key; the organisation may be missing in an older extract
+    {{ hash_of(["'litellm'", 'request_id']) }} as replaces_key,
+    cast('call' as {{ text_type() }}) as record_grain,
+    cast(1 as {{ whole_type() }}) as request_count,
+    request_id as call_id,
+    coalesce(organization_id, {{ sql_text(var('billing_account_id')) }}) as billing_account_id,
+    case
+        when organization_id is null
+            then {{ sql_text(var('billing_account_name')) if var('billing_account_name') else null_text() }}
+    end as billing_account_name,
+    team_id as sub_account_id,
+    -- a name without its id would be a sub account that nothing identifies (FOCUS SubAccountName)
+    case when team_id is not null then coalesce(team_alias, team_id) end as sub_account_name,
+    coalesce(custom_llm_provider, '') as provider_as_sent,
+    case
+        when region_of_name is null then model_of_route
+        else substr(model_of_route, length(region_of_name) + 2)
+    end as model,
     model_group as requested_model,
     model_group as deployment,
-    is_spillover,
+    coalesce(lower(azure_spillover), 'false') not in ('false', '{}', '') as is_spillover,
     started_at,
-    ended_at,
+    cast(
+        coalesce(
+            -- two clocks, or a start that was noted late: no price needs the end
+            case when ended_at >= started_at then ended_at end,
+            {{ later_by('microsecond', 'cast(latency_ms * 1000 as ' ~ whole_type() ~ ')', 'started_at') }},
+            started_at
+        ) as {{ timestamp_type() }}
+    ) as ended_at,
     latency_ms,
-    prompt_tokens,
-    context_tokens,
-    completion_tokens,
-    reasoning_tokens,
-    cache_read_tokens,
-    cache_read_audio_tokens,
-    cache_read_image_tokens,
-    cache_write_tokens,
-    cache_write_5m_tokens,
-    cache_write_1h_tokens,
-    input_audio_tokens,
-    input_image_tokens,
-    output_audio_tokens,
-    web_search_requests,
-    service_tier,
-    processing_mode,
-    region as region_id,
-    is_cache_hit,
+    prompt_tokens_total as prompt_tokens,
+    -- the tokens of a batch are the sum of its requests, whose own contexts are not known
+    case when coalesce(call_type, '') <> 'aretrieve_batch' then prompt_tokens_total end as context_tokens,
+    completion_tokens_total as completion_tokens,
+    coalesce(reasoning_tokens_number, 0) as reasoning_tokens,
+    coalesce(cache_read_tokens_number, 0) as cache_read_tokens,
+    coalesce(cache_read_audio_tokens_number, 0) as cache_read_audio_tokens,
+    coalesce(cache_read_image_tokens_number, 0) as cache_read_image_tokens,
+    -- writes beyond the breakdown have an unknown lifetime
+    coalesce(all_cache_write_tokens_number, 0)
+        - coalesce(cache_write_5m_tokens_number, 0)
+        - coalesce(cache_write_1h_tokens_number, 0) as cache_write_tokens,
+    coalesce(cache_write_5m_tokens_number, 0) as cache_write_5m_tokens,
+    coalesce(cache_write_1h_tokens_number, 0) as cache_write_1h_tokens,
+    coalesce(all_audio_tokens_number, 0) - coalesce(cache_read_audio_tokens_number, 0) as input_audio_tokens,
+    coalesce(all_image_tokens_number, 0) - coalesce(cache_read_image_tokens_number, 0) as input_image_tokens,
+    coalesce(output_audio_tokens_number, 0) as output_audio_tokens,
+    coalesce(web_search_requests_number, 0) as web_search_requests,
+    -- Anthropic's fast mode is no tier of its own, but priced like one
+    case when lower(speed) = 'fast' then 'fast' else service_tier end as service_tier,
+    case when call_type = 'aretrieve_batch' or lower(service_tier) = 'batch' then 'batch' end as processing_mode,
+    coalesce(region, region_of_name) as region_id,
+    -- LiteLLM's own response cache, never the provider's prompt cache
+    coalesce({{ truth_of('cache_hit') }}, false) as is_cache_hit,
     status,
     {{ null_text() }} as feature,
     user_id,
     session_id,
     {{ null_text() }} as classification,
     {{ null_text() }} as other_classification,
-    tags_json,
-    tags_json as shared_tags_json,
+    -- request tags are the users' own scheme; keys of spend_logs_metadata get a prefix, so that the
+    -- two can't be mistaken for one another (FOCUS Tags)
+    {{ json_object([
+        json_members_of_tag_list('checked.request_tags'),
+        json_members_prefixed('checked.spend_logs_metadata', 'spend_logs_metadata/'),
+    ]) }} as further_tags_json,
+    false as is_person_tagged,
     spend as source_cost,
-    source_hold_reason,
-    ingested_at,
-    superseded_at,
-    left_at
-from calls
+    case
+        -- what a tool cost is in no token; searches that are counted have their own price
+        when
+            tool_cost > 0 and coalesce(web_search_requests_number, 0) = 0
+            or guardrail_cost > 0
+            or coalesce(additional_costs, '{}') <> '{}'
+            then 'cost_not_metered'
+        when
+            lower(status) = 'success'
+            and served_model <> ''
+            and prompt_tokens_total + completion_tokens_total + coalesce(web_search_requests_number, 0) = 0
+            and coalesce(spend, 0) = 0
+            and coalesce(lower(call_type), '') not in (
+                {%- for name in administrative %}
+                '{{ name }}', 'a{{ name }}'{{ ',' if not loop.last }}
+                {%- endfor %}
+            )
+            then 'usage_missing'
+    end as source_hold_reason,
+    ingested_at
+from checked

@@ -1,20 +1,25 @@
 {#- Every delivered row of a usage source is a call, a superseded delivery of one, or rejected with a
     reason: per source, the rows delivered are the sum of the three, and no call stands twice. -#}
-with delivered as (
+with records as (
 
-    {%- for source_name in usage_sources() %}
-    {{ 'union all' if not loop.first }}
     select
-        '{{ source_name }}' as source_name,
+        source_name,
+        fault_reason,
+        case when fault_reason is null then replaces_key end as call_key
+    from {{ ref('int_usage_records') }}
+
+),
+
+delivered as (
+
+    select
+        source_name,
         count(*) as deliveries,
-        sum(case when calls.fault_reason is not null then 1 else 0 end) as rejected,
+        count(fault_reason) as rejected,
         -- of the valid deliveries of one call all but one are superseded
-        sum(case when calls.fault_reason is null and repeated_calls.call_key is not null then 1 else 0 end)
-        - count(distinct repeated_calls.call_key) as superseded
-    from {{ ref('stg_' ~ source_name ~ '__calls') }} as calls
-    left join {{ ref('stg_' ~ source_name ~ '__repeated_calls') }} as repeated_calls
-        on calls.call_key = repeated_calls.call_key
-    {%- endfor %}
+        count(call_key) - count(distinct call_key) as superseded
+    from records
+    group by source_name
 
 ),
 

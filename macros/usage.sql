@@ -1,0 +1,62 @@
+{#- What usage sources have in common. Their columns stand in models/staging/usage_columns.csv, from which
+    macros/usage_columns.sql is written. Macros stand here with the project's name, since a model of another project
+    that calls one of them knows no others. -#}
+
+{#- Names of the common columns, in their order: those of the delivered row (row), of which delivery counts
+    (record) and of the usage itself (usage), or of some of the three. -#}
+{% macro usage_columns(about=['row', 'record', 'usage']) %}
+    {%- set names = [] -%}
+    {%- for column in ai_focus.all_usage_columns() if column.about in about -%}
+        {%- do names.append(column.name) -%}
+    {%- endfor -%}
+    {{ return(names) }}
+{% endmacro %}
+
+{#- The common columns that a source has nothing to say of, as nulls, zeros and false of their types. `own` names
+    those that its model selects itself; one that every source must have and that isn't among them is an error. -#}
+{% macro other_usage_columns(own) -%}
+    {%- set types = {
+        'boolean': 'boolean',
+        'cost': ai_focus.cost_type(),
+        'milliseconds': ai_focus.decimal_type(15, 3),
+        'text': ai_focus.text_type(),
+        'timestamp': ai_focus.timestamp_type(),
+        'whole': ai_focus.whole_type(),
+    } -%}
+    {%- set lines = [] -%}
+    {%- set missing = [] -%}
+    {#- the list of sources names the source -#}
+    {%- for column in ai_focus.all_usage_columns() if column.name not in own + ['source_name'] -%}
+        {%- if column.otherwise -%}
+            {%- do lines.append('cast(' ~ column.otherwise ~ ' as ' ~ types[column.type] ~ ') as ' ~ column.name) -%}
+        {%- else -%}
+            {%- do missing.append(column.name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set unknown = own | reject('in', ai_focus.usage_columns()) | list -%}
+    {%- if missing or unknown -%}
+        {{ exceptions.raise_compiler_error(
+            'A usage source must have ' ~ missing | join(', ') ~ ' among its own columns.' if missing
+            else 'No usage source has a column ' ~ unknown | join(', ') ~ '.') }}
+    {%- endif -%}
+{{ lines | join(',\n    ') }}
+{%- endmacro %}
+
+{#- A hash of all fields of a delivered record, whatever is read of them: equal for a record that was delivered
+    again as it was, on every engine. `columns` are texts, none of them empty where it is not null; without them
+    they are those of the raw table. -#}
+{% macro record_hash(table, columns=none) -%}
+    {%- set fields = [ai_focus.sql_text(table)] -%}
+    {%- for column in columns or raw_columns(table) | map(attribute='alias') -%}
+        {%- do fields.append('coalesce(' ~ column ~ ", '')") -%}
+    {%- endfor -%}
+    {{ ai_focus.text_hash('concat(' ~ fields | join(', chr(31), ') ~ ')') }}
+{%- endmacro %}
+
+{#- The department that a sub account is, as a tag, unless the source itself tagged one. -#}
+{% macro department_member(sub_account_id, sub_account_name, tags) -%}
+case
+            when {{ sub_account_id }} is null or {{ json_has_member(tags, 'x-cost-department') }} then ''
+            else {{ json_member('x-cost-department', 'coalesce(' ~ sub_account_name ~ ', ' ~ sub_account_id ~ ')') }}
+        end
+{%- endmacro %}

@@ -1,4 +1,4 @@
-"""Passes over a text file once, in blocks, to see that it can be read whole."""
+"""Passes over a text file once, in blocks, to see that it can be read; cuts lines out of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import IO
 from exporter.errors import UserError
 
 BLOCK = 1 << 20
-# what macros/raw_duckdb.sql lets DuckDB read as one line
+# in bytes; macros/raw_duckdb.sql lets DuckDB read no longer one
 LONGEST_LINE = 64 << 20
 
 
@@ -32,10 +32,11 @@ def _blocks(file: Path, is_gzip: bool, label: str) -> Iterator[bytes]:
         ) from None
 
 
-def check_text(file: Path, is_gzip: bool, label: str) -> int | None:
-    """Refuse what is no UTF-8 text; gives the number of the first line that is too long."""
+def check_text(file: Path, is_gzip: bool, label: str) -> tuple[int, ...]:
+    """Refuse what is no UTF-8 text; gives the numbers of the lines that are too long."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    line, length, too_long = 1, 0, None
+    too_long: list[int] = []
+    line, length = 1, 0
     for block in _blocks(file, is_gzip, label):
         if line == 1 and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise UserError(f"{label} is UTF-16 text: save it as UTF-8.")
@@ -57,8 +58,8 @@ def check_text(file: Path, is_gzip: bool, label: str) -> int | None:
             raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
         first = block.find(b"\n")
         length += len(block) if first < 0 else first
-        if length > LONGEST_LINE and too_long is None:
-            too_long = line
+        if length > LONGEST_LINE and too_long[-1:] != [line]:
+            too_long.append(line)
         if first >= 0:
             length = len(block) - block.rfind(b"\n") - 1
         line += block.count(b"\n")
@@ -66,7 +67,30 @@ def check_text(file: Path, is_gzip: bool, label: str) -> int | None:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
-    return too_long
+    return tuple(too_long)
+
+
+def lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Give each line; of one that is too long nothing but the quote that it leaves open, if any."""
+    while line := stream.readline(LONGEST_LINE + 1):
+        if len(line) <= LONGEST_LINE or line.endswith(b"\n"):
+            yield line
+            continue
+        quotes = line.count(b'"')
+        while line and not line.endswith(b"\n"):
+            line = stream.readline(BLOCK)
+            quotes += line.count(b'"')
+        yield b'"' * (quotes % 2) + b"\n"
+
+
+def cut_long_lines(file: Path, is_gzip: bool, copy: Path) -> None:
+    """Copy a file without what stands in lines that are too long; all lines keep their numbers."""
+    with open_text(file, is_gzip) as stream, copy.open("wb") as out:
+        if is_gzip:
+            with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1) as packed:
+                packed.writelines(lines(stream))
+        else:
+            out.writelines(lines(stream))
 
 
 def describe_long_line(label: str, line: int) -> UserError:

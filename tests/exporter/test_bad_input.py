@@ -172,6 +172,8 @@ REJECTED: dict[str, list[tuple[int, str | None, tuple[str, ...]]]] = {
         (6, "prompt_tokens", ("missing",)),
         (8, "prompt_tokens", ("1.000", "ambiguous", "without a separator")),
     ],
+    "cut.jsonl.gz": [(2, None, ("64 MB",)), (3, "call_id", ("missing",))],
+    "cut.csv.gz": [(3, None, ("64 MB",)), (5, None, ("64 MB",)), (9, None, ("64 MB",))],
     "nulls.csv": [(6, "model", ("missing",))],
     "dates.csv": [
         (3, "started_at", ("2026-02-30T10:00:00Z", "no date")),
@@ -205,6 +207,7 @@ GOOD = {
     *("optional-1", "packed-1", "semicolon-1", "semicolon-2", "name-1", "typed-1", "bytes-1"),
     *("pattern-1", "pattern-2", "pattern-3", "pattern-4", "pattern-5", "pattern-6"),
     *("nulls-1", "nulls-2", "nulls-3", "nulls-4", "scaled-1"),
+    *("cut-1", "cut-2", "cut-3", "cut-4", "cut-5", "cut-6"),
     *("hours-1", "zones-1", "zones-2", "ending-1", "folder-1", "folder-2"),
 }
 
@@ -253,6 +256,23 @@ def write_decimal_parquet(file: Path) -> None:
     ).write_parquet(str(file))
 
 
+def write_long_lines(folder: Path) -> None:
+    """A line of more than 64 MB, as a record, within one and with the only quote that is open."""
+    filler = gzip.compress(b"x" * ((64 << 20) + 1), compresslevel=1)
+    head, tail = json_lines(call("cut-1"), '{"call_id": "').rstrip("\n"), '"}\n{}\n'
+    tail += json_lines(call("cut-2"))
+    pieces = [
+        csv_text(call("cut-3"), call("cut-whole", customer_id="")).rstrip("\n"),
+        csv_line(call("\ncut-4")) + "\n" + csv_line(call("cut-part", customer_id='"two\n')),
+        '\nlines"' + csv_line(call("\ncut-5")) + '\n"cut-open',
+        '""\nline",,,,,,,' + csv_line(call("\ncut-6")),
+    ]
+    packed = gzip.compress(head.encode()) + filler + gzip.compress(tail.encode())
+    (folder / "cut.jsonl.gz").write_bytes(packed)
+    packed = filler.join(gzip.compress(piece.encode()) for piece in pieces)
+    (folder / "cut.csv.gz").write_bytes(packed)
+
+
 class Built:
     """One build of all the files above."""
 
@@ -261,6 +281,7 @@ class Built:
         write_files(self.raw / "gateway", FILES)
         write_parquet(self.raw / "gateway" / "typed.parquet")
         write_decimal_parquet(self.raw / "gateway" / "scaled.parquet")
+        write_long_lines(self.raw / "gateway")
         write_bytes_parquet(self.raw / "gateway" / "model=gpt-5-mini" / "bytes.parquet")
         self.result = focus_export("build", "--home", self.home, "--raw-dir", self.raw, "--strict")
         self.database = self.home / "ai_focus.duckdb"
@@ -274,7 +295,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return built
 
 
-@pytest.mark.parametrize("name", sorted({*FILES, "typed.parquet"}))
+@pytest.mark.parametrize("name", sorted({*FILES, *REJECTED}))
 def test_each_bad_row_has_its_sentence(built: Built, name: str) -> None:
     rows = rows_of(
         built.database,

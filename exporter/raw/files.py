@@ -32,7 +32,8 @@ def cut_files(files: Sequence[RawFile], folder: Path) -> dict[Path, Path]:
     """Copy the files that have lines too long to read, without those; gives path -> copy."""
     copies: dict[Path, Path] = {}
     for file in files:
-        if file.shape.long_lines:
+        # the lines of an array are no records
+        if file.shape.passed.long_lines and file.shape.format != "json":
             is_gzip = file.path.suffix.lower() == ".gz"
             copy = folder / f"cut_{len(copies)}.txt{'.gz' if is_gzip else ''}"
             cut_long_lines(file.path, is_gzip, copy)
@@ -59,6 +60,11 @@ def group_files(
             "columns": list(shape.columns),
             **({"types": list(shape.types)} if shape.format == "parquet" else {}),
             **({"delimiter": shape.delimiter} if shape.format == "csv" else {}),
+            **(
+                {"has_ambiguous": True}
+                if any(it.shape.passed.has_ambiguous for it in alike)
+                else {}
+            ),
             **_describe_cuts(alike, copies),
         }
         for shape, alike in groups.items()
@@ -68,7 +74,10 @@ def group_files(
 def _describe_cuts(files: Sequence[RawFile], copies: dict[Path, Path]) -> dict[str, Any]:
     """Give for a path what is read in its place, and the numbers of the lines that were cut out."""
     cuts = {
-        str(file.path): {"path": str(copies[file.path]), "lines": list(file.shape.long_lines)}
+        str(file.path): {
+            "path": str(copies[file.path]),
+            "lines": list(file.shape.passed.long_lines),
+        }
         for file in files
         if file.path in copies
     }

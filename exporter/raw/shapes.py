@@ -24,6 +24,7 @@ from exporter.project import RawTable
 from exporter.raw.text import (
     BLOCK,
     LONGEST_LINE,
+    Passed,
     check_text,
     describe_long_line,
     lines,
@@ -50,8 +51,8 @@ class Shape:
     types: tuple[str, ...] = ()
     # files are grouped by the rest
     has_records: bool = field(default=True, compare=False)
-    # numbers of lines that no reader takes
-    long_lines: tuple[int, ...] = field(default=(), compare=False)
+    # of text
+    passed: Passed = field(default=Passed(), compare=False)
 
 
 def read_shape(file: Path, label: str, tables: list[RawTable]) -> Shape:
@@ -67,21 +68,21 @@ def read_shape(file: Path, label: str, tables: list[RawTable]) -> Shape:
         remedy = "give it the ending .gz" if is_gzip else "take the ending .gz from its name"
         state = "is packed with gzip" if is_gzip else "is not packed with gzip"
         raise UserError(f"{label} {state}, against its name: {remedy}.")
-    long_lines = check_text(file, is_gzip, label)
+    passed = check_text(file, is_gzip, label)
     with open_text(file, is_gzip) as stream:
         text = codecs.decode(stream.read(BLOCK), "utf-8-sig", "ignore")
     stripped = text.lstrip()
     if not stripped:
         raise UserError(f"{label} is empty: take it out of the raw folder or export it again.")
     if stripped[0] == "[":
-        return _read_json_shape(file, is_gzip, label)
-    if stripped[0] == "{" or file.name.lower().endswith(JSON_LINES_ENDINGS):
-        shape = _read_json_lines_shape(file, is_gzip, label, long_lines)
-    elif long_lines[:1] == (1,):
+        shape = _read_json_shape(file, is_gzip, label)
+    elif stripped[0] == "{" or file.name.lower().endswith(JSON_LINES_ENDINGS):
+        shape = _read_json_lines_shape(file, is_gzip, label, passed.long_lines)
+    elif passed.long_lines[:1] == (1,):
         raise describe_long_line(label, 1)
     else:
         shape = _read_csv_shape(text, label, tables)
-    return replace(shape, long_lines=long_lines)
+    return replace(shape, passed=passed)
 
 
 def match_table(shape: Shape, label: str, tables: list[RawTable]) -> RawTable:

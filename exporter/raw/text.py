@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +16,21 @@ from exporter.errors import UserError
 BLOCK = 1 << 20
 # in bytes; macros/raw_duckdb.sql lets DuckDB read no longer one
 LONGEST_LINE = 64 << 20
+# 1.000 and the like, but no seconds of a time: what it is, macros/counts.sql tells
+_AMBIGUOUS = re.compile(
+    rb"\.000(?![0-9])(?:"
+    + b"|".join(rb"(?<=[^0-9.:][1-9]" + rb"[0-9]" * more + rb"\.000)" for more in range(3))
+    + b")"
+)
+_LONGEST_AMBIGUOUS = len(b",100.000,")
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What a pass over a text file has found: numbers of lines, and whether 1.000 is there."""
+
+    long_lines: tuple[int, ...] = ()
+    has_ambiguous: bool = False
 
 
 def open_text(file: Path, is_gzip: bool) -> IO[bytes]:
@@ -32,10 +49,11 @@ def _blocks(file: Path, is_gzip: bool, label: str) -> Iterator[bytes]:
         ) from None
 
 
-def check_text(file: Path, is_gzip: bool, label: str) -> tuple[int, ...]:
-    """Refuse what is no UTF-8 text; gives the numbers of the lines that are too long."""
+def check_text(file: Path, is_gzip: bool, label: str) -> Passed:
+    """Refuse what is no UTF-8 text; tells what else a reader must know of it."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     too_long: list[int] = []
+    has_ambiguous, before = False, b""
     line, length = 1, 0
     for block in _blocks(file, is_gzip, label):
         if line == 1 and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -56,6 +74,10 @@ def check_text(file: Path, is_gzip: bool, label: str) -> tuple[int, ...]:
         except UnicodeDecodeError as error:
             line += block.count(b"\n", 0, max(0, error.start - len(error.object) + len(block)))
             raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
+        if not has_ambiguous:
+            seam = before + block[:_LONGEST_AMBIGUOUS]
+            has_ambiguous = bool(_AMBIGUOUS.search(block) or _AMBIGUOUS.search(seam))
+            before = block[-_LONGEST_AMBIGUOUS:]
         first = block.find(b"\n")
         length += len(block) if first < 0 else first
         if length > LONGEST_LINE and too_long[-1:] != [line]:
@@ -67,7 +89,7 @@ def check_text(file: Path, is_gzip: bool, label: str) -> tuple[int, ...]:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
-    return tuple(too_long)
+    return Passed(tuple(too_long), has_ambiguous)
 
 
 def lines(stream: IO[bytes]) -> Iterator[bytes]:

@@ -81,6 +81,28 @@ def test_files_of_equal_format_and_header_are_one_group(
     assert plan.files == 3
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.000", True),
+        ('"100.000"', True),
+        # in two blocks of a pass
+        ("," * ((1 << 20) - len(CSV) - 3) + "12.000,", True),
+        ("2026-01-05T10:00:00.000Z", False),
+        ("0.000", False),
+        ("1234.000", False),
+        ("1.0001", False),
+        ("1.000.000", True),
+    ],
+)
+def test_whether_counts_may_be_ambiguous_is_seen_in_the_pass(
+    tmp_path: Path, project: Project, write: Write, text: str, *, expected: bool
+) -> None:
+    write("gateway/a.csv", f"{CSV},{text}\n")
+    (group,) = groups(plan_raw_files(tmp_path, project))
+    assert group.get("has_ambiguous", False) is expected
+
+
 @pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
 def test_the_delimiter_is_the_one_that_finds_the_columns(
     tmp_path: Path, project: Project, write: Write, sign: str

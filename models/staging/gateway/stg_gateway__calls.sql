@@ -68,7 +68,10 @@ count_readings as (
         {{ count_reading(column) }} as {{ column }}_reading{{ ',' if not loop.last }}
         {%- endfor %}
     from typed
-    where {% for column in readings %}{{ 'or ' if not loop.first }}{{ column }} like '%.%' {% endfor %}
+    where
+        {%- for column in readings %}
+        {{ 'or ' if not loop.first }}{{ column }} like '%.%'
+        {%- endfor %}
     group by 1
 
 ),

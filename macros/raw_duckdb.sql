@@ -43,19 +43,28 @@
 {#- What the wrapper told from the content; DuckDB goes by more endings than this one. -#}
 {% macro duckdb__compression(path) %}compression = '{{ 'gzip' if path.lower().endswith('.gz') else 'none' }}'{% endmacro %}
 
-{#- DuckDB's buffer would be 16 of the longest lines, 1 GB for each packed file. -#}
+{#- A line may have 64 MB: exporter/raw/text.py cuts longer ones out, and says which. DuckDB wants a few bytes more
+    for the end of a line. Its buffer would be 16 of the longest lines, 1 GB for each packed file. -#}
 {% macro duckdb__raw_lines(group) -%}
     {%- for path in group.paths %}
+                {%- set cut = group.get('cut', {}).get(path, {'path': path, 'lines': []}) -%}
                 {{ 'union all' if not loop.first }}
-                select {{ raw_file_label(path, group.root) }} as file, row_number() over () as line_number, coalesce(line, '') as line
+                select
+                    {{ raw_file_label(path, group.root) }} as file,
+                    row_number() over () as line_number,
+                    coalesce(line, '') as line,
+                    {{ 'line_number in (' ~ cut.lines | join(', ') ~ ')' if cut.lines else 'false' }} as is_too_long
                 from read_csv(
-                    {{ duckdb__one_file(path) }}, {{ duckdb__compression(path) }},
+                    {{ duckdb__one_file(cut.path) }}, {{ duckdb__compression(cut.path) }},
                     columns = {'line': 'varchar'},
                     header = false, auto_detect = false, strict_mode = false,
-                    delim = E'\x01', quote = '', escape = '', max_line_size = 67108864, buffer_size = 67108864
+                    delim = E'\x01', quote = '', escape = '', max_line_size = 67109888, buffer_size = 67109888
                 )
     {%- endfor %}
 {%- endmacro %}
+
+{#- The fault of a line that was cut out, and of a record with one. -#}
+{% macro duckdb__too_long() %}'A line of more than 64 MB is not read: take out what makes it so long'{% endmacro %}
 
 {#- What is JSON and begins so is an object. To ask its type would parse it once more, and DuckDB keeps four times
     the length of the longest text for each function that parses. -#}
@@ -70,6 +79,7 @@
             line_number as _line,
             -- only a line that gave no fields is parsed again
             case
+                when is_too_long then {{ duckdb__too_long() }}
                 when fields is not null then null
                 when json_valid(line) then 'The line is no JSON object'
                 else 'The line is not valid JSON'
@@ -79,13 +89,14 @@
                 file,
                 line_number,
                 line,
+                is_too_long,
                 case
                     when {{ duckdb__begins_an_object('line') }}
                         then try(from_json(line, {{ duckdb__raw_json_structure(columns) }}))
                 end as fields
             from ({{ duckdb__raw_lines(group) }}
             )
-            where not regexp_full_match(line, ' *')
+            where is_too_long or not regexp_full_match(line, ' *')
         )
 {%- endmacro %}
 
@@ -131,6 +142,7 @@
                             file,
                             line_number,
                             line,
+                            is_too_long,
                             max(case when quotes_before % 2 = 0 then line_number end)
                                 over (rows unbounded preceding) as first_line,
                             quotes_before % 2 = 0 and quotes % 2 = 0 as is_record
@@ -171,6 +183,7 @@
                 line_number,
                 fields,
                 case
+                    when is_too_long then {{ duckdb__too_long() }}
                     when is_open
                         then 'A quote is opened and never closed in lines ' || line_number || ' to ' || last_line
                     when fields is null
@@ -185,8 +198,9 @@
                     last_line,
                     record,
                     is_open,
+                    is_too_long,
                     case
-                        when is_open then null
+                        when is_open or is_too_long then null
                         when not contains(record, '"') and not contains(record, 'NULL') and not contains(record, '\N')
                             then string_split(record, {{ sql_text(delimiter) }})
                         when regexp_full_match(record, '{{ field }}(?:{{ delimiter | replace("|", "[|]") }}{{ field }})*', 's')
@@ -207,11 +221,11 @@
                     with lines as materialized (
                         {%- for path in group.paths %}
                         {{ 'union all' if not loop.first }}
-                        {{ duckdb__raw_csv_lines({'paths': [path], 'root': group.get('root')}) }}
+                        {{ duckdb__raw_csv_lines({'paths': [path], 'root': group.get('root'), 'cut': group.get('cut', {})}) }}
                         {%- endfor %}
                     )
 
-                    select file, line_number, line_number as last_line, line as record, false as is_open
+                    select file, line_number, line_number as last_line, line as record, false as is_open, is_too_long
                     from lines
                     where is_record
                     union all
@@ -220,13 +234,14 @@
                         first_line as line_number,
                         max(lines.line_number) as last_line,
                         string_agg(line, chr(10) order by lines.line_number) as record,
-                        (length(record) - length(replace(record, '"', ''))) % 2 = 1 as is_open
+                        (length(record) - length(replace(record, '"', ''))) % 2 = 1 as is_open,
+                        bool_or(is_too_long) as is_too_long
                     from lines
                     where not is_record
                     group by file, first_line
                 )
             )
-            where line_number > 1 and record <> ''
+            where line_number > 1 and (record <> '' or is_too_long)
         )
 {%- endmacro %}
 

@@ -28,8 +28,9 @@
     end as fault_value
 {%- endmacro %}
 
-{#- Faults of a text column that must be a whole number of zero or more when it is there. -#}
-{% macro whole_number_faults(columns) %}
+{#- Faults of a text column that must be a whole number of zero or more when it is there. `readings` are the columns
+    beside which stands how the counts of their file are written (count_reading); without it 1.000 is refused. -#}
+{% macro whole_number_faults(columns, readings) %}
     {%- set faults = [] -%}
     {%- for column in columns -%}
         {%- do faults.append([
@@ -38,11 +39,25 @@
             column ~ '_number is null and length(' ~ column ~ ') > 10 and ' ~ matches(column, '[0-9]{11,}([.]0+)?'),
             'is too large for a count, which has 10 digits at most',
         ]) -%}
+        {%- if column in readings -%}
+            {%- do faults.append([
+                column,
+                column,
+                is_ambiguous_count(column) ~ ' and ' ~ column ~ "_reading = 'separator'",
+                'is a thousand with a separator, as others of its file have: write it without',
+            ]) -%}
+        {%- endif -%}
         {%- do faults.append([
             column,
             column,
-            column ~ '_number is null and ' ~ is_ambiguous_count(column),
+            is_ambiguous_count(column) ~ (' and ' ~ column ~ '_reading is null' if column in readings else ''),
             'is ambiguous: write a thousand without a separator, and one without decimals',
+        ]) -%}
+        {%- do faults.append([
+            column,
+            column,
+            column ~ '_number is null and ' ~ has_separator(column),
+            'is no whole number, or a thousand with a separator: write it without',
         ]) -%}
         {%- do faults.append([
             column,

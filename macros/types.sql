@@ -69,20 +69,3 @@ case when abs({{ rounded }}) <= bignumeric '{{ most }}' then {{ rounded }} end
 {% macro default__matches(expression, pattern) %}regexp_full_match({{ expression }}, '{{ pattern }}'){% endmacro %}
 {% macro snowflake__matches(expression, pattern) %}regexp_like({{ expression }}, '{{ pattern | replace("\\", "\\\\") }}'){% endmacro %}
 {% macro bigquery__matches(expression, pattern) %}regexp_contains({{ expression }}, r'^(?:{{ pattern }})$'){% endmacro %}
-
-{% macro is_ambiguous_count(expression) %}{{ return(matches(expression, '-?[1-9][0-9]{0,2}[.]000')) }}{% endmacro %}
-
-{#- Text as a whole number, or null. 7 and 7.0 are whole; 7.5, 1e3 (digits may be missing) and words are not, nor is
-    1.000, which is one to some and a thousand to others.
-    More than 10 digits are no count of one call: sums of them would not fit the quantity type. -#}
-{% macro whole_number(expression) %}
-    case
-        when
-            length({{ expression }}) <= 10
-            and cast({{ try_cast(expression, whole_type()) }} as {{ text_type() }}) = {{ expression }}
-            then {{ try_cast(expression, whole_type()) }}
-        when {{ is_ambiguous_count(expression) }} then null
-        when {{ matches(expression, '-?[0-9]{1,10}[.]0+') }}
-            then {{ try_cast(dbt.split_part(expression, "'.'", 1), whole_type()) }}
-    end
-{%- endmacro %}

@@ -216,6 +216,8 @@ def _build(
             plan.write(folder)
         dbt_version, results = _run_dbt(home, project, request, variables, database, build_id)
         totals.seal(database)
+        if plan is not None:
+            plan.remove_copies()
         wal = database.with_name(DATABASE + ".wal")
         if wal.exists():
             raise DataError(f"The build's file is not complete ({wal} is left): build again.")

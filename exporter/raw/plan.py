@@ -13,6 +13,7 @@ from typing import Any
 
 from exporter.errors import UserError
 from exporter.project import Project, RawTable
+from exporter.raw.files import RawFile, cut_files, group_files
 from exporter.raw.folders import check_root, describe_strangers, tables_by_folder, walk
 from exporter.raw.shapes import Shape, match_table, read_shape
 
@@ -25,22 +26,6 @@ _LEAVE_OUT = re.compile(r"take (it|the file) out of the raw folder")
 
 # LiteLLM's daily aggregate tables count the same calls again, without tier and context
 _AGGREGATE_COLUMNS = {"date", "api_requests", "spend"}
-
-
-@dataclass(frozen=True)
-class RawFile:
-    """A file that is read; `label` is its path below the raw folder."""
-
-    path: Path
-    label: str
-    table: RawTable
-    shape: Shape
-    bytes: int
-
-    @property
-    def unread(self) -> list[str]:
-        """The columns that no model reads; of JSON the keys seen in a sample."""
-        return [name for name in self.shape.columns if name not in self.table.columns]
 
 
 @dataclass(frozen=True)
@@ -65,6 +50,8 @@ class RawPlan:
     remarks: list[str] = field(default_factory=list)
     # after check(): what is gone on without
     faults: list[Fault] = field(default_factory=list)
+    # after cut(): what is read in place of a file
+    copies: dict[Path, Path] = field(default_factory=dict)
 
     @property
     def notes(self) -> list[str]:
@@ -90,7 +77,10 @@ class RawPlan:
         by_table: dict[RawTable, list[RawFile]] = {}
         for file in self.read:
             by_table.setdefault(file.table, []).append(file)
-        return {table.name: _group(table, self.root, files) for table, files in by_table.items()}
+        return {
+            table.name: group_files(table, self.root, files, self.copies)
+            for table, files in by_table.items()
+        }
 
     def variables(self) -> dict[str, Any]:
         """Give the variables that dbt reads, the same ones whatever the files are named."""
@@ -100,8 +90,19 @@ class RawPlan:
             "usage_sources": self.usage_sources,
         }
 
+    def cut(self, folder: Path) -> None:
+        """Copy into `folder` the files that have lines too long to read, without those."""
+        self.copies = cut_files(self.read, folder)
+
+    def remove_copies(self) -> None:
+        """Remove what cut() has written."""
+        for copy in self.copies.values():
+            copy.unlink(missing_ok=True)
+        self.copies.clear()
+
     def write(self, folder: Path) -> None:
         """Write down the files for dbt, which works in this folder."""
+        self.cut(folder)
         (folder / RAW_FILES).write_text(json.dumps(self.raw_files), encoding="utf-8")
 
     def check(self, *, set_aside: bool = False) -> None:
@@ -279,24 +280,3 @@ def _recognise(
     # an empty JSON array is no other table's either
     table = match_table(shape, label, tables) if shape.columns else tables[0]
     return table, shape, status.st_size
-
-
-def _group(table: RawTable, root: Path, files: list[RawFile]) -> list[dict[str, Any]]:
-    groups: dict[Shape, list[str]] = {}
-    for file in files:
-        shape = file.shape
-        if shape.format in ("json", "jsonl"):
-            # a key may turn up for the first time behind the sample
-            shape = Shape(shape.format, table.columns)
-        groups.setdefault(shape, []).append(str(file.path))
-    return [
-        {
-            "format": shape.format,
-            "root": str(root),
-            "paths": paths,
-            "columns": list(shape.columns),
-            **({"types": list(shape.types)} if shape.format == "parquet" else {}),
-            **({"delimiter": shape.delimiter} if shape.format == "csv" else {}),
-        }
-        for shape, paths in groups.items()
-    ]

@@ -7,7 +7,8 @@ from glob import escape
 
 import duckdb
 
-from exporter.raw.plan import RawFile, RawPlan
+from exporter.raw.files import RawFile
+from exporter.raw.plan import RawPlan
 from exporter.raw.shapes import connection, json_elements, list_columns
 from exporter.sql import DuckDB
 

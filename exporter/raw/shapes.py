@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from glob import escape
 from pathlib import Path
@@ -21,7 +21,15 @@ import duckdb
 
 from exporter.errors import UserError
 from exporter.project import RawTable
-from exporter.raw.text import BLOCK, check_text, describe_long_line, open_text
+from exporter.raw.text import (
+    BLOCK,
+    LONGEST_LINE,
+    Passed,
+    check_text,
+    describe_long_line,
+    lines,
+    open_text,
+)
 
 DELIMITERS = (",", ";", "\t", "|")
 JSON_LINES_ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
@@ -43,6 +51,8 @@ class Shape:
     types: tuple[str, ...] = ()
     # files are grouped by the rest
     has_records: bool = field(default=True, compare=False)
+    # of text
+    passed: Passed = field(default=Passed(), compare=False)
 
 
 def read_shape(file: Path, label: str, tables: list[RawTable]) -> Shape:
@@ -58,19 +68,21 @@ def read_shape(file: Path, label: str, tables: list[RawTable]) -> Shape:
         remedy = "give it the ending .gz" if is_gzip else "take the ending .gz from its name"
         state = "is packed with gzip" if is_gzip else "is not packed with gzip"
         raise UserError(f"{label} {state}, against its name: {remedy}.")
-    too_long = check_text(file, is_gzip, label)
+    passed = check_text(file, is_gzip, label)
     with open_text(file, is_gzip) as stream:
         text = codecs.decode(stream.read(BLOCK), "utf-8-sig", "ignore")
     stripped = text.lstrip()
     if not stripped:
         raise UserError(f"{label} is empty: take it out of the raw folder or export it again.")
     if stripped[0] == "[":
-        return _read_json_shape(file, is_gzip, label)
-    if too_long is not None:
-        raise describe_long_line(label, too_long)
-    if stripped[0] == "{" or file.name.lower().endswith(JSON_LINES_ENDINGS):
-        return _read_json_lines_shape(file, is_gzip, label)
-    return _read_csv_shape(text, label, tables)
+        shape = _read_json_shape(file, is_gzip, label)
+    elif stripped[0] == "{" or file.name.lower().endswith(JSON_LINES_ENDINGS):
+        shape = _read_json_lines_shape(file, is_gzip, label, passed.long_lines)
+    elif passed.long_lines[:1] == (1,):
+        raise describe_long_line(label, 1)
+    else:
+        shape = _read_csv_shape(text, label, tables)
+    return replace(shape, passed=passed)
 
 
 def match_table(shape: Shape, label: str, tables: list[RawTable]) -> RawTable:
@@ -151,7 +163,12 @@ def _read_json_shape(file: Path, is_gzip: bool, label: str) -> Shape:
     """  # noqa: S608
     try:
         records, keys = connection().execute(query, values * 2).fetchall()[0]
-    except duckdb.Error:
+    except duckdb.Error as error:
+        if "maximum_object_size" in str(error):
+            raise UserError(
+                f"{label} is a JSON array with an element of more than {LONGEST_LINE >> 20} MB: "
+                "take that element out of it."
+            ) from None
         place = ""
         try:
             with open_text(file, is_gzip) as stream:
@@ -171,10 +188,12 @@ def _read_json_shape(file: Path, is_gzip: bool, label: str) -> Shape:
     return Shape("json", tuple(sorted(keys or ())), has_records=records > 0)
 
 
-def _read_json_lines_shape(file: Path, is_gzip: bool, label: str) -> Shape:
+def _read_json_lines_shape(
+    file: Path, is_gzip: bool, label: str, long_lines: tuple[int, ...]
+) -> Shape:
     keys: dict[str, None] = {}
     with open_text(file, is_gzip) as stream:
-        for number, line in enumerate(stream):
+        for number, line in enumerate(lines(stream)):
             if keys and number >= SAMPLE_RECORDS:
                 break
             try:
@@ -183,6 +202,8 @@ def _read_json_lines_shape(file: Path, is_gzip: bool, label: str) -> Shape:
                 continue
             if isinstance(record, dict):
                 keys.update(dict.fromkeys(record))
+    if not keys and long_lines:
+        raise describe_long_line(label, long_lines[0])
     if not keys:
         raise UserError(
             f"{label} is no log that is known here: no line is a JSON object; give it one "

@@ -1,19 +1,36 @@
-"""Passes over a text file once, in blocks, to see that it can be read whole."""
+"""Passes over a text file once, in blocks, to see that it can be read; cuts lines out of it."""
 
 from __future__ import annotations
 
 import codecs
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from exporter.errors import UserError
 
 BLOCK = 1 << 20
-# what macros/raw_duckdb.sql lets DuckDB read as one line
+# in bytes; macros/raw_duckdb.sql lets DuckDB read no longer one
 LONGEST_LINE = 64 << 20
+# 1.000 and the like, but no seconds of a time: what it is, macros/counts.sql tells
+_AMBIGUOUS = re.compile(
+    rb"\.000(?![0-9])(?:"
+    + b"|".join(rb"(?<=[^0-9.:][1-9]" + rb"[0-9]" * more + rb"\.000)" for more in range(3))
+    + b")"
+)
+_LONGEST_AMBIGUOUS = len(b",100.000,")
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What a pass over a text file has found: numbers of lines, and whether 1.000 is there."""
+
+    long_lines: tuple[int, ...] = ()
+    has_ambiguous: bool = False
 
 
 def open_text(file: Path, is_gzip: bool) -> IO[bytes]:
@@ -32,10 +49,12 @@ def _blocks(file: Path, is_gzip: bool, label: str) -> Iterator[bytes]:
         ) from None
 
 
-def check_text(file: Path, is_gzip: bool, label: str) -> int | None:
-    """Refuse what is no UTF-8 text; gives the number of the first line that is too long."""
+def check_text(file: Path, is_gzip: bool, label: str) -> Passed:
+    """Refuse what is no UTF-8 text; tells what else a reader must know of it."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    line, length, too_long = 1, 0, None
+    too_long: list[int] = []
+    has_ambiguous, before = False, b""
+    line, length = 1, 0
     for block in _blocks(file, is_gzip, label):
         if line == 1 and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise UserError(f"{label} is UTF-16 text: save it as UTF-8.")
@@ -55,10 +74,14 @@ def check_text(file: Path, is_gzip: bool, label: str) -> int | None:
         except UnicodeDecodeError as error:
             line += block.count(b"\n", 0, max(0, error.start - len(error.object) + len(block)))
             raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
+        if not has_ambiguous:
+            seam = before + block[:_LONGEST_AMBIGUOUS]
+            has_ambiguous = bool(_AMBIGUOUS.search(block) or _AMBIGUOUS.search(seam))
+            before = block[-_LONGEST_AMBIGUOUS:]
         first = block.find(b"\n")
         length += len(block) if first < 0 else first
-        if length > LONGEST_LINE and too_long is None:
-            too_long = line
+        if length > LONGEST_LINE and too_long[-1:] != [line]:
+            too_long.append(line)
         if first >= 0:
             length = len(block) - block.rfind(b"\n") - 1
         line += block.count(b"\n")
@@ -66,7 +89,30 @@ def check_text(file: Path, is_gzip: bool, label: str) -> int | None:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
-    return too_long
+    return Passed(tuple(too_long), has_ambiguous)
+
+
+def lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Give each line; of one that is too long nothing but the quote that it leaves open, if any."""
+    while line := stream.readline(LONGEST_LINE + 1):
+        if len(line) <= LONGEST_LINE or line.endswith(b"\n"):
+            yield line
+            continue
+        quotes = line.count(b'"')
+        while line and not line.endswith(b"\n"):
+            line = stream.readline(BLOCK)
+            quotes += line.count(b'"')
+        yield b'"' * (quotes % 2) + b"\n"
+
+
+def cut_long_lines(file: Path, is_gzip: bool, copy: Path) -> None:
+    """Copy a file without what stands in lines that are too long; all lines keep their numbers."""
+    with open_text(file, is_gzip) as stream, copy.open("wb") as out:
+        if is_gzip:
+            with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1) as packed:
+                packed.writelines(lines(stream))
+        else:
+            out.writelines(lines(stream))
 
 
 def describe_long_line(label: str, line: int) -> UserError:

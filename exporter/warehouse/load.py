@@ -106,6 +106,7 @@ def load_files(home: Home, request: LoadRequest) -> LoadResult:
 
 def _stage(home: Home, project: Project, plan: RawPlan, scratch: Path) -> dict[str, Path]:
     """Write a Parquet file for each table."""
+    plan.cut(scratch)
     staged = {table: scratch / f"{table}.parquet" for table in plan.raw_files}
     tables = [
         {"table": table, "groups": plan.raw_files[table], "path": str(file)}

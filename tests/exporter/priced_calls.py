@@ -220,7 +220,25 @@ def random_log(chance: random.Random, size: int, contracts: list[Row]) -> list[R
         if chance.random() < 0.06:
             rows.append(spoilt(chance, random_row(chance, f"bad-{number}")))
     chance.shuffle(rows)
+    spell_counts(random.Random(size), rows)
     return rows
+
+
+def spell_counts(chance: random.Random, rows: list[Row]) -> None:
+    """Write some counts with points: thousands apart, three decimals, and what may be either."""
+    columns = ["prompt_tokens", "cached_tokens", "reasoning_tokens"]
+    chance.shuffle(columns)
+    separated, decimal, undecided = columns
+    for row in rows:
+        if chance.random() < 0.06:
+            thousands = f"{chance.randrange(1, 999)}.{chance.choice(['000', '000', '251', '040'])}"
+            row[separated] = thousands + chance.choice(["", "", ".000"])
+        if row[decimal].isdigit() and chance.random() < 0.1:
+            row[decimal] += chance.choice([".000", ".000", ".00"])
+        if chance.random() < 0.02:
+            row[undecided] = f"{chance.randrange(1, 999)}.000"
+    # one of each at least
+    rows[0][decimal], rows[1][separated], rows[2][undecided] = "12.500", "1.234", "1.000"
 
 
 def row_under(chance: random.Random, call_id: str, contract: Row) -> Row:

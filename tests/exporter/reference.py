@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -64,9 +65,31 @@ def read_time(text: str) -> datetime | None:
     return moment
 
 
-def read_whole(text: str) -> int | None:
-    """Read a count: digits as a machine writes them, and .0 is still whole."""
+def column_has_decimals(texts: Iterable[str]) -> bool:
+    """Tell whether 1.000 is a one in a column: something must say so, and nothing otherwise."""
+    is_told = False
+    for text in texts:
+        if re.fullmatch(r"-?\d+(\.\d+)+", text) is None:
+            continue
+        first, *groups = text.lstrip("-").split(".")
+        if first[0] == "0" or len(first) > 3 or {len(group) for group in groups} != {3}:
+            # no thousands; with more than one point no decimals either
+            is_told |= len(groups) == 1
+        elif len(groups) > 1 or not groups[0].endswith("00"):
+            return False
+        else:
+            is_told |= groups[0] != "000"
+    return is_told
+
+
+def read_whole(text: str, *, is_decimal: bool = False) -> int | None:
+    """Read a count: digits as a machine writes them, and .0 is still whole.
+
+    `is_decimal`: 1.000 is one, and not perhaps a thousand.
+    """
     if re.fullmatch(r"-?\d+(\.0+)?", text) is None:
+        return None
+    if re.fullmatch(r"-?[1-9]\d{0,2}\.000", text) and not is_decimal:
         return None
     digits = text.split(".")[0]
     if "." not in text and str(int(digits)) != digits:
@@ -778,7 +801,16 @@ def turned_round(charge: Charge) -> Charge:
 TRUE, FALSE = ("true", "t", "1", "yes"), ("", "false", "f", "0", "no")
 
 
-def read_gateway_row(row: Row) -> Call | str:
+COUNTED = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+
+
+def read_gateway_row(row: Row, decimal_columns: Set[str]) -> Call | str:
     """Give the call of a row, or the name of its first faulty field."""
     started_at, ended_at = read_time(row["started_at"]), read_time(row["ended_at"])
     for name in ("call_id", "provider", "model"):
@@ -796,12 +828,12 @@ def read_gateway_row(row: Row) -> Call | str:
         ended_at = started_at + timedelta(microseconds=int(Decimal(row["latency_ms"]) * 1000))
     if ended_at < started_at:
         return "ended_at"
-    counted = ("prompt_tokens", "completion_tokens")
-    counted += ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
-    for name in counted[:2]:
+    for name in COUNTED[:2]:
         if not row[name]:
             return name
-    counts = {name: read_whole(row[name] or "0") for name in counted}
+    counts = {
+        name: read_whole(row[name] or "0", is_decimal=name in decimal_columns) for name in COUNTED
+    }
     for name, count in counts.items():
         if count is None or count < 0:
             return name
@@ -842,9 +874,12 @@ def price_gateway_log(
     contradicting = contradicting_contracts(book, contracts)
     contracts = [row for row in contracts if row["contract_price_id"] not in contradicting]
     delivered: dict[tuple[str, str], list[tuple[tuple, Call]]] = defaultdict(list)
-    for line, raw in enumerate(log, start=2):
-        row = {name: value.strip() for name, value in raw.items()}
-        call = read_gateway_row(row)
+    rows = [{name: value.strip() for name, value in raw.items()} for raw in log]
+    decimal_columns = {
+        name for name in COUNTED if column_has_decimals(row.get(name, "") for row in rows)
+    }
+    for line, row in enumerate(rows, start=2):
+        call = read_gateway_row(row, decimal_columns)
         if isinstance(call, str):
             outcome.rejected[line] = call
             continue

@@ -97,8 +97,28 @@ FILES: dict[str, str | bytes] = {
         call("tokens-exponent", prompt_tokens="1e3"),
         call("tokens-empty", prompt_tokens=""),
         call("tokens-remainder", prompt_tokens="5", latency_ms="12.5"),
-        call("tokens-thousand", prompt_tokens="1.000"),
+        call("tokens-thousand", completion_tokens="1.000"),
         call("tokens-decimal", prompt_tokens="1000.0"),
+        call("tokens-point", prompt_tokens="2.000"),
+    ),
+    # one reading per file and column
+    "separator.csv": csv_text(
+        call("separator-1"),
+        call("separator-round", prompt_tokens="1.000"),
+        call("separator-odd", prompt_tokens="1.234"),
+        call("separator-zeros", prompt_tokens="12.500"),
+    ),
+    "decimals.csv.gz": gzip.compress(
+        csv_text(
+            call("decimals-1", prompt_tokens="1.000"),
+            call("decimals-half", prompt_tokens="12.500"),
+            call("decimals-3", prompt_tokens="3.000"),
+        ).encode()
+    ),
+    # a number of JSON has no separator; a text may have one
+    "numbers.jsonl": json_lines(
+        json.dumps(call("numbers-1")).replace('"100"', "1.000"),
+        call("numbers-text", completion_tokens="1.000"),
     ),
     "nulls.csv": csv_text(
         call("nulls-1", customer_id="NULL"),
@@ -172,8 +192,16 @@ REJECTED: dict[str, list[tuple[int, str | None, tuple[str, ...]]]] = {
         (4, "completion_tokens", ("7.5", "whole number")),
         (5, "prompt_tokens", ("1e3", "whole number")),
         (6, "prompt_tokens", ("missing",)),
-        (8, "prompt_tokens", ("1.000", "ambiguous", "without a separator")),
     ],
+    "separator.csv": [
+        (3, "prompt_tokens", ("1.000", "others of its file", "write it without")),
+        (4, "prompt_tokens", ("1.234", "separator", "write it without")),
+        (5, "prompt_tokens", ("12.500", "whole number")),
+    ],
+    "decimals.csv.gz": [(3, "prompt_tokens", ("12.500", "whole number"))],
+    "numbers.jsonl": [(2, "completion_tokens", ("1.000", "ambiguous", "without a separator"))],
+    "cut.jsonl.gz": [(2, None, ("64 MB",)), (3, "call_id", ("missing",))],
+    "cut.csv.gz": [(3, None, ("64 MB",)), (5, None, ("64 MB",)), (9, None, ("64 MB",))],
     "nulls.csv": [(6, "model", ("missing",))],
     "dates.csv": [
         (3, "started_at", ("2026-02-30T10:00:00Z", "no date")),
@@ -198,6 +226,8 @@ GOOD = {
         "tokens-1",
         "tokens-remainder",
         "tokens-decimal",
+        "tokens-thousand",
+        "tokens-point",
         "dates-1",
         "bom-1",
         "bomjson-1",
@@ -207,6 +237,8 @@ GOOD = {
     *("optional-1", "packed-1", "semicolon-1", "semicolon-2", "name-1", "typed-1", "bytes-1"),
     *("pattern-1", "pattern-2", "pattern-3", "pattern-4", "pattern-5", "pattern-6"),
     *("nulls-1", "nulls-2", "nulls-3", "nulls-4", "scaled-1"),
+    *("separator-1", "decimals-1", "decimals-3", "numbers-1"),
+    *("cut-1", "cut-2", "cut-3", "cut-4", "cut-5", "cut-6"),
     *("hours-1", "zones-1", "zones-2", "ending-1", "folder-1", "folder-2"),
     *MANY,
 }
@@ -256,6 +288,23 @@ def write_decimal_parquet(file: Path) -> None:
     ).write_parquet(str(file))
 
 
+def write_long_lines(folder: Path) -> None:
+    """A line of more than 64 MB, as a record, within one and with the only quote that is open."""
+    filler = gzip.compress(b"x" * ((64 << 20) + 1), compresslevel=1)
+    head, tail = json_lines(call("cut-1"), '{"call_id": "').rstrip("\n"), '"}\n{}\n'
+    tail += json_lines(call("cut-2"))
+    pieces = [
+        csv_text(call("cut-3"), call("cut-whole", customer_id="")).rstrip("\n"),
+        csv_line(call("\ncut-4")) + "\n" + csv_line(call("cut-part", customer_id='"two\n')),
+        '\nlines"' + csv_line(call("\ncut-5")) + '\n"cut-open',
+        '""\nline",,,,,,,' + csv_line(call("\ncut-6")),
+    ]
+    packed = gzip.compress(head.encode()) + filler + gzip.compress(tail.encode())
+    (folder / "cut.jsonl.gz").write_bytes(packed)
+    packed = filler.join(gzip.compress(piece.encode()) for piece in pieces)
+    (folder / "cut.csv.gz").write_bytes(packed)
+
+
 class Built:
     """One build of all the files above, and of many."""
 
@@ -268,6 +317,7 @@ class Built:
         )
         write_parquet(self.raw / "gateway" / "typed.parquet")
         write_decimal_parquet(self.raw / "gateway" / "scaled.parquet")
+        write_long_lines(self.raw / "gateway")
         write_bytes_parquet(self.raw / "gateway" / "model=gpt-5-mini" / "bytes.parquet")
         self.result = focus_export("build", "--home", self.home, "--raw-dir", self.raw, "--strict")
         self.database = self.home / "ai_focus.duckdb"
@@ -281,7 +331,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return built
 
 
-@pytest.mark.parametrize("name", sorted({*FILES, "typed.parquet"}))
+@pytest.mark.parametrize("name", sorted({*FILES, *REJECTED}))
 def test_each_bad_row_has_its_sentence(built: Built, name: str) -> None:
     rows = rows_of(
         built.database,
@@ -323,10 +373,19 @@ def test_null_is_a_word_without_quotes(built: Built) -> None:
 
 def test_a_count_with_decimals_is_that_count(built: Built) -> None:
     query = (
-        "select call_id, input_tokens from ai_calls"
-        " where call_id in ('scaled-1', 'tokens-decimal') order by 1"
+        "select call_id, input_tokens, output_tokens from ai_calls where regexp_matches(call_id,"
+        " '^(decimals|numbers|scaled|tokens-decimal|tokens-point|tokens-thousand)') order by 1"
     )
-    assert rows_of(built.database, query) == [("scaled-1", 1), ("tokens-decimal", 1000)]
+    assert rows_of(built.database, query) == [
+        ("decimals-1", 1, 20),
+        ("decimals-3", 3, 20),
+        ("numbers-1", 1, 20),
+        ("scaled-1", 1, 20),
+        ("tokens-decimal", 1000, 20),
+        ("tokens-point", 2, 20),
+        # 7.5 of the column is no count, and its point is one before decimals
+        ("tokens-thousand", 100, 1),
+    ]
 
 
 def test_bytes_of_parquet_are_text_and_folders_are_no_columns(built: Built) -> None:

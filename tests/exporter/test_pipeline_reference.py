@@ -252,6 +252,14 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
         "stg_gateway__usage",
         change("> prompt_tokens_number", ">= prompt_tokens_number"),
     ),
+    "a thousand with a separator is one": (
+        "stg_gateway__calls",
+        change("_reading = 'separator'", "_reading = 'never'"),
+    ),
+    "what no other count decides is one": (
+        "stg_gateway__calls",
+        change("_reading is null", "_reading = 'never'"),
+    ),
     "an offset is left out": (
         "stg_gateway__usage",
         change(

@@ -81,6 +81,28 @@ def test_files_of_equal_format_and_header_are_one_group(
     assert plan.files == 3
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.000", True),
+        ('"100.000"', True),
+        # in two blocks of a pass
+        ("," * ((1 << 20) - len(CSV) - 3) + "12.000,", True),
+        ("2026-01-05T10:00:00.000Z", False),
+        ("0.000", False),
+        ("1234.000", False),
+        ("1.0001", False),
+        ("1.000.000", True),
+    ],
+)
+def test_whether_counts_may_be_ambiguous_is_seen_in_the_pass(
+    tmp_path: Path, project: Project, write: Write, text: str, *, expected: bool
+) -> None:
+    write("gateway/a.csv", f"{CSV},{text}\n")
+    (group,) = groups(plan_raw_files(tmp_path, project))
+    assert group.get("has_ambiguous", False) is expected
+
+
 @pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
 def test_the_delimiter_is_the_one_that_finds_the_columns(
     tmp_path: Path, project: Project, write: Write, sign: str
@@ -339,13 +361,61 @@ def test_a_link_to_nowhere_cannot_be_read(tmp_path: Path, project: Project) -> N
     assert "gateway/a.csv can't be read" in fault(tmp_path, project)
 
 
-def test_a_line_that_no_reader_takes_is_named(
-    tmp_path: Path, project: Project, write: Write, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_lines_that_no_reader_takes_are_cut_out_of_a_copy(
+    tmp_path: Path,
+    project: Project,
+    write: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_packed: bool,
 ) -> None:
     monkeypatch.setattr("exporter.raw.text.LONGEST_LINE", 1 << 20)
-    # longer than the blocks in which a file is passed over
-    write("gateway/a.csv", CSV + "x" * (3 << 20) + "\n" + ROW)
-    assert "gateway/a.csv has a line of more than 1 MB (line 3)" in fault(tmp_path, project)
+    # one of the most that may be, and others that are longer than the blocks of a pass, one with
+    # an open quote
+    longest, long = "y" * (1 << 20), "x" * (3 << 20)
+    text = f'{CSV}{long}\n{ROW}\n"{long}""\n{longest}\n{ROW}\n{long}'.encode()
+    name = "a.csv.gz" if is_packed else "a.csv"
+    file = write(f"gateway/{name}", gzip.compress(text) if is_packed else text)
+    write("gateway/b.csv", CSV)
+    folder = tmp_path / "build"
+    folder.mkdir()
+    plan = plan_raw_files(tmp_path, project)
+    (group,) = groups(plan)
+    assert "cut" not in group
+    plan.write(folder)
+    (group,) = groups(plan)
+    assert len(group["paths"]) == 2
+    (copy,) = plan.copies.values()
+    assert group["cut"] == {str(file): {"path": str(copy), "lines": [3, 5, 8]}}
+    assert (copy.suffix == ".gz") == is_packed
+    content = gzip.decompress(copy.read_bytes()) if is_packed else copy.read_bytes()
+    assert content.decode() == f'{CSV}\n{ROW}\n"\n{longest}\n{ROW}\n\n'
+    plan.remove_copies()
+    assert [it.name for it in folder.iterdir()] == ["raw_files.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        # without its header, or a line that has keys, nothing tells what a file is
+        ("a.csv", HEADER + "x" * (3 << 20) + "\n" + ROW, 1),
+        ("a.jsonl", "no record\n" + json.dumps(RECORD | {"x": "x" * (3 << 20)}), 2),
+    ],
+)
+def test_a_line_that_tells_what_a_file_is_must_be_read(
+    tmp_path: Path,
+    project: Project,
+    write: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    content: str,
+    line: int,
+) -> None:
+    monkeypatch.setattr("exporter.raw.text.LONGEST_LINE", 1 << 20)
+    write(f"gateway/{name}", content)
+    expected = f"gateway/{name} has a line of more than 1 MB (line {line})"
+    assert expected in fault(tmp_path, project)
 
 
 def test_bytes_that_are_no_text_are_found_far_behind_the_start(

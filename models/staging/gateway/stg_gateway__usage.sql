@@ -3,6 +3,7 @@
 {%- set token_columns = [
     'prompt_tokens', 'completion_tokens', 'cached_tokens', 'cache_write_tokens', 'reasoning_tokens',
 ] -%}
+{%- set readings = token_columns if has_ambiguous_counts('gateway_calls', token_columns) else [] -%}
 
 with raw_calls as (
 
@@ -58,6 +59,38 @@ typed as (
 
 ),
 
+{% if readings -%}
+-- one reading per file and column: what 1.000 is, its neighbours tell
+count_readings as (
+
+    select
+        coalesce(_file, '') as file,
+        {%- for column in readings %}
+        {{ count_reading(column) }} as {{ column }}_reading{{ ',' if not loop.last }}
+        {%- endfor %}
+    from typed
+    where
+        {%- for column in readings %}
+        {{ 'or ' if not loop.first }}{{ column }} like '%.%'
+        {%- endfor %}
+    group by 1
+
+),
+
+read_counts as (
+
+    select
+        typed.*,
+        {%- for column in readings %}
+        count_readings.{{ column }}_reading{{ ',' if not loop.last }}
+        {%- endfor %}
+    from typed
+    left join count_readings
+        on coalesce(typed._file, '') = count_readings.file
+
+),
+
+{% endif -%}
 checked as (
 
     select
@@ -87,7 +120,7 @@ checked as (
                 ['prompt_tokens', 'prompt_tokens', 'prompt_tokens is null', 'is empty'],
                 ['completion_tokens', 'completion_tokens', 'completion_tokens is null', 'is empty'],
             ]
-            + whole_number_faults(token_columns)
+            + whole_number_faults(token_columns, readings)
             + [
                 ['cached_tokens', 'cached_tokens',
                  'coalesce(cached_tokens_number, 0) + coalesce(cache_write_tokens_number, 0) > prompt_tokens_number',
@@ -103,7 +136,7 @@ checked as (
                  'is no date and time'],
             ]
         ) }}
-    from typed
+    from {{ 'read_counts' if readings else 'typed' }}
 
 )
 

@@ -5,6 +5,9 @@
     'cache_write_1h_tokens', 'reasoning_tokens', 'all_audio_tokens', 'all_image_tokens', 'cache_read_audio_tokens',
     'cache_read_image_tokens', 'output_audio_tokens', 'web_search_requests',
 ] -%}
+{#- The others are JSON's, where a number is one, and a text like 1.000 has no neighbours of its kind. -#}
+{%- set counts = ['prompt_tokens', 'completion_tokens'] -%}
+{%- set readings = counts if has_ambiguous_counts('litellm_spend_logs', counts) else [] -%}
 
 {#- Where a deployment has a name of its own, the model that serves it stands in metadata. -#}
 {%- set providers_of_deployments = "('azure', 'azure_ai', 'bedrock')" -%}
@@ -301,6 +304,38 @@ placed as (
 
 ),
 
+{% if readings -%}
+-- one reading per file and column: what 1.000 is, its neighbours tell
+count_readings as (
+
+    select
+        coalesce(_file, '') as file,
+        {%- for column in readings %}
+        {{ count_reading(column) }} as {{ column }}_reading{{ ',' if not loop.last }}
+        {%- endfor %}
+    from placed
+    where
+        {%- for column in readings %}
+        {{ 'or ' if not loop.first }}{{ column }} like '%.%'
+        {%- endfor %}
+    group by 1
+
+),
+
+read_counts as (
+
+    select
+        placed.*,
+        {%- for column in readings %}
+        count_readings.{{ column }}_reading{{ ',' if not loop.last }}
+        {%- endfor %}
+    from placed
+    left join count_readings
+        on coalesce(placed._file, '') = count_readings.file
+
+),
+
+{% endif -%}
 checked as (
 
     select
@@ -332,7 +367,7 @@ checked as (
                 ['prompt_tokens', 'prompt_tokens', 'prompt_tokens is null', 'is empty'],
                 ['completion_tokens', 'completion_tokens', 'completion_tokens is null', 'is empty'],
             ]
-            + whole_number_faults(token_columns)
+            + whole_number_faults(token_columns, readings)
             + [
                 ['cache_write_5m_tokens', 'all_cache_write_tokens',
                  'coalesce(cache_write_5m_tokens_number, 0) + coalesce(cache_write_1h_tokens_number, 0)' ~ ' > coalesce(all_cache_write_tokens_number, 0)',
@@ -358,7 +393,7 @@ checked as (
                  'is less than its reasoning and audio tokens together'],
             ]
         ) }}
-    from placed
+    from {{ 'read_counts' if readings else 'placed' }}
 
 )
 

@@ -253,11 +253,11 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
         change("> prompt_tokens_number", ">= prompt_tokens_number"),
     ),
     "a thousand with a separator is one": (
-        "stg_gateway__calls",
+        "stg_gateway__usage",
         change("_reading = 'separator'", "_reading = 'never'"),
     ),
     "what no other count decides is one": (
-        "stg_gateway__calls",
+        "stg_gateway__usage",
         change("_reading is null", "_reading = 'never'"),
     ),
     "an offset is left out": (

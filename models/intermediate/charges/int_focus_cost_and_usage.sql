@@ -1,8 +1,10 @@
 {#- Charges as FOCUS Cost and Usage: every column of every version. A charge keeps ids, quantities and amounts;
     what its price, provider, region and commitment are called is joined here. -#}
 {%- set text = text_type() -%}
-{%- set resource_id = {'call': 'charges.call_id', 'deployment': 'charges.deployment'}.get(var('resource_id'), null_text()) -%}
-{%- set resource_type = {'call': 'AI Model Call', 'deployment': 'AI Model Deployment'}.get(var('resource_id'), '') %}
+{%- set resource_id, resource_type = {
+    'call': ('charges.call_id', 'AI Model Call'),
+    'deployment': ('charges.deployment', 'AI Model Deployment'),
+}.get(var('resource_id'), (null_text(), '')) %}
 -- sqlfluff:rules:capitalisation.identifiers:ignore_words_regex:^(x_)?[A-Z][A-Za-z]+$
 
 with charges as (
@@ -73,7 +75,8 @@ select
     ) as CommitmentDiscountUnit,
     {{ null_text() }} as CommitmentProgramEligibilityDetails,
     charges.consumed_quantity as ConsumedQuantity,
-    cast(case when charges.consumed_quantity is not null then sku_prices.consumed_unit end as {{ text }}) as ConsumedUnit,
+    cast(case when charges.consumed_quantity is not null then sku_prices.consumed_unit end as {{ text }})
+        as ConsumedUnit,
     {{ null_text() }} as ContractApplied,
     charges.contracted_cost as ContractedCost,
     charges.contracted_unit_price as ContractedUnitPrice,
@@ -110,8 +113,9 @@ select
         coalesce(sku_prices.model_developer, providers.service_provider_name) as {{ text }}
     ) as PublisherName,
     charges.region_id as RegionId,
-    cast(case when charges.region_id is not null then coalesce(regions.region_name, charges.region_id) end as {{ text }})
-        as RegionName,
+    cast(
+        case when charges.region_id is not null then coalesce(regions.region_name, charges.region_id) end as {{ text }}
+    ) as RegionName,
     cast({{ resource_id }} as {{ text }}) as ResourceId,
     {{ null_text() }} as ResourceName,
     cast(case when {{ resource_id }} is not null then '{{ resource_type }}' end as {{ text }}) as ResourceType,

@@ -163,7 +163,7 @@ def small_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small_checkout")
     for name in ("exporter", "macros", "tests/dbt/generic"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    names = ["dbt_project.yml", "profiles.yml", "models/_docs.md"]
+    names = ["dbt_project.yml", "profiles.yml", "models/_docs.md", "models/_groups.yml"]
     sources = (ROOT / "models" / "staging").glob("*/_*__sources.yml")
     for name in (*names, *(path.relative_to(ROOT) for path in sources)):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -160,6 +160,18 @@ def test_every_mart_has_an_enforced_contract(manifest: Node) -> None:
     assert loose == []
 
 
+def test_marts_are_public_and_what_they_are_made_of_is_private(manifest: Node) -> None:
+    found = {
+        (node["path"].partition("/")[0], node["config"]["access"], node["config"]["group"])
+        for node in nodes(manifest, "model").values()
+    }
+    assert found == {
+        ("staging", "private", "ai_focus"),
+        ("intermediate", "private", "ai_focus"),
+        ("marts", "public", "ai_focus"),
+    }
+
+
 def test_every_extract_is_an_exposure(manifest: Node) -> None:
     exposed = {
         manifest["nodes"][unique_id]["alias"]

@@ -180,6 +180,18 @@ def test_a_dispatched_macro_is_the_consumers(project: Path, loaded: Path) -> Non
     assert "min(damerau_levenshtein(" in compiled
 
 
+@pytest.mark.parametrize("private", ["int_usage", "stg_gateway__usage"])
+def test_a_model_that_is_private_cannot_be_read(
+    project: Path, loaded: Path, tmp_path: Path, private: str
+) -> None:
+    reading = shutil.copytree(project, tmp_path / "project", symlinks=True)
+    (reading / "models" / "curious.sql").write_text(f"from {{{{ ref('ai_focus', '{private}') }}}}")
+    said = f"attempted to reference node model.ai_focus.{private}, which is not allowed"
+    with pytest.raises(AssertionError) as raised:
+        _dbt(reading, "parse")
+    assert said in " ".join(str(raised.value).split())
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [

@@ -3,7 +3,18 @@
 set timezone = 'UTC';
 
 create or replace table price as
-with priced as (
+with known as (
+    -- as it was last recorded
+    select *
+    from read_csv(getvariable('list_prices'), all_varchar = true)
+    qualify row_number() over (
+        partition by provider, model, meter, service_tier, processing_mode, context_threshold, context_inclusive,
+            region_id, daily_window_start, weekdays, valid_from
+        order by recorded_at desc
+    ) = 1
+),
+
+priced as (
     select
         provider,
         model,
@@ -15,16 +26,17 @@ with priced as (
         nullif(region_id, '') as region_id,
         nullif(daily_window_start, '')::time as window_from,
         nullif(daily_window_end, '')::time as window_to,
+        nullif(weekdays, '') as weekdays,
         case when row_number() over key = 1 and valid_from_basis <> 'effective' then timestamp '1900-01-01'
             else coalesce(valid_from::timestamp, timestamp '1900-01-01') end as valid_from,
         least(
             coalesce(valid_to::timestamp, timestamp '9999-12-31'),
             coalesce(lead(valid_from::timestamp) over key, timestamp '9999-12-31')
         ) as valid_to
-    from read_csv(getvariable('list_prices'), all_varchar = true)
+    from known
     window key as (
         partition by provider, model, meter, service_tier, processing_mode, above, region_id,
-            daily_window_start
+            daily_window_start, weekdays
         order by valid_from nulls first
     )
 )
@@ -32,7 +44,8 @@ select
     *,
     coalesce(
         lead(above) over (
-            partition by provider, model, meter, service_tier, processing_mode, region_id, window_from, valid_from
+            partition by provider, model, meter, service_tier, processing_mode, region_id, window_from, weekdays,
+                valid_from
             order by above
         ),
         9223372036854775807
@@ -111,6 +124,7 @@ priced as (
         and charge_period_start < in_window.valid_to
         and charge_period_start::time >= in_window.window_from
         and charge_period_start::time < in_window.window_to
+        and (in_window.weekdays is null or contains(in_window.weekdays, isodow(charge_period_start)::varchar))
 )
 
 select

@@ -1,5 +1,6 @@
 {#- Per category, price, month of the usage and billing period a day's and a month's charges hold the costs and
-    quantities of the calls', and each has an id of its own. One test, since these grains are summed as they are read. -#}
+    quantities of the calls', and each has an id of its own. One test, since these grains are summed as they are
+    read. -#}
 {%- set grains = {'day': 'int_charges_daily', 'month': 'int_charges_monthly'} -%}
 {%- set measures = [
     'consumed_quantity', 'pricing_quantity', 'list_cost', 'contracted_cost', 'billed_cost', 'effective_cost',

@@ -314,11 +314,11 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     "what was booked is charged once more": (CORRECTIONS, change("-1 as sign", "1 as sign")),
     "a reversal takes back no cost": (
         CORRECTIONS,
-        lambda code: re.sub(r"\bsign \* (?!consumed|pricing_quantity)", "", code),
+        lambda code: re.sub(r"then -((pricing_currency_)?\w+_cost)\b", r"then \1", code),
     ),
     "a reversal takes back no quantity": (
         CORRECTIONS,
-        change("sign * consumed_units", "consumed_units"),
+        change("then -consumed_units", "then consumed_units"),
     ),
     "what is told again as it was is corrected": (
         CORRECTIONS,

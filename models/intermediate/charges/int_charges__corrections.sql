@@ -80,19 +80,15 @@ compared as (
 
 ),
 
-signed as (
+-- with minus before what is turned round: a product with -1 would widen the decimals
+priced as (
 
     select
         compared.*,
-        cast(sign * consumed_units as {{ quantity_type() }}) as signed_consumed_quantity,
-        cast(sign * pricing_quantity as {{ quantity_type() }}) as signed_pricing_quantity,
-        cast(sign * {{ multiply_price('list_unit_price', 'pricing_quantity') }} as {{ cost_type() }}) as list_cost,
-        cast(sign * {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as {{ cost_type() }})
-            as contracted_cost,
-        cast(
-            sign * {{ multiply_price('pricing_currency_contracted_unit_price', 'pricing_quantity') }}
-            as {{ cost_type() }}
-        ) as pricing_currency_contracted_cost
+        {{ multiply_price('list_unit_price', 'pricing_quantity') }} as list_cost,
+        {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as contracted_cost,
+        {{ multiply_price('pricing_currency_contracted_unit_price', 'pricing_quantity') }}
+            as pricing_currency_contracted_cost
     from compared
     where sides_that_say_so = 1
 
@@ -101,7 +97,7 @@ signed as (
 corrections as (
 
     select
-        {{ usage_charge_id('signed') }}
+        {{ usage_charge_id('priced') }}
         || case when sign = -1 then ':reversal-' else ':correction-' end
         || {{ year_and_month('reported_in') }} as charge_id,
         'Usage' as charge_category,
@@ -130,26 +126,28 @@ corrections as (
         meter_price_id,
         contract_price_id,
         price_rule,
-        signed_consumed_quantity as consumed_quantity,
-        signed_pricing_quantity as pricing_quantity,
+        case when sign = -1 then -consumed_units else consumed_units end as consumed_quantity,
+        case when sign = -1 then -pricing_quantity else pricing_quantity end as pricing_quantity,
         currency as billing_currency,
         list_unit_price,
         contracted_unit_price,
-        list_cost,
-        contracted_cost,
-        contracted_cost as billed_cost,
-        contracted_cost as effective_cost,
+        case when sign = -1 then -list_cost else list_cost end as list_cost,
+        {%- for cost in ['contracted_cost', 'billed_cost', 'effective_cost'] %}
+        case when sign = -1 then -contracted_cost else contracted_cost end as {{ cost }},
+        {%- endfor %}
         -- only where the price is in another currency than the bill
         case when pricing_currency <> currency then pricing_currency end as pricing_currency,
         case when pricing_currency <> currency then pricing_currency_list_unit_price end
             as pricing_currency_list_unit_price,
         case when pricing_currency <> currency then pricing_currency_contracted_unit_price end
             as pricing_currency_contracted_unit_price,
-        case when pricing_currency <> currency then pricing_currency_contracted_cost end
-            as pricing_currency_effective_cost,
+        case
+            when pricing_currency <> currency and sign = -1 then -pricing_currency_contracted_cost
+            when pricing_currency <> currency then pricing_currency_contracted_cost
+        end as pricing_currency_effective_cost,
         tags_json,
         shared_tags_json
-    from signed
+    from priced
 
 )
 

@@ -49,7 +49,7 @@ summed as (
     having
         charge_class is null
         {%- for measure in ['consumed_quantity', 'list_cost', 'contracted_cost', 'billed_cost', 'effective_cost'] %}
-        or sum({{ measure }}) <> 0
+        or sum(charges.{{ measure }}) <> 0
         {%- endfor %}
 
 ),

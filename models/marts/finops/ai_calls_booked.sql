@@ -153,10 +153,10 @@ corrections as (
         is_cache_hit
     -- what came again as it was, or changed in its list price alone, is no difference
     having
-        sum(billed_cost) <> 0
-        or sum(prompt_tokens) <> 0
-        or sum(completion_tokens) <> 0
-        or (is_cache_hit and sum(is_new) <> 0)
+        sum(differences.billed_cost) <> 0
+        or sum(differences.prompt_tokens) <> 0
+        or sum(differences.completion_tokens) <> 0
+        or (is_cache_hit and sum(differences.is_new) <> 0)
 
 ),
 

@@ -57,3 +57,36 @@ max(
             end
         )
 {%- endmacro %}
+
+{#- The CTE read_counts: a relation with one reading per file and column beside its counts. -#}
+{% macro with_count_readings(relation, columns) -%}
+count_readings as (
+
+    select
+        coalesce(_file, '') as file,
+        {%- for column in columns %}
+        {{ count_reading(column) }} as {{ column }}_reading{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ relation }}
+    where
+        {%- for column in columns %}
+        {{ 'or ' if not loop.first }}{{ column }} like '%.%'
+        {%- endfor %}
+    group by 1
+
+),
+
+read_counts as (
+
+    select
+        {{ relation }}.*,
+        {%- for column in columns %}
+        count_readings.{{ column }}_reading{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ relation }}
+    left join count_readings
+        on coalesce({{ relation }}._file, '') = count_readings.file
+
+),
+
+{% endmacro %}

@@ -1,28 +1,25 @@
 {#- int_charges summed per UTC day or month of the usage: one row per stretch of time, billing period in which it is
     booked and everything that is not of one call, so that corrections stay apart from what was first charged. -#}
 {% macro charges_by(unit) %}
-{%- set dimensions = [
-    'charge_category', 'charge_class', 'charge_frequency', 'pricing_category', 'charge_description', 'cost_basis',
-    'billing_period_start', 'source_name', 'served_model', 'billing_account_id', 'billing_account_name',
-    'sub_account_id', 'sub_account_name', 'allocation_rule', 'provider', 'region_id', 'meter', 'slice_above', 'sku_id',
-    'sku_price_id', 'meter_price_id', 'contract_price_id', 'price_rule', 'commitment_id', 'commitment_status', 'invoice_id',
-    'invoice_detail_id', 'pricing_unit', 'billing_currency', 'list_unit_price', 'contracted_unit_price',
-    'pricing_currency', 'pricing_currency_list_unit_price', 'pricing_currency_contracted_unit_price',
-    'shared_tags_json',
+{%- set of_one_charge = [
+    'charge_id', 'correction_kind', 'charge_period_start', 'charge_period_end', 'call_key', 'call_id', 'started_at',
+    'ended_at', 'deployment', 'tags_json',
 ] -%}
 {%- set measures = [
     'commitment_quantity', 'consumed_quantity', 'pricing_quantity', 'list_cost', 'contracted_cost', 'billed_cost',
     'effective_cost', 'pricing_currency_effective_cost',
 ] -%}
-{%- set key = [
-    timestamp_text('stretch_start'), timestamp_text('billing_period_start'),
-    'cast(slice_above as ' ~ text_type() ~ ')', price_text('list_unit_price'), price_text('contracted_unit_price'),
-    price_text('pricing_currency_list_unit_price'), price_text('pricing_currency_contracted_unit_price'),
-] -%}
-{%- set not_text = [
-    'billing_period_start', 'slice_above', 'list_unit_price', 'contracted_unit_price',
-    'pricing_currency_list_unit_price', 'pricing_currency_contracted_unit_price',
-] -%}
+{%- set dimensions = charge_columns() | reject('in', of_one_charge + measures) | list -%}
+{%- set key = [timestamp_text('stretch_start')] + ([sql_text(unit)] if unit != 'day' else []) -%}
+{%- for column in dimensions -%}
+    {%- set type = charge_columns()[column] -%}
+    {%- do key.append(
+        timestamp_text(column) if type == timestamp_type()
+        else price_text(column) if type == price_type()
+        else 'cast(' ~ column ~ ' as ' ~ text_type() ~ ')' if type == whole_type()
+        else column
+    ) -%}
+{%- endfor %}
 
 with charges as (
 
@@ -48,7 +45,7 @@ summed as (
     -- what was turned round and charged again with these dimensions is no correction of their sum
     having
         charge_class is null
-        {%- for measure in ['consumed_quantity', 'list_cost', 'contracted_cost', 'billed_cost', 'effective_cost'] %}
+        {%- for measure in measures %}
         or sum(charges.{{ measure }}) <> 0
         {%- endfor %}
 
@@ -57,9 +54,7 @@ summed as (
 identified as (
 
     select
-        {{ hash_of(
-            key + dimensions | reject('in', not_text) | list + ([sql_text(unit)] if unit != 'day' else [])
-        ) }} as charge_id,
+        {{ hash_of(key) }} as charge_id,
         stretch_start as charge_period_start,
         {{ later_by(unit, 1, 'stretch_start') }} as charge_period_end,
         {{ dimensions | join(',\n        ') }},

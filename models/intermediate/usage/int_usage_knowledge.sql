@@ -93,7 +93,7 @@ price_changes as (
             exchange_rates.known_from > period_knowledge.previous_book_version
             and exchange_rates.known_from <= period_knowledge.book_version
             and exchange_rates.valid_from < {{ billing_period_end('period_knowledge.billing_period_start') }}
-            and {{ later_by('day', var('exchange_rate_days', 7), 'exchange_rates.valid_from') }}
+            and {{ later_by('day', var('exchange_rate_days'), 'exchange_rates.valid_from') }}
             > period_knowledge.billing_period_start
     inner join {{ price_book('models') }} as models
         on period_knowledge.provider = models.provider

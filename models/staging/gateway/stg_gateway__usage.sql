@@ -59,38 +59,7 @@ typed as (
 
 ),
 
-{% if readings -%}
--- one reading per file and column: what 1.000 is, its neighbours tell
-count_readings as (
-
-    select
-        coalesce(_file, '') as file,
-        {%- for column in readings %}
-        {{ count_reading(column) }} as {{ column }}_reading{{ ',' if not loop.last }}
-        {%- endfor %}
-    from typed
-    where
-        {%- for column in readings %}
-        {{ 'or ' if not loop.first }}{{ column }} like '%.%'
-        {%- endfor %}
-    group by 1
-
-),
-
-read_counts as (
-
-    select
-        typed.*,
-        {%- for column in readings %}
-        count_readings.{{ column }}_reading{{ ',' if not loop.last }}
-        {%- endfor %}
-    from typed
-    left join count_readings
-        on coalesce(typed._file, '') = count_readings.file
-
-),
-
-{% endif -%}
+{{ with_count_readings('typed', readings) if readings -}}
 checked as (
 
     select

@@ -304,38 +304,7 @@ placed as (
 
 ),
 
-{% if readings -%}
--- one reading per file and column: what 1.000 is, its neighbours tell
-count_readings as (
-
-    select
-        coalesce(_file, '') as file,
-        {%- for column in readings %}
-        {{ count_reading(column) }} as {{ column }}_reading{{ ',' if not loop.last }}
-        {%- endfor %}
-    from placed
-    where
-        {%- for column in readings %}
-        {{ 'or ' if not loop.first }}{{ column }} like '%.%'
-        {%- endfor %}
-    group by 1
-
-),
-
-read_counts as (
-
-    select
-        placed.*,
-        {%- for column in readings %}
-        count_readings.{{ column }}_reading{{ ',' if not loop.last }}
-        {%- endfor %}
-    from placed
-    left join count_readings
-        on coalesce(placed._file, '') = count_readings.file
-
-),
-
-{% endif -%}
+{{ with_count_readings('placed', readings) if readings -}}
 checked as (
 
     select

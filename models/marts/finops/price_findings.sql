@@ -37,14 +37,15 @@ priced_charges as (
             as contracted_unit_price,
         charges.list_cost,
         charges.contracted_cost,
-        charges.price_rule
+        charges.price_rule,
+        -- with its reversal a charge is none any more: what was corrected is no finding
+        case when charges.correction_kind = 'reversal' then -1 else 1 end as standing
     from charges
     inner join sku_prices
         on charges.meter_price_id = sku_prices.meter_price_id
 
 ),
 
--- a correction that brings costs alone has no unit prices to compare
 contracted_above_list as (
 
     select
@@ -60,7 +61,7 @@ contracted_above_list as (
         pricing_currency,
         list_unit_price,
         contracted_unit_price,
-        count(*) as charges,
+        sum(standing) as charges,
         min(charge_period_start) as first_charge_period_start,
         max(charge_period_start) as last_charge_period_start,
         sum(list_cost) as list_cost,
@@ -72,6 +73,7 @@ contracted_above_list as (
     from priced_charges
     where contracted_unit_price > list_unit_price
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+    having sum(standing) > 0
 
 ),
 
@@ -90,7 +92,7 @@ assumed_prices as (
         pricing_currency,
         max(list_unit_price) as list_unit_price,
         cast(null as {{ price_type() }}) as contracted_unit_price,
-        count(*) as charges,
+        sum(standing) as charges,
         min(charge_period_start) as first_charge_period_start,
         max(charge_period_start) as last_charge_period_start,
         sum(list_cost) as list_cost,
@@ -102,6 +104,7 @@ assumed_prices as (
     from priced_charges
     where price_rule <> 'exact'
     group by 1, 2, 4, 5, 6, 7, 8, 9, 10
+    having sum(standing) > 0
 
 ),
 

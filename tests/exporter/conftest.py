@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -64,6 +65,21 @@ def rows_of(database: Path, query: str, parameters: Iterable[object] = ()) -> li
     """Ask a DuckDB file, read-only."""
     with duckdb.connect(str(database.resolve()), read_only=True) as connection:
         return connection.execute(query, list(parameters)).fetchall()
+
+
+def children_of(parent: int, module: str) -> list[int]:
+    """Find the processes that a running one has started for a module (Linux)."""
+    children: list[int] = []
+    for task in Path(f"/proc/{parent}/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            children += map(int, task.read_text().split())
+    found = []
+    for child in children:
+        # it may end meanwhile
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if module.encode() in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
 
 
 def assert_one_sentence(result: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:

@@ -26,7 +26,7 @@ import duckdb
 import httpx
 import pytest
 from api_client import FILE, Server, bearer, copy_home, serve, write_tokens
-from conftest import ROOT, environment, focus_export
+from conftest import ROOT, children_of, environment, focus_export
 from starlette.testclient import TestClient
 
 from exporter.api.app import create_app
@@ -542,18 +542,7 @@ def test_a_setting_that_is_no_number_is_the_users_mistake(monkeypatch: pytest.Mo
 
 def workers_of(server: int) -> list[int]:
     """Find the processes of a server's jobs; one that has only just been forked is none yet."""
-    tasks = Path(f"/proc/{server}/task").glob("*/children")
-    children: list[int] = []
-    for task in tasks:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            children += map(int, task.read_text().split())
-    found = []
-    for child in children:
-        # it may end meanwhile
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if b"exporter.api.jobs.child" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(child)
-    return found
+    return children_of(server, "exporter.api.jobs.child")
 
 
 @contextlib.contextmanager

@@ -76,12 +76,6 @@ def processes_with(text: str) -> list[int]:
     return found
 
 
-def parent_of(pid: int) -> int:
-    """The process that started a running one (Linux)."""
-    # behind the name in brackets, which may hold anything: state, parent
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
 @pytest.fixture(scope="module")
 def published(toy_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with one published build of the toy project; its cost is 1.25."""

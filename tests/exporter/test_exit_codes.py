@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ROOT, assert_one_sentence, environment, focus_export
-from test_build import build, cost_of, parent_of, processes_with, start, wait_for
+from conftest import ROOT, assert_one_sentence, children_of, environment, focus_export
+from test_build import build, cost_of, start, wait_for
 
 from exporter.build.builds import lock
 from exporter.errors import BusyError, MachineError, UserError, exit_code
@@ -56,10 +56,8 @@ def test_dbt_that_the_system_kills_is_the_machines_fault(toy_project: Path, tmp_
     process = start(toy_project, tmp_path, "--vars", "{slow: 100000000}")
     try:
         wait_for(process, "building and testing")
-        # dbt has a child of its own, which ends with it; numbers of processes say nothing of who
-        # came first, since they start anew
-        with_dbts_log = processes_with(f"DBT_LOG_PATH={tmp_path / 'logs'}")
-        (dbt,) = (pid for pid in with_dbts_log if parent_of(pid) == process.pid)
+        # not a child of dbt's, without which it goes on
+        (dbt,) = children_of(process.pid, "exporter.dbt.child")
         os.kill(dbt, signal.SIGKILL)
     except BaseException:
         process.terminate()

@@ -1,27 +1,27 @@
-{#- How int_charges comes from one build to the next: made anew, or, where var charges_materialization asks for
-    it, only the months that can have changed. What a build was made of is stored beside the charges then
-    and compared with what there is now (int_charge_inputs). -#}
+{#- How int_usage_priced, of which charges are made, comes from one build to the next: made anew, or, where var
+    charges_materialization asks for it, only the months that can have changed. What a build was made of is stored
+    beside it then and compared with what there is now (int_charge_inputs). -#}
 
-{% macro charges_are_incremental() %}
+{% macro priced_usage_is_incremental() %}
 {{- return(var('charges_materialization') == 'incremental') -}}
 {% endmacro %}
 
 {#- A table made otherwise is none that the stored inputs tell of. -#}
-{% macro charges_config() %}
-    {%- if charges_are_incremental() -%}
+{% macro priced_usage_config() %}
+    {%- if priced_usage_is_incremental() -%}
         {{ return({'materialized': 'changed_months'}) }}
     {%- endif -%}
-    {{ return({'pre_hook': 'drop table if exists {{ charges_built_from() }}'}) }}
+    {{ return({'pre_hook': 'drop table if exists {{ priced_usage_built_from() }}'}) }}
 {% endmacro %}
 
 {#- ---------------------------------------------------------------- what charges are made of -#}
 
-{#- Where the way from int_charges to seeds and sources is cut: whatever it reads goes through one of these,
+{#- Where the way from int_usage_priced to seeds and sources is cut: whatever it reads goes through one of these,
     or through the usage of a source. -#}
 {% macro charge_input_relations() %}
 {{ return([
-    'int_book_versions', 'int_contract_prices', 'int_exchange_rates_daily', 'int_meter_prices', 'int_model_names',
-    'int_period_knowledge', 'meters', 'models', 'stg_currencies__billing_accounts',
+    'int_price_snapshots', 'int_contract_prices', 'int_exchange_rates_daily', 'int_meter_prices', 'int_model_names',
+    'int_closings', 'meters', 'models', 'stg_currencies__billing_accounts',
     'stg_currencies__exchange_rates', 'stg_pricing__contract_prices', 'stg_pricing__list_prices',
     'stg_pricing__price_multipliers', 'stg_pricing__provider_aliases', 'stg_pricing__provisioned_deployments',
 ]) }}
@@ -68,9 +68,9 @@ cast(count(*) as {{ text_type() }}) || ':' || cast(coalesce(sum({{ row_hash(valu
 cast(farm_fingerprint(to_json_string(struct({{ columns | join(', ') }}))) as bignumeric)
 {%- endmacro %}
 
-{#- Every model that int_charges is made by, itself included, as ids. -#}
-{% macro models_of_charges() %}
-    {%- set found = ['model.ai_focus.int_charges'] -%}
+{#- Every model that int_usage_priced is made by, itself included, as ids. -#}
+{% macro models_of_priced_usage() %}
+    {%- set found = ['model.ai_focus.int_usage_priced'] -%}
     {%- if execute -%}
         {#- a list that grows while it is walked -#}
         {%- for id in found -%}
@@ -84,10 +84,10 @@ cast(farm_fingerprint(to_json_string(struct({{ columns | join(', ') }}))) as big
 {% endmacro %}
 
 {#- A hash of the models' SQL, of every macro that it can call and of the variables that it reads. -#}
-{% macro version_of_charges() %}
+{% macro version_of_priced_usage() %}
     {%- set parts = [dbt_version] -%}
     {%- if execute -%}
-        {%- for id in models_of_charges() -%}
+        {%- for id in models_of_priced_usage() -%}
             {%- do parts.append(id ~ graph.nodes[id].checksum.checksum) -%}
         {%- endfor -%}
         {%- for package, macros in context.items() if macros is mapping and package != 'this' -%}
@@ -104,8 +104,8 @@ cast(farm_fingerprint(to_json_string(struct({{ columns | join(', ') }}))) as big
 
 {#- ---------------------------------------------------------------- months that can have changed -#}
 
-{#- Where the inputs of the charges that stand in the table are kept. -#}
-{% macro charges_built_from() %}
+{#- Where the inputs of the rows that stand in the table are kept. -#}
+{% macro priced_usage_built_from() %}
 {{ return(api.Relation.create(
     database=this.database, schema=this.schema, identifier=this.identifier ~ '__built_from', type='table')) }}
 {% endmacro %}
@@ -135,10 +135,10 @@ cast(farm_fingerprint(to_json_string(struct({{ columns | join(', ') }}))) as big
     {{ return(none if month is none else month | int) }}
 {% endmacro %}
 
-{#- Whether this run makes every model of the charges before them: else one of them may be of an earlier
+{#- Whether this run makes every model of the priced usage before it: else one of them may be of an earlier
     state of the inputs, and the inputs don't tell which. -#}
-{% macro makes_all_models_of_charges() %}
-    {%- set missing = models_of_charges() | reject('in', selected_resources) | list -%}
+{% macro makes_all_models_of_priced_usage() %}
+    {%- set missing = models_of_priced_usage() | reject('in', selected_resources) | list -%}
     {{ return(not missing) }}
 {% endmacro %}
 
@@ -159,7 +159,7 @@ delete from {{ relation }} where {{ condition }};
 insert into {{ relation }} ({{ names }})
 select {{ names }} from (
 {{ query }}
-) as charges
+) as priced_usage
 where {{ condition }}
 {%- endmacro %}
 
@@ -173,7 +173,7 @@ where {{ condition }}
 (
 select * from (
 {{ query }}
-) as charges
+) as priced_usage
 where {{ condition }}
 )
 {%- endset -%}
@@ -190,10 +190,10 @@ where {{ condition }}
     run which ends between leaves none, and the next one makes everything again. -#}
 {% materialization changed_months, default %}
     {%- set inputs = ref('int_charge_inputs') -%}
-    {%- set built_from = charges_built_from() -%}
+    {%- set built_from = priced_usage_built_from() -%}
     {%- set existing = load_relation(this) -%}
     {%- set known = load_relation(built_from) -%}
-    {%- set is_whole_run = makes_all_models_of_charges() -%}
+    {%- set is_whole_run = makes_all_models_of_priced_usage() -%}
     {%- set month = 190001 -%}
     {%- if (
         existing is not none and existing.is_table and known is not none
@@ -221,7 +221,7 @@ where {{ condition }}
                     existing,
                     compiled_code,
                     adapter.get_columns_in_relation(existing),
-                    "billing_period_start >= cast('" ~ first ~ "' as " ~ timestamp_type() ~ ")"
+                    "booked_in >= cast('" ~ first ~ "' as " ~ timestamp_type() ~ ")"
                 ) }}
             {%- endcall -%}
         {%- endif -%}

@@ -54,7 +54,7 @@ end
 {#- Whether a price is the one of a call's meter: of its SKU, of what was known, of the time, of the length
     of the context (a slice: of the meter's quantity) and of the region. -#}
 {% macro price_fits(usage, price) -%}
-{{ usage }}.book_version = {{ price }}.book_version
+{{ usage }}.prices_as_of = {{ price }}.prices_as_of
 and {{ usage }}.provider = {{ price }}.provider
 and {{ usage }}.model = {{ price }}.model
 and {{ usage }}.meter = {{ price }}.meter
@@ -119,4 +119,24 @@ left join all_day_prices
 {% macro counts_at(delivery, known_at) -%}
 ({{ delivery }}.ingested_at is null or {{ delivery }}.ingested_at <= {{ known_at }})
     and ({{ delivery }}.superseded_at is null or {{ delivery }}.superseded_at > {{ known_at }})
+{%- endmacro %}
+
+{#- The model that a delivery's name leads to in a snapshot of the prices: by the latest, which the delivery has, or by
+    the names of an older one. CTE latest_snapshot is beside it. -#}
+{% macro known_model(delivery, prices_as_of, older_names) -%}
+case
+        -- nobody knew yet who that provider is
+        when {{ delivery }}.provider_known_from > {{ prices_as_of }} then null
+        when {{ prices_as_of }} = latest_snapshot.prices_as_of then {{ delivery }}.latest_model
+        else {{ older_names }}.model
+    end
+{%- endmacro %}
+
+{#- Whether a name of a snapshot is the one of a delivery, at its time. -#}
+{% macro name_fits(delivery, prices_as_of, names) -%}
+{{ prices_as_of }} = {{ names }}.prices_as_of
+and {{ delivery }}.provider = {{ names }}.provider
+and lower({{ delivery }}.served_model) = {{ names }}.model_name
+and {{ delivery }}.started_at >= {{ names }}.valid_from
+and {{ delivery }}.started_at < {{ names }}.valid_to
 {%- endmacro %}

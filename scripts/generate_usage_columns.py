@@ -39,7 +39,7 @@ TYPES = DATA_TYPES | {
 KEY = {"column_name": "call_key", "sql_type": "text", "doc": "call_key"}
 STATE = [
     {"column_name": name, "sql_type": "timestamp", "doc": name}
-    for name in ("superseded_at", "left_at")
+    for name in ("superseded_at", "moved_at")
 ]
 
 

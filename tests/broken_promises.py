@@ -12,6 +12,7 @@ import duckdb
 # Relations that a case breaks: tables in the copy, whatever they are in the project.
 BROKEN_RELATIONS = (
     "int_usage",
+    "int_charges",
     "int_charges_daily",
     "int_charges_monthly",
     "ai_calls",
@@ -38,10 +39,10 @@ ONE_CHARGE = (
 )
 A_BOOKED_CALL = f"call_key = {A_CHARGED_CALL}"
 CLOSED_PERIODS = (
-    "insert into int_period_knowledge by name"
+    "insert into int_closings by name"
     " select distinct int_sku_prices.provider, int_charges.billing_period_start,"
-    " 0 as knowledge_sequence, timestamp '2026-12-01' as known_at,"
-    " timestamp '1900-01-01' as book_version"
+    " 0 as booking_number, timestamp '2026-12-01' as known_at,"
+    " timestamp '1900-01-01' as prices_as_of"
     " from int_charges inner join int_sku_prices using (meter_price_id)"
 )
 SECOND_PRICE = (
@@ -314,27 +315,27 @@ BREAKS: dict[str, list[str]] = {
     "a_version_of_the_book_has_a_list_price_once": [
         "update list_prices set price_id = 'one for all'",
     ],
-    "row_key_int_book_versions_known_at": [
-        "insert into int_book_versions select * from int_book_versions limit 1",
-        "update int_book_versions set known_at = null",
+    "row_key_int_price_snapshots_known_at": [
+        "insert into int_price_snapshots select * from int_price_snapshots limit 1",
+        "update int_price_snapshots set known_at = null",
     ],
-    "not_null_int_book_versions_book_version": [
-        "update int_book_versions set book_version = null",
+    "not_null_int_price_snapshots_prices_as_of": [
+        "update int_price_snapshots set prices_as_of = null",
     ],
-    "a_closed_period_is_reported_once_per_state_of_knowledge": [
-        f"{CLOSED_PERIODS}; insert into int_period_knowledge select * from int_period_knowledge",
+    "a_closed_period_is_booked_once_per_closing": [
+        f"{CLOSED_PERIODS}; insert into int_closings select * from int_closings",
     ],
-    "not_null_int_period_knowledge_book_version": [
-        f"{CLOSED_PERIODS}; update int_period_knowledge set book_version = null",
+    "not_null_int_closings_prices_as_of": [
+        f"{CLOSED_PERIODS}; update int_closings set prices_as_of = null",
     ],
     "a_billing_period_is_closed_once": [
         "insert into stg_billing__billing_periods by name"
         " select 'OpenAI' as invoice_issuer_name, timestamp '2026-08-01' as billing_period_start"
         " from range(2)",
     ],
-    "a_call_is_priced_again_once_per_state_of_knowledge": [
-        "insert into int_repriced_calls by name"
-        " select 'a call' as call_key, 1 as knowledge_sequence from range(2)",
+    "a_call_is_booked_once_per_later_closing": [
+        "insert into int_rebooked_calls by name"
+        " select 'a call' as call_key, 1 as booking_number from range(2)",
     ],
     "a_charge_is_restated_once_a_month": [
         f"update int_charges set charge_class = 'Correction', correction_kind = 'correction'"
@@ -349,8 +350,8 @@ BREAKS: dict[str, list[str]] = {
         f"update int_charges set charge_class = 'Correction' where {ONE_CHARGE}",
     ],
     "assert_months_of_a_call_sum_to_what_is_known_now": [
-        f"insert into int_repriced_calls by name select {A_CHARGED_CALL} as call_key,"
-        f" 0 as knowledge_sequence; update int_charges set {wrong} where {ONE_CHARGE}"
+        f"insert into int_rebooked_calls by name select {A_CHARGED_CALL} as call_key,"
+        f" 0 as booking_number; update int_charges set {wrong} where {ONE_CHARGE}"
         for wrong in ("billed_cost = billed_cost + 1e-18", "consumed_quantity = 0", "list_cost = 0")
     ],
     "row_key_int_sku_prices_meter_price_id": [

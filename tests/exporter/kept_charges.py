@@ -1,6 +1,6 @@
-"""Builds whose charges are kept from one to the next, as they are on a warehouse, in one process.
+"""Builds whose priced usage is kept from one to the next, as on a warehouse, in one process.
 
-The models before int_charges run as in `Pipeline`; int_charges itself is materialised by dbt.
+The models before int_usage_priced run as in `Pipeline`; int_usage_priced is materialised by dbt.
 """
 
 from __future__ import annotations
@@ -16,22 +16,20 @@ from dbt import selected_resources
 from pipeline import Pipeline, Rewrite
 from priced_calls import completed, litellm_rows, write_csv, write_raw
 
-CHARGES = "int_charges"
+PRICED = "int_usage_priced"
 RATE_COLUMNS = ["rate_date", "from_currency", "to_currency", "rate", "source", "recorded_at"]
 ACCOUNT_COLUMNS = ["billing_account_id", "billing_account_name", "billing_currency"]
-# what a full refresh would put into the table
-FULL_REFRESH = "select * from int_charges__usage union all select * from int_charges__corrections"
 
 
 class KeptCharges(Pipeline):
-    """A raw folder and a database that is built again and again, with int_charges incremental."""
+    """A raw folder and a database that is built again and again, where priced usage is kept."""
 
     def __init__(self, raw: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
         incremental: dict[str, object] = {"charges_materialization": "incremental"}
-        super().__init__(raw, folder, incremental, select=[f"+{CHARGES}"])
-        self.upstream = self._models_of_charges()
+        super().__init__(raw, folder, incremental, select=[f"+{PRICED}"])
+        self.upstream = self._models_of_priced_usage()
         self._leave_out_what_charges_do_not_read()
-        names = {self.manifest.nodes[key].alias for key in self.upstream} - {CHARGES}
+        names = {self.manifest.nodes[key].alias for key in self.upstream} - {PRICED}
         self.order = [name for name in self.order if name in names]
 
         # of what was built once for a key: what the raw folder held
@@ -57,8 +55,8 @@ class KeptCharges(Pipeline):
         chosen = self.selected or list(self.manifest.nodes)
         selected_resources.SELECTED_RESOURCES = chosen
 
-    def _models_of_charges(self) -> set[str]:
-        found, waiting = set(), [f"model.ai_focus.{CHARGES}"]
+    def _models_of_priced_usage(self) -> set[str]:
+        found, waiting = set(), [f"model.ai_focus.{PRICED}"]
         while waiting:
             key = waiting.pop()
             if key not in found and key.startswith("model."):
@@ -73,16 +71,16 @@ class KeptCharges(Pipeline):
         manifest: Any = None,
         fails: bool = False,
     ) -> str:
-        """Run the models and materialise int_charges; give what dbt says of it."""
+        """Run the models and materialise int_usage_priced; give what dbt says of it."""
         self.run(rewrites)
         self.connection.close()
         try:
-            command = ("run", "--select", CHARGES, "--no-write-json", *arguments)
+            command = ("run", "--select", PRICED, "--no-write-json", *arguments)
             outcome = self.dbt(*command, manifest=manifest or self.manifest)
         finally:
             self.connect()
         # the first is of a hook
-        results = [result for result in outcome.result.results if result.node.name == CHARGES]
+        results = [result for result in outcome.result.results if result.node.name == PRICED]
         assert outcome.success is not fails, outcome.exception or results[0].message
         return str(results[0].message)
 
@@ -102,18 +100,19 @@ class KeptCharges(Pipeline):
 
     def differences(self) -> list[tuple]:
         """Give the rows that the table has and a full refresh has not, and the other way round."""
-        self.connection.execute(f"create or replace temp table full_refresh as {FULL_REFRESH}")
+        _, query = self.models[PRICED]
+        self.connection.execute(f"create or replace temp table full_refresh as {query}")
         return self.rows(
-            """
-            (select 'too much', * from (from int_charges except all from full_refresh))
+            f"""
+            (select 'too much', * from (from {PRICED} except all from full_refresh))
             union all
-            (select 'missing', * from (from full_refresh except all from int_charges))
+            (select 'missing', * from (from full_refresh except all from {PRICED}))
             """
         )
 
     def months(self) -> list[str]:
-        """Give the billing periods that have charges, as YYYY-MM."""
-        query = f"select distinct strftime(billing_period_start, '%Y-%m') from {CHARGES} order by 1"
+        """Give the billing periods that have priced usage, as YYYY-MM."""
+        query = f"select distinct strftime(booked_in, '%Y-%m') from {PRICED} order by 1"
         return [month for (month,) in self.rows(query)]
 
 

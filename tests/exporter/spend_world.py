@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 from api_client import copy_home
+from charges_table import store_charges
 
 from exporter.home import Home
 
@@ -31,6 +32,7 @@ def change(database: Path) -> None:
     negated = ", ".join(f"-{cost} as {cost}" for cost in _COSTS)
     tiny = ", ".join(f"{TINY_COST} as {cost}" for cost in _COSTS)
     with duckdb.connect(str(database)) as connection:
+        store_charges(connection)
         for statement, values in (
             (
                 "insert into int_charges select * replace (call_key || '-credit' as call_key,"

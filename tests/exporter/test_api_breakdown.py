@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 from api_client import COMMITMENTS, LIST, copy_home, open_client, read_all
+from charges_table import store_charges
 from conftest import rows_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -197,6 +198,7 @@ def world(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = copy_home(demo_home, tmp_path_factory.mktemp("world") / "home")
     tags = json.dumps({key: f"{key}!" for key in HOSTILE})
     with duckdb.connect(str(home.database.resolve())) as connection:
+        store_charges(connection)
         connection.execute(
             "update int_charges set tags_json = ? where sub_account_id = 'Legal'", [tags]
         )

@@ -27,6 +27,7 @@ from api_client import (
     serve,
     write_tokens,
 )
+from charges_table import store_charges
 from click.testing import CliRunner
 from conftest import focus_export
 from starlette.testclient import TestClient
@@ -453,6 +454,7 @@ def formulas_home(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """Calls whose department is a formula."""
     home = copy_home(demo_home, tmp_path_factory.mktemp("formulas") / "home")
     with duckdb.connect(str(home.database.resolve())) as connection:
+        store_charges(connection)
         connection.execute(
             "update int_charges set sub_account_id = '=1+1', sub_account_name = '=1+1'"
             " where sub_account_id = 'Legal'"

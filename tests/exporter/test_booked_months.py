@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from api_client import FILE, LIST, open_client, read_all, serve
 from click.testing import CliRunner
-from conftest import rows_of
+from conftest import ROOT, rows_of
 from page_browser import open_browser, visit
 from pipeline import Pipeline
-from price_worlds import World, known_since_ever, random_world
+from price_worlds import FIRST_DAY, World, known_since_ever, random_world
 from priced_calls import PRICED_MODELS, completed, litellm_rows, write_raw
 from shared import WHOLE, whole_from
 
@@ -165,6 +165,78 @@ def test_every_call_with_a_cost_has_rows_that_come_to_it(pipeline: Pipeline) -> 
         " where is_cache_hit and charge_class = 'Correction' and total_tokens <> 0 order by 1"
     )
     assert signs == [(-1,), (1,)]
+
+
+PAGE = ROOT / "docs" / "closed_periods.md"
+# what a table of the page shows, in its order
+SHOWN = {
+    "int_price_snapshots": """
+        select known_at, prices_as_of from int_price_snapshots order by 1
+    """,
+    "int_closings": """
+        select cast(billing_period_start as date), booking_number, cast(booked_in as date),
+            known_at, prices_as_of
+        from int_closings where provider = 'openai' order by 1, 2
+    """,
+    "int_call_bookings": """
+        select booking_number, cast(booked_in as date), prices_as_of, is_current
+        from int_call_bookings order by 1
+    """,
+    "int_charges": """
+        select cast(billing_period_start as date), coalesce(charge_class, ''),
+            cast(consumed_quantity as bigint), cast(list_unit_price as decimal(9, 2)),
+            cast(billed_cost as decimal(9, 2)), '`:' || split_part(charge_id, ':', 2)
+                || coalesce(':' || nullif(split_part(charge_id, ':', 3), ''), '') || '`'
+        from int_charges order by 1, charge_class nulls first, 3
+    """,
+}
+
+
+def tables_of_page() -> dict[str, list[list[str]]]:
+    """Give the rows below each table that the page names in bold."""
+    found: dict[str, list[list[str]]] = {}
+    for part in PAGE.read_text("utf-8").split("**`")[1:]:
+        rows = [line for line in part.splitlines() if line.startswith("|")]
+        cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+        found[part.split("`")[0]] = cells
+    return found
+
+
+def test_the_worked_example_of_the_page_is_what_comes_out(pipeline: Pipeline) -> None:
+    """A price that was corrected twice after the month of its call had been closed."""
+    price = next(
+        row
+        for row in pipeline.seed("list_prices")
+        if (row["provider"], row["meter"]) == ("openai", "input")
+        and (row["service_tier"], row["processing_mode"]) == ("standard", "realtime")
+    )
+    price |= {"model": "gpt-5", "context_threshold": "0", "valid_from": "", "valid_to": ""}
+    first_day = FIRST_DAY.date().isoformat()
+    known = {"2.50": first_day, "3.00": "2026-11-20", "2.00": "2026-12-10"}
+    world = World(
+        prices=[
+            price | {"price_id": unit_price, "unit_price": unit_price, "recorded_at": day}
+            for unit_price, day in known.items()
+        ],
+        models=[row for row in pipeline.seed("models") if row["model"] == "gpt-5"],
+        multipliers=[],
+        calls=completed(
+            [
+                {"call_id": "1", "provider": "openai", "model": "gpt-5", "latency_ms": "1"}
+                | {"started_at": "2026-10-20", "prompt_tokens": "100000", "completion_tokens": "0"}
+            ]
+        ),
+        closings=[
+            {"issuer": "openai", "billing_period": "2026-10", "closed_at": "2026-11-04T09:00:00Z"},
+            {"issuer": "openai", "billing_period": "2026-11", "closed_at": "2026-12-03T09:00:00Z"},
+        ],
+    )
+    run(pipeline, world)
+    shown = tables_of_page()
+    assert shown.keys() == SHOWN.keys()
+    for name, query in SHOWN.items():
+        rows = [[str(cell).lower() for cell in row] for row in pipeline.rows(query)]
+        assert rows == [[cell.lower() for cell in row] for row in shown[name]], name
 
 
 def closed_rows(pipeline: Pipeline) -> list[tuple[Any, ...]]:

@@ -418,7 +418,7 @@ MUTATIONS = {
         "stale_from",
     ),
     "costs in the price's currency": (
-        "int_charges__usage",
+        "int_usage_priced",
         "cast(contracted_unit_price as",
         "cast(pricing_currency_contracted_unit_price as",
     ),

@@ -292,14 +292,14 @@ def test_a_change_of_every_kind_gives_the_rows_of_a_full_refresh(
     kept: KeptCharges, name: str
 ) -> None:
     inputs = start(kept, 7)
-    before = kept.rows("select * from int_charges order by all")
+    before = kept.rows("select * from int_usage_priced order by all")
     # a change of random rows may be of no consequence; then more of its kind follow
     for number in range(1 if name == "other_order" else 15):
         CHANGES[name](inputs, random.Random(number))
         load(kept, inputs)
         kept.build()
         assert not kept.differences()[:3]
-        after = kept.rows("select * from int_charges order by all")
+        after = kept.rows("select * from int_usage_priced order by all")
         changed = after != before
         before = after
         if changed:

@@ -226,7 +226,7 @@ def change(old: str, new: str) -> Rewrite:
 
 
 LIST_PRICES, PRICED_USAGE = "int_list_prices", "int_usage_priced"
-KNOWLEDGE, CORRECTIONS = "int_period_knowledge", "int_charges__corrections"
+KNOWLEDGE, CORRECTIONS = "int_closings", "int_charges__corrections"
 MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     "a limit that includes its own count begins after it": (
         "stg_pricing__list_prices",
@@ -261,7 +261,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
         change("list_prices.valid_from\n            order by", "1\n            order by"),
     ),
     "a price that is recorded when a month closes comes too late for it": (
-        "int_book_versions",
+        "int_price_snapshots",
         change("instants.known_at >= changes.known_from", "instants.known_at > changes.known_from"),
     ),
     "a closed month learns what the next one knew": (
@@ -273,33 +273,33 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "corrections pass over an open month": (
         KNOWLEDGE,
-        change("and period.run_of_periods = reporting.run_of_periods", ""),
+        change("and period.run_of_periods = booking.run_of_periods", ""),
     ),
     "a month is closed for every issuer": (
         KNOWLEDGE,
-        change("on versioned.invoice_issuer_name = providers.invoice_issuer_name", "on true"),
+        change("on with_prices.invoice_issuer_name = providers.invoice_issuer_name", "on true"),
     ),
     "the first day of the book is a day like any other": (
         "stg_pricing__list_prices",
         change("then cast('1900-01-01 00:00:00' as timestamp)", "then recorded_at"),
     ),
     "a call that came when its month closed came too late": (
-        "int_usage_knowledge",
+        "int_call_bookings",
         change("deliveries.ingested_at <=", "deliveries.ingested_at <"),
     ),
     "a call that came late is in its month": (
-        "int_usage_knowledge",
+        "int_call_bookings",
         lambda code: re.sub(r"deliveries\.ingested_at <= [^\n]*?\)(?=\n)", "true)", code),
     ),
     "a restated call stays as it was": (
-        "int_usage_knowledge",
+        "int_call_bookings",
         change(
             "deliveries.superseded_at >", "deliveries.superseded_at is not null or false and '1' >"
         ),
     ),
     "a call that left its closed month is charged there for good": (
-        "int_repriced_calls",
-        change("deliveries.left_at <= period_knowledge.known_at", "false"),
+        "int_rebooked_calls",
+        change("deliveries.moved_at <= closings.known_at", "false"),
     ),
     "a call is the same one wherever it is delivered": (
         "int_usage_counted",
@@ -318,7 +318,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a reversal takes back no quantity": (
         CORRECTIONS,
-        change("then -consumed_units", "then consumed_units"),
+        change("then -consumed_quantity", "then consumed_quantity"),
     ),
     "what is told again as it was is corrected": (
         CORRECTIONS,
@@ -326,9 +326,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a correction stands in the month of the call": (
         CORRECTIONS,
-        change(
-            "reported_in as billing_period_start", "charge_period_start as billing_period_start"
-        ),
+        change("corrected_in as billing", "charge_period_start as billing"),
     ),
 }
 

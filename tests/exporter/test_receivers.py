@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import receiver_rules
+from charges_table import store_charges
 from click.testing import CliRunner
 from conftest import ROOT, assert_one_sentence, focus_export, rows_of
 from pipeline import Pipeline
@@ -632,6 +633,7 @@ def test_each_currency_has_a_folder_of_its_own(tmp_path: Path, demo: Home) -> No
     copy.parent.mkdir()
     shutil.copy(demo.published(), copy)
     with duckdb.connect(str(copy)) as connection:
+        store_charges(connection)
         connection.execute(
             "update int_charges set billing_currency = 'EUR' where sub_account_id = 'Finance'"
         )

@@ -87,7 +87,7 @@ def _data_tests(nodes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def build_sources(engines: Engines) -> None:
-    """Build everything from source tables, with int_charges as a model that is kept.
+    """Build everything from source tables, with int_usage_priced as a model that is kept.
 
     First; again, which changes nothing; with more calls, which replaces their months in one
     statement; and with what else came late: prices, rates, closed months. After each build the
@@ -100,14 +100,14 @@ def build_sources(engines: Engines) -> None:
     warehouse.build(*CHARGES, "resource_type:seed", *WITHOUT_TESTS, variables=INCREMENTAL)
     first = engines.compare("early", workload.early, CHARGES)
 
-    # without any other model of the charges they would be made anew
+    # without any other model of the priced usage it would be made anew
     warehouse.build(*CHARGES, *without_seeds, variables=INCREMENTAL)
-    assert warehouse.message("int_charges") == "UNCHANGED"
+    assert warehouse.message("int_usage_priced") == "UNCHANGED"
     engines.compare("early", workload.early, CHARGES)
 
     engines.load(late_usage())
     warehouse.build(*CHARGES, *without_seeds, variables=INCREMENTAL)
-    (run,) = (warehouse.folder / "target" / "run").rglob("int_charges.sql")
+    (run,) = (warehouse.folder / "target" / "run").rglob("int_usage_priced.sql")
     replaced = {"snowflake": "delete from", "bigquery": "merge into"}[engines.emulated.target]
     assert replaced in run.read_text("utf-8")
     assert "2026-08-01" in run.read_text("utf-8")

@@ -41,10 +41,10 @@ def test_no_column_is_a_float_or_too_narrow_for_money(demo: Engines) -> None:
     assert [column for column in columns if column[2] not in exact] == []
 
 
-def test_charges_have_a_partition_per_month_and_are_clustered(demo: Engines) -> None:
-    table = demo.emulated.client().get_table("ai-focus.demo.int_charges")
+def test_priced_usage_has_a_partition_per_month_and_is_clustered(demo: Engines) -> None:
+    table = demo.emulated.client().get_table("ai-focus.demo.int_usage_priced")
     assert table.time_partitioning.type_ == "MONTH"
-    assert table.time_partitioning.field == "billing_period_start"
+    assert table.time_partitioning.field == "booked_in"
     assert table.clustering_fields == [
         "charge_period_start",
         "billing_account_id",
@@ -58,5 +58,5 @@ def test_every_job_says_project_model_and_run(demo: Engines) -> None:
     labels = [
         job.labels for job in demo.emulated.client().list_jobs(max_results=2000, all_users=True)
     ]
-    wanted = {"app": "dbt", "project": "ai_focus", "model": "int_charges", "run": run}
+    wanted = {"app": "dbt", "project": "ai_focus", "model": "int_usage_priced", "run": run}
     assert any(wanted.items() <= of_job.items() for of_job in labels)

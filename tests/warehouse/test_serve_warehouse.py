@@ -317,7 +317,7 @@ def test_the_copy_has_the_types_of_duckdb_and_is_for_its_owner(
     assert not [column for column in kinds[1] if column[2] in ("DOUBLE", "FLOAT")]
     with open_database(Home(folder).published()) as connection:
         # an empty table has come too
-        count = "select count(*) from int_period_knowledge"
+        count = "select count(*) from int_closings"
         assert connection.execute(count).fetchall() == [(0,)]
         times = "select charge_period_start from int_charges"
         found = [row[0] for row in connection.execute(times).fetchall()]
@@ -406,7 +406,7 @@ def test_a_new_build_is_served_without_a_failed_request(
         reader = threading.Thread(target=read)
         reader.start()
         with open_warehouse(text.target, load_project()) as opened:
-            marketing = "int_charges where sub_account_id = 'Marketing'"
+            marketing = "int_usage_priced where sub_account_id = 'Marketing'"
             opened.fetch(f"create or replace table kept_aside as select * from {marketing}")
             # a build begins …
             write_record(opened, BuildRecord(started_at="2026-11-22T10:00:00Z"))
@@ -420,7 +420,7 @@ def test_a_new_build_is_served_without_a_failed_request(
             variables = json.dumps({"resource_id": "none"})
             write_record(opened, replace(place.record, build_id=NEXT, variables=variables))
             wait_until(lambda: answers[-1][0] == NEXT or not reader.is_alive(), log)
-            opened.fetch("insert into int_charges select * from kept_aside")
+            opened.fetch("insert into int_usage_priced select * from kept_aside")
         ended.set()
         reader.join(60)
         assert answers[-1][0] == NEXT

@@ -77,4 +77,4 @@ def test_every_model_tags_its_queries(demo: Engines) -> None:
     log = "".join(path.read_text("utf-8") for path in logs)
     tags = [json.loads(tag) for tag in re.findall(r"set query_tag = '(\{.*?\})'", log)]
     run = json.loads(demo.warehouse.manifest.read_text("utf-8"))["metadata"]["invocation_id"]
-    assert {"project": "ai_focus", "model": "int_charges", "run": run} in tags
+    assert {"project": "ai_focus", "model": "int_usage_priced", "run": run} in tags

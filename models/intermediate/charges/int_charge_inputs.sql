@@ -1,9 +1,9 @@
-{{ config(materialized='table' if charges_are_incremental() else 'view') }}
+{{ config(materialized='table' if priced_usage_is_incremental() else 'view') }}
 
 {#- One row per input of the charges and billing period with a fingerprint of its rows: the usage of a source
     per month, all else for all months. Charges of a month are made of the usage of that month and earlier
     ones, never of later ones, so nothing changes in a table before the first month that differs here. -#}
-{%- set version = version_of_charges() if charges_are_incremental() else '' %}
+{%- set version = version_of_priced_usage() if priced_usage_is_incremental() else '' %}
 {%- set columns = documented_columns('int_usage_counted') | reject('in', columns_beside_charges()) | list %}
 
 select

@@ -1,19 +1,21 @@
+{{ config(materialized='table') }}
+
 {#- Two rows per call, meter and slice whose charge became another one after its period had closed: what was
     booked turned round, and the charge as it is known by then, both in the first period that knew it. One row
     where there was no charge before (the call came late, or had no price) or is none any more. A charge that
     is told again as it was, be it at another price of the same amount, is not corrected. -#}
 {%- set what_a_charge_says = [
-    'call_key', 'reported_in', 'meter', 'slice_above', 'source_name', 'call_id', 'billing_account_id',
+    'call_key', 'corrected_in', 'meter', 'slice_above', 'source_name', 'call_id', 'billing_account_id',
     'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model', 'deployment', 'region_id',
-    'started_at', 'ended_at', 'charge_period_start', 'charge_period_end', 'consumed_units', 'pricing_quantity',
+    'started_at', 'ended_at', 'charge_period_start', 'charge_period_end', 'consumed_quantity', 'pricing_quantity',
     'currency', 'list_unit_price', 'contracted_unit_price', 'pricing_currency', 'pricing_currency_list_unit_price',
     'pricing_currency_contracted_unit_price', 'tags_json', 'shared_tags_json',
 ] -%}
 
 
-with repriced_calls as (
+with rebooked_calls as (
 
-    select * from {{ ref('int_repriced_calls') }}
+    select * from {{ ref('int_rebooked_calls') }}
 
 ),
 
@@ -21,19 +23,19 @@ sides as (
 
     select
         call_key,
-        knowledge_sequence,
-        reporting_period_start as reported_in,
+        booking_number,
+        booked_in as corrected_in,
         1 as sign
-    from repriced_calls
+    from rebooked_calls
 
     union all
 
     select
         call_key,
-        previous_sequence as knowledge_sequence,
-        reporting_period_start as reported_in,
+        previous_booking as booking_number,
+        booked_in as corrected_in,
         -1 as sign
-    from repriced_calls
+    from rebooked_calls
 
 ),
 
@@ -41,7 +43,7 @@ unpriced as (
 
     select distinct
         call_key,
-        knowledge_sequence
+        booking_number
     from {{ ref('int_unpriced_usage') }}
 
 ),
@@ -50,18 +52,18 @@ unpriced as (
 charged as (
 
     select
-        sides.reported_in,
+        sides.corrected_in,
         sides.sign,
         usage_priced.*
     from {{ ref('int_usage_priced') }} as usage_priced
     inner join sides
         on
             usage_priced.call_key = sides.call_key
-            and usage_priced.knowledge_sequence = sides.knowledge_sequence
+            and usage_priced.booking_number = sides.booking_number
     left join unpriced
         on
             usage_priced.call_key = unpriced.call_key
-            and usage_priced.knowledge_sequence = unpriced.knowledge_sequence
+            and usage_priced.booking_number = unpriced.booking_number
     where
         not usage_priced.is_cache_hit
         and unpriced.call_key is null
@@ -80,33 +82,19 @@ compared as (
 
 ),
 
--- with minus before what is turned round: a product with -1 would widen the decimals
-priced as (
-
-    select
-        compared.*,
-        {{ multiply_price('list_unit_price', 'pricing_quantity') }} as list_cost,
-        {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as contracted_cost,
-        {{ multiply_price('pricing_currency_contracted_unit_price', 'pricing_quantity') }}
-            as pricing_currency_contracted_cost
-    from compared
-    where sides_that_say_so = 1
-
-),
-
 corrections as (
 
     select
-        {{ usage_charge_id('priced') }}
+        {{ usage_charge_id('compared') }}
         || case when sign = -1 then ':reversal-' else ':correction-' end
-        || {{ year_and_month('reported_in') }} as charge_id,
+        || {{ year_and_month('corrected_in') }} as charge_id,
         'Usage' as charge_category,
         'Correction' as charge_class,
         case when sign = -1 then 'reversal' else 'correction' end as correction_kind,
         'Usage-Based' as charge_frequency,
         'Standard' as pricing_category,
         'computed' as cost_basis,
-        reported_in as billing_period_start,
+        corrected_in as billing_period_start,
         charge_period_start,
         charge_period_end,
         source_name,
@@ -126,7 +114,7 @@ corrections as (
         meter_price_id,
         contract_price_id,
         price_rule,
-        case when sign = -1 then -consumed_units else consumed_units end as consumed_quantity,
+        case when sign = -1 then -consumed_quantity else consumed_quantity end as consumed_quantity,
         case when sign = -1 then -pricing_quantity else pricing_quantity end as pricing_quantity,
         currency as billing_currency,
         list_unit_price,
@@ -135,19 +123,15 @@ corrections as (
         {%- for cost in ['contracted_cost', 'billed_cost', 'effective_cost'] %}
         case when sign = -1 then -contracted_cost else contracted_cost end as {{ cost }},
         {%- endfor %}
-        -- only where the price is in another currency than the bill
-        case when pricing_currency <> currency then pricing_currency end as pricing_currency,
-        case when pricing_currency <> currency then pricing_currency_list_unit_price end
-            as pricing_currency_list_unit_price,
-        case when pricing_currency <> currency then pricing_currency_contracted_unit_price end
-            as pricing_currency_contracted_unit_price,
-        case
-            when pricing_currency <> currency and sign = -1 then -pricing_currency_contracted_cost
-            when pricing_currency <> currency then pricing_currency_contracted_cost
-        end as pricing_currency_effective_cost,
+        pricing_currency,
+        pricing_currency_list_unit_price,
+        pricing_currency_contracted_unit_price,
+        case when sign = -1 then -pricing_currency_contracted_cost else pricing_currency_contracted_cost end
+            as pricing_currency_effective_cost,
         tags_json,
         shared_tags_json
-    from priced
+    from compared
+    where sides_that_say_so = 1
 
 )
 

@@ -9,7 +9,7 @@ with usage_priced as (
 
 unpriced_calls as (
 
-    select distinct call_key from {{ ref('int_unpriced_usage') }} where knowledge_sequence = 0
+    select distinct call_key from {{ ref('int_unpriced_usage') }} where booking_number = 0
 
 ),
 
@@ -21,7 +21,7 @@ charged as (
         'Usage-Based' as charge_frequency,
         'Standard' as pricing_category,
         'computed' as cost_basis,
-        reporting_period_start as billing_period_start,
+        booked_in as billing_period_start,
         charge_period_start,
         charge_period_end,
         source_name,
@@ -41,33 +41,27 @@ charged as (
         meter_price_id,
         contract_price_id,
         price_rule,
-        consumed_units as consumed_quantity,
+        consumed_quantity,
         pricing_quantity,
         currency as billing_currency,
         list_unit_price,
         contracted_unit_price,
-        {{ multiply_price('list_unit_price', 'pricing_quantity') }} as list_cost,
-        {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as contracted_cost,
+        list_cost,
+        contracted_cost,
         -- pay-as-you-go: what is contracted is what is billed and what it is worth
-        {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as billed_cost,
-        {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as effective_cost,
-        -- only where the price is in another currency than the bill
-        case when pricing_currency <> currency then pricing_currency end as pricing_currency,
-        case when pricing_currency <> currency then pricing_currency_list_unit_price end
-            as pricing_currency_list_unit_price,
-        case when pricing_currency <> currency then pricing_currency_contracted_unit_price end
-            as pricing_currency_contracted_unit_price,
-        case
-            when pricing_currency <> currency
-                then {{ multiply_price('pricing_currency_contracted_unit_price', 'pricing_quantity') }}
-        end as pricing_currency_effective_cost,
+        contracted_cost as billed_cost,
+        contracted_cost as effective_cost,
+        pricing_currency,
+        pricing_currency_list_unit_price,
+        pricing_currency_contracted_unit_price,
+        pricing_currency_contracted_cost as pricing_currency_effective_cost,
         tags_json,
         shared_tags_json
     from usage_priced
     left join unpriced_calls
         on usage_priced.call_key = unpriced_calls.call_key
     where
-        usage_priced.knowledge_sequence = 0
+        usage_priced.booking_number = 0
         and not usage_priced.is_cache_hit
         and unpriced_calls.call_key is null
 

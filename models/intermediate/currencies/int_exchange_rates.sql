@@ -4,28 +4,28 @@
     but no longer than exchange_rate_days: a price is never converted at a stale rate. Of two rates of one
     day the one recorded later counts, for those who know it. -#}
 
-with book_versions as (
+with price_snapshots as (
 
-    select distinct book_version from {{ ref('int_book_versions') }}
+    select distinct prices_as_of from {{ ref('int_price_snapshots') }}
 
 ),
 
 known as (
 
     select
-        book_versions.book_version,
+        price_snapshots.prices_as_of,
         exchange_rates.*,
         row_number() over (
             partition by
-                book_versions.book_version,
+                price_snapshots.prices_as_of,
                 exchange_rates.from_currency,
                 exchange_rates.to_currency,
                 exchange_rates.valid_from
             order by exchange_rates.known_from desc
         ) as correction_rank
-    from book_versions
+    from price_snapshots
     inner join {{ ref('stg_currencies__exchange_rates') }} as exchange_rates
-        on book_versions.book_version >= exchange_rates.known_from
+        on price_snapshots.prices_as_of >= exchange_rates.known_from
 
 ),
 
@@ -33,7 +33,7 @@ followed as (
 
     select
         *,
-        lead(valid_from) over (partition by book_version, from_currency, to_currency order by valid_from)
+        lead(valid_from) over (partition by prices_as_of, from_currency, to_currency order by valid_from)
             as next_valid_from,
         {{ later_by('day', var('exchange_rate_days'), 'valid_from') }} as stale_from
     from known
@@ -42,7 +42,7 @@ followed as (
 )
 
 select
-    book_version,
+    prices_as_of,
     from_currency,
     to_currency,
     exchange_rate,

@@ -29,7 +29,7 @@ days as (
 )
 
 select
-    book_version,
+    prices_as_of,
     from_currency,
     to_currency,
     cast(starts_at as date) as rate_day,

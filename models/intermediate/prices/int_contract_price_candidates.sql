@@ -1,5 +1,5 @@
 {#- One row per version of the prices, contract price and list price that it covers. -#}
-{%- set equals = 'partition by book_version, billing_account_id, meter_price_id, specificity, valid_from, known_from' %}
+{%- set equals = 'partition by prices_as_of, billing_account_id, meter_price_id, specificity, valid_from, known_from' %}
 
 with contract_prices as (
 
@@ -22,7 +22,7 @@ models as (
 covered as (
 
     select
-        meter_prices.book_version,
+        meter_prices.prices_as_of,
         contract_prices.billing_account_id,
         meter_prices.meter_price_id,
         contract_prices.contract_price_id,
@@ -44,8 +44,8 @@ covered as (
     from contract_prices
     inner join meter_prices
         on
-            contract_prices.known_from <= meter_prices.book_version
-            and coalesce(contract_prices.replaced_at, {{ end_of_time() }}) > meter_prices.book_version
+            contract_prices.known_from <= meter_prices.prices_as_of
+            and coalesce(contract_prices.replaced_at, {{ end_of_time() }}) > meter_prices.prices_as_of
             and contract_prices.provider = meter_prices.provider
             and coalesce(contract_prices.model, meter_prices.model) = meter_prices.model
             -- a meter that borrows the price of another borrows its discount too

@@ -30,20 +30,20 @@ candidates as (
 
 boundaries as (
 
-    select book_version, billing_account_id, meter_price_id, valid_from as boundary from candidates
+    select prices_as_of, billing_account_id, meter_price_id, valid_from as boundary from candidates
     union distinct
-    select book_version, billing_account_id, meter_price_id, valid_to as boundary from candidates
+    select prices_as_of, billing_account_id, meter_price_id, valid_to as boundary from candidates
 
 ),
 
 stretches as (
 
     select
-        book_version,
+        prices_as_of,
         billing_account_id,
         meter_price_id,
         boundary as valid_from,
-        lead(boundary) over (partition by book_version, billing_account_id, meter_price_id order by boundary)
+        lead(boundary) over (partition by prices_as_of, billing_account_id, meter_price_id order by boundary)
             as valid_to
     from boundaries
 
@@ -52,7 +52,7 @@ stretches as (
 ranked as (
 
     select
-        stretches.book_version,
+        stretches.prices_as_of,
         stretches.billing_account_id,
         stretches.meter_price_id,
         stretches.valid_from,
@@ -61,7 +61,7 @@ ranked as (
         candidates.contracted_unit_price,
         row_number() over (
             partition by
-                stretches.book_version, stretches.billing_account_id, stretches.meter_price_id, stretches.valid_from
+                stretches.prices_as_of, stretches.billing_account_id, stretches.meter_price_id, stretches.valid_from
             order by
                 candidates.specificity desc, candidates.valid_from desc, candidates.known_from desc,
                 candidates.contract_price_id
@@ -69,7 +69,7 @@ ranked as (
     from stretches
     inner join candidates
         on
-            stretches.book_version = candidates.book_version
+            stretches.prices_as_of = candidates.prices_as_of
             and stretches.billing_account_id = candidates.billing_account_id
             and stretches.meter_price_id = candidates.meter_price_id
             and stretches.valid_from >= candidates.valid_from
@@ -78,7 +78,7 @@ ranked as (
 )
 
 select
-    book_version,
+    prices_as_of,
     billing_account_id,
     meter_price_id,
     valid_from,

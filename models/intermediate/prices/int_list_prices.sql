@@ -20,9 +20,9 @@ meters as (
 
 ),
 
-book_versions as (
+price_snapshots as (
 
-    select distinct book_version from {{ ref('int_book_versions') }}
+    select distinct prices_as_of from {{ ref('int_price_snapshots') }}
 
 ),
 
@@ -30,15 +30,15 @@ book_versions as (
 known as (
 
     select
-        book_versions.book_version,
+        price_snapshots.prices_as_of,
         list_prices.*,
         row_number() over (
-            partition by book_versions.book_version, {{ key }}, list_prices.valid_from
+            partition by price_snapshots.prices_as_of, {{ key }}, list_prices.valid_from
             order by list_prices.recorded_at desc, list_prices.price_id desc
         ) as correction_rank
-    from book_versions
+    from price_snapshots
     inner join list_prices
-        on book_versions.book_version >= list_prices.known_from
+        on price_snapshots.prices_as_of >= list_prices.known_from
 
 ),
 
@@ -46,8 +46,8 @@ dated as (
 
     select
         *,
-        row_number() over (partition by book_version, {{ key }} order by valid_from nulls first) as price_number,
-        lead(valid_from) over (partition by book_version, {{ key }} order by valid_from nulls first)
+        row_number() over (partition by prices_as_of, {{ key }} order by valid_from nulls first) as price_number,
+        lead(valid_from) over (partition by prices_as_of, {{ key }} order by valid_from nulls first)
             as next_valid_from
     from known
     where
@@ -60,7 +60,7 @@ dated as (
 in_force as (
 
     select
-        book_version,
+        prices_as_of,
         price_id,
         provider,
         model,
@@ -93,7 +93,7 @@ in_force as (
 listed_skus as (
 
     select
-        book_version,
+        prices_as_of,
         provider,
         model,
         meter,
@@ -110,7 +110,7 @@ listed_skus as (
 derived as (
 
     select
-        in_force.book_version,
+        in_force.prices_as_of,
         in_force.price_id || '*' || multipliers.multiplier_id as price_id,
         in_force.provider,
         in_force.model,
@@ -141,14 +141,14 @@ derived as (
             and in_force.service_tier = multipliers.base_service_tier
             and coalesce(multipliers.processing_mode, in_force.processing_mode) = in_force.processing_mode
             and in_force.region_id is null
-            and in_force.book_version >= multipliers.known_from
+            and in_force.prices_as_of >= multipliers.known_from
             and in_force.valid_from < multipliers.valid_to
             and in_force.valid_to > multipliers.valid_from
     inner join meters
         on in_force.meter = meters.meter
     left join listed_skus
         on
-            in_force.book_version = listed_skus.book_version
+            in_force.prices_as_of = listed_skus.prices_as_of
             and in_force.provider = listed_skus.provider
             and in_force.model = listed_skus.model
             and in_force.meter = listed_skus.meter

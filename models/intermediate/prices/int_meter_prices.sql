@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
-{%- set sku = ['book_version', 'provider', 'model', 'priced_meter', 'service_tier', 'processing_mode'] -%}
+{%- set sku = ['prices_as_of', 'provider', 'model', 'priced_meter', 'service_tier', 'processing_mode'] -%}
 {%- set key = sku + ['stretch_from', 'region_id', 'daily_window', 'weekdays'] %}
 
 with list_prices as (
@@ -149,7 +149,7 @@ regions_apart as (
 )
 
 select
-    banded.book_version,
+    banded.prices_as_of,
     banded.price_id || '#' || banded.priced_meter as meter_price_id,
     banded.price_id,
     banded.provider,

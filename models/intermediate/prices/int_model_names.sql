@@ -5,19 +5,19 @@
     snapshot that is known to cost the same; else, of the names in use, the longest alias with a star that
     they begin with. Dates are never cut from a name: snapshots differ in price. -#}
 
-with book_versions as (
+with price_snapshots as (
 
     select distinct
-        book_version,
-        book_version = max(book_version) over () as is_latest
-    from {{ ref('int_book_versions') }}
+        prices_as_of,
+        prices_as_of = max(prices_as_of) over () as is_latest
+    from {{ ref('int_price_snapshots') }}
 
 ),
 
 own_names as (
 
     select
-        book_version,
+        prices_as_of,
         provider,
         lower(model) as model_name,
         min(model) as model,
@@ -82,22 +82,22 @@ other_names as (
 ranked as (
 
     select
-        book_versions.book_version,
+        price_snapshots.prices_as_of,
         other_names.*,
         row_number() over (
-            partition by book_versions.book_version, other_names.provider, other_names.model_name
+            partition by price_snapshots.prices_as_of, other_names.provider, other_names.model_name
             order by other_names.name_rank, other_names.known_from desc, other_names.model
         ) as choice
-    from book_versions
+    from price_snapshots
     inner join other_names
-        on book_versions.book_version >= other_names.known_from
+        on price_snapshots.prices_as_of >= other_names.known_from
 
 ),
 
 names as (
 
     select
-        book_version,
+        prices_as_of,
         provider,
         model_name,
         model,
@@ -109,7 +109,7 @@ names as (
     union all
 
     select
-        ranked.book_version,
+        ranked.prices_as_of,
         ranked.provider,
         ranked.model_name,
         ranked.model,
@@ -119,7 +119,7 @@ names as (
     from ranked
     left join own_names
         on
-            ranked.book_version = own_names.book_version
+            ranked.prices_as_of = own_names.prices_as_of
             and ranked.provider = own_names.provider
             and ranked.model_name = own_names.model_name
     where ranked.choice = 1
@@ -127,8 +127,8 @@ names as (
 )
 
 select
-    names.book_version,
-    book_versions.is_latest,
+    names.prices_as_of,
+    price_snapshots.is_latest,
     names.provider,
     names.model_name,
     names.model,
@@ -136,6 +136,6 @@ select
     names.valid_from,
     names.valid_to
 from names
-inner join book_versions
-    on names.book_version = book_versions.book_version
+inner join price_snapshots
+    on names.prices_as_of = price_snapshots.prices_as_of
 where names.valid_from < names.valid_to

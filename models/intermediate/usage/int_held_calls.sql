@@ -2,27 +2,10 @@
 
 {#- One row per call that is held back by what is known now, with the gravest of its meters' reasons. -#}
 
-with unpriced_usage as (
-
-    select * from {{ ref('int_unpriced_usage') }}
-
-),
-
-priced_again as (
-
-    select
-        call_key,
-        max(knowledge_sequence) as knowledge_sequence
-    from {{ ref('int_repriced_calls') }}
-    group by call_key
-
-)
-
 select
-    unpriced_usage.call_key,
-    unpriced_usage.knowledge_sequence,
+    call_key,
     case min(
-        case unpriced_usage.hold_reason
+        case hold_reason
             when 'capacity_paid' then 1
             when 'unknown_model' then 2
             when 'usage_missing' then 3
@@ -40,8 +23,6 @@ select
         when 6 then 'no_price_at_time'
         when 7 then 'no_exchange_rate'
     end as hold_reason
-from unpriced_usage
-left join priced_again
-    on unpriced_usage.call_key = priced_again.call_key
-where unpriced_usage.knowledge_sequence = coalesce(priced_again.knowledge_sequence, 0)
-group by unpriced_usage.call_key, unpriced_usage.knowledge_sequence
+from {{ ref('int_unpriced_usage') }}
+where is_current
+group by call_key

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
-{#- One row per call, state of knowledge and meter that has no price, or none in the currency of
+{#- One row per call, booking and meter that has no price, or none in the currency of
     its bill, and why. One such meter holds its whole call back. -#}
 
 -- hardly ever one
@@ -19,8 +19,9 @@ suspected as (
 
     select
         usage_priced.call_key,
-        usage_priced.knowledge_sequence,
-        usage_priced.book_version,
+        usage_priced.booking_number,
+        usage_priced.is_current,
+        usage_priced.prices_as_of,
         usage_priced.provider,
         usage_priced.model,
         usage_priced.meter,
@@ -33,10 +34,10 @@ suspected as (
         usage_priced.list_unit_price,
         usage_priced.pricing_currency_list_unit_price,
         min(usage_priced.currency) over (
-            partition by usage_priced.call_key, usage_priced.knowledge_sequence
+            partition by usage_priced.call_key, usage_priced.booking_number
         ) as first_currency,
         max(usage_priced.currency) over (
-            partition by usage_priced.call_key, usage_priced.knowledge_sequence
+            partition by usage_priced.call_key, usage_priced.booking_number
         ) as last_currency
     from {{ ref('int_usage_priced') }} as usage_priced
     left join models_of_several_currencies
@@ -64,7 +65,7 @@ unpriced as (
 priced_skus as (
 
     select distinct
-        book_version,
+        prices_as_of,
         provider,
         model,
         meter,
@@ -78,7 +79,8 @@ priced_skus as (
 -- a price for another region is none for this call
 select distinct
     unpriced.call_key,
-    unpriced.knowledge_sequence,
+    unpriced.booking_number,
+    unpriced.is_current,
     unpriced.meter,
     case
         when unpriced.is_capacity_paid then 'capacity_paid'
@@ -91,7 +93,7 @@ select distinct
 from unpriced
 left join priced_skus
     on
-        unpriced.book_version = priced_skus.book_version
+        unpriced.prices_as_of = priced_skus.prices_as_of
         and unpriced.provider = priced_skus.provider
         and unpriced.model = priced_skus.model
         and unpriced.meter = priced_skus.meter

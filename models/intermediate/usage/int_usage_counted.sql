@@ -3,7 +3,7 @@
     apart by tokens, then by the hash of the record, so that files read in another order give the same rows.
 
     A period that is closed keeps its calls. So a call that is delivered again for another provider, month or
-    account is another call from then on: it has a key of its own there, and left_at says when it left. (A
+    account is another call from then on: it has a key of its own there, and moved_at says when it left. (A
     gateway's key has the account in it.) -#}
 
 {%- set columns = usage_columns(['usage']) -%}
@@ -52,7 +52,7 @@ select
     records.replaces_key as call_key,
     records.{{ columns | join(',\n    records.') }},
     cast(null as {{ timestamp_type() }}) as superseded_at,
-    cast(null as {{ timestamp_type() }}) as left_at
+    cast(null as {{ timestamp_type() }}) as moved_at
 from {{ ref('int_usage_records') }} as records
 left join repeated
     on records.replaces_key = repeated.call_key
@@ -72,6 +72,6 @@ select
     case
         when ranked.place <> lead(ranked.place) over ({{ of_call }})
             then lead(ranked.ingested_at) over ({{ of_call }})
-    end as left_at
+    end as moved_at
 from ranked
 where ranked.delivery_rank = 1

@@ -110,7 +110,7 @@ named as (
         end as source_hold_reason,
         counted.ingested_at,
         counted.superseded_at,
-        counted.left_at,
+        counted.moved_at,
         provider_aliases.known_from as provider_known_from
     from counted
     left join provider_aliases

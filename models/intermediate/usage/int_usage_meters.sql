@@ -1,4 +1,4 @@
-{#- One row per call, state of knowledge and meter with a quantity. The token meters of a call are disjoint and sum to
+{#- One row per call, booking and meter with a quantity. The token meters of a call are disjoint and sum to
     its prompt and completion tokens. -#}
 
 -- a model is counted by these meters while it has a price of them; when it has none any more, its reasoning is plain
@@ -6,7 +6,7 @@
 with reasoning_prices as (
 
     select distinct
-        book_version,
+        prices_as_of,
         provider,
         model,
         service_tier,
@@ -21,7 +21,7 @@ with reasoning_prices as (
 grounded_prompt_prices as (
 
     select distinct
-        book_version,
+        prices_as_of,
         provider,
         model,
         service_tier,
@@ -41,11 +41,11 @@ usage_of_calls as (
         -- one prompt, however often it was searched for; of a sum of prompts their number is not known
         grounded_prompt_prices.model is not null and usage_of_calls.context_tokens is not null
             as is_search_priced_by_prompt
-    from {{ ref('int_usage_knowledge') }} as usage_of_calls
+    from {{ ref('int_call_bookings') }} as usage_of_calls
     {%- for prices in ['reasoning_prices', 'grounded_prompt_prices'] %}
     left join {{ prices }}
         on
-            usage_of_calls.book_version = {{ prices }}.book_version
+            usage_of_calls.prices_as_of = {{ prices }}.prices_as_of
             and usage_of_calls.provider = {{ prices }}.provider
             and usage_of_calls.model = {{ prices }}.model
             and usage_of_calls.service_tier = {{ prices }}.service_tier

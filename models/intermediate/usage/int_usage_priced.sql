@@ -1,10 +1,22 @@
-{#- One row per call, state of knowledge, meter and slice of its quantity with the list and contracted
-    unit price in force for it, both null where the price book has none. The one place where a price
-    is chosen: by what was served, its tier, mode, context and region, by the start of the charge
-    period, and by what was known of prices. Prices are in the currency of the bill, that of the account:
-    a price in another one is converted at the rate of the day on which the charge period starts, and
-    null where there is no rate. -#}
+{#- One row per call, booking, meter and slice of its quantity with the list and contracted unit price in force for it
+    and what it costs at them, null where the price book has none. The one place where a price is chosen: by what was
+    served, its tier, mode, context and region, by the start of the charge period, and by what was known of prices.
+    Prices are in the currency of the bill, that of the account: a price in another one is converted at the rate of
+    the day on which the charge period starts, and null where there is no rate. The table of usage that is written:
+    charges, calls and findings are read from it. -#}
+{{ config(physical_design('booked_in', 'charge_period_start')) }}
+{{ config(priced_usage_config()) }}
 
+{%- set of_the_delivery = [
+    'source_name', 'call_key', 'call_id', 'billing_account_id', 'billing_account_name', 'account_currency',
+    'sub_account_id', 'sub_account_name', 'provider_as_sent', 'provider', 'served_model', 'model', 'deployment',
+    'service_tier', 'processing_mode', 'region_id', 'context_tokens', 'started_at', 'ended_at', 'charge_period_start',
+    'charge_period_end', 'booking_number', 'booked_in', 'prices_as_of', 'is_current', 'is_cache_hit',
+    'is_capacity_paid', 'source_hold_reason', 'tags_json', 'shared_tags_json',
+] %}
+{% if priced_usage_is_incremental() -%}
+-- depends_on: {{ ref('int_charge_inputs') }}
+{% endif %}
 with usage_meters as (
 
     select * from {{ ref('int_usage_meters') }}
@@ -47,7 +59,6 @@ list_priced as (
     select
         usage_meters.*,
         coalesce(window_prices.meter_price_id, all_day_prices.meter_price_id) as meter_price_id,
-        coalesce(window_prices.price_id, all_day_prices.price_id) as price_id,
         coalesce(window_prices.unit_price, all_day_prices.unit_price) as pricing_currency_list_unit_price,
         coalesce(window_prices.currency, all_day_prices.currency) as pricing_currency,
         case
@@ -72,8 +83,7 @@ list_priced as (
                 < {{ no_context_limit() }}
                 then 'context_assumed'
             else coalesce(window_prices.price_rule, all_day_prices.price_rule, 'none')
-        end as price_rule,
-        coalesce(window_prices.price_date_basis, all_day_prices.price_date_basis) as price_date_basis
+        end as price_rule
     from usage_meters
     {{ join_meter_prices('usage_meters') | indent(4) }}
 
@@ -95,7 +105,7 @@ contracted as (
 
     select
         sliced.*,
-        cast(sliced.priced_quantity as {{ quantity_type() }}) as consumed_units,
+        cast(sliced.priced_quantity as {{ quantity_type() }}) as slice_quantity,
         {{ pricing_quantity('sliced.priced_quantity', 'cast(meters.pricing_block as ' ~ whole_type() ~ ')') }}
             as pricing_quantity,
         contract_prices.contract_price_id,
@@ -107,26 +117,56 @@ contracted as (
         on sliced.meter = meters.meter
     left join contract_prices
         on
-            sliced.book_version = contract_prices.book_version
+            sliced.prices_as_of = contract_prices.prices_as_of
             and sliced.billing_account_id = contract_prices.billing_account_id
             and sliced.meter_price_id = contract_prices.meter_price_id
             and sliced.charge_period_start >= contract_prices.valid_from
             and sliced.charge_period_start < contract_prices.valid_to
 
+),
+
+-- null where there is no rate
+converted as (
+
+    select
+        contracted.*,
+        {%- for price in ['list_unit_price', 'contracted_unit_price'] %}
+        case
+            when contracted.currency = contracted.pricing_currency then contracted.pricing_currency_{{ price }}
+            else {{ converted_price('contracted.pricing_currency_' ~ price, 'exchange_rates.exchange_rate') }}
+        end as {{ price }},
+        {%- endfor %}
+        contracted.currency <> contracted.pricing_currency as is_converted
+    from contracted
+    left join exchange_rates
+        on
+            contracted.prices_as_of = exchange_rates.prices_as_of
+            and contracted.pricing_currency = exchange_rates.from_currency
+            and contracted.currency = exchange_rates.to_currency
+            and cast(contracted.charge_period_start as date) = exchange_rates.rate_day
+
 )
 
 select
-    contracted.*,
-    {%- for price in ['list_unit_price', 'contracted_unit_price'] %}
-    case
-        when contracted.currency = contracted.pricing_currency then contracted.pricing_currency_{{ price }}
-        else {{ converted_price('contracted.pricing_currency_' ~ price, 'exchange_rates.exchange_rate') }}
-    end as {{ price }}{{ ',' if not loop.last }}
+    {{ of_the_delivery | join(',\n    ') }},
+    meter,
+    slice_above,
+    meter_price_id,
+    contract_price_id,
+    price_rule,
+    slice_quantity as consumed_quantity,
+    pricing_quantity,
+    currency,
+    list_unit_price,
+    contracted_unit_price,
+    {{ multiply_price('list_unit_price', 'pricing_quantity') }} as list_cost,
+    {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as contracted_cost,
+    -- only where the price is in another currency than the bill
+    {%- for price in ['pricing_currency', 'pricing_currency_list_unit_price', 'pricing_currency_contracted_unit_price'] %}
+    case when is_converted then {{ price }} end as {{ price }},
     {%- endfor %}
-from contracted
-left join exchange_rates
-    on
-        contracted.book_version = exchange_rates.book_version
-        and contracted.pricing_currency = exchange_rates.from_currency
-        and contracted.currency = exchange_rates.to_currency
-        and cast(contracted.charge_period_start as date) = exchange_rates.rate_day
+    case
+        when is_converted
+            then {{ multiply_price('pricing_currency_contracted_unit_price', 'pricing_quantity') }}
+    end as pricing_currency_contracted_cost
+from converted

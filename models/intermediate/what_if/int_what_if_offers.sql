@@ -6,7 +6,7 @@ with meter_prices as (
 
     select *
     from {{ ref('int_meter_prices') }}
-    where book_version = (select max(book_version) from {{ ref('int_meter_prices') }})
+    where prices_as_of = (select max(prices_as_of) from {{ ref('int_meter_prices') }})
 
 ),
 

@@ -29,28 +29,17 @@ charged as (
 
 ),
 
--- by what is known now
-cache_hits as (
-
-    select
-        *,
-        dense_rank() over (partition by call_key order by knowledge_sequence desc) as knowledge_age
-    from {{ ref('int_usage_priced') }}
-    where is_cache_hit
-
-),
-
 -- what the provider would have listed for a call that the gateway's own cache answered
 avoided as (
 
     select
         call_key,
-        cast(
-            sum({{ multiply_price('list_unit_price', 'pricing_quantity') }}) as {{ cost_type() }}
-        ) as avoided_list_cost,
+        cast(sum(list_cost) as {{ cost_type() }}) as avoided_list_cost,
         max(currency) as billing_currency
-    from cache_hits
-    where knowledge_age = 1
+    from {{ ref('int_usage_priced') }}
+    where
+        is_cache_hit
+        and is_current
     group by call_key
 
 )

@@ -31,7 +31,7 @@ unpriced as (
 
     select distinct
         call_key,
-        knowledge_sequence
+        booking_number
     from {{ ref('int_unpriced_usage') }}
 
 ),
@@ -52,7 +52,7 @@ first_bookings as (
         {%- for column in booked_on | reject('in', ['billing_period_start', 'charge_class', 'billing_currency']) %}
         calls.{{ column }},
         {%- endfor %}
-        calls.reporting_period_start as billing_period_start,
+        calls.booked_in as billing_period_start,
         {{ null_text() }} as charge_class,
         coalesce(charged.billing_currency, calls.account_currency, {{ sql_text(var('billing_currency')) }})
             as billing_currency,
@@ -61,15 +61,15 @@ first_bookings as (
         {%- endfor %}
         -- answered from the gateway's cache, failed, without tokens
         coalesce(charged.billed_cost, cast(0 as {{ cost_type() }})) as billed_cost
-    from {{ ref('int_usage_knowledge') }} as calls
+    from {{ ref('int_call_bookings') }} as calls
     left join charged
         on calls.call_key = charged.call_key
     left join unpriced
         on
             calls.call_key = unpriced.call_key
-            and unpriced.knowledge_sequence = 0
+            and unpriced.booking_number = 0
     where
-        calls.knowledge_sequence = 0
+        calls.booking_number = 0
         and (
             charged.call_key is not null
             or calls.is_cache_hit
@@ -85,17 +85,17 @@ uncharged as (
         {%- for column in booked_on | reject('in', ['billing_period_start', 'charge_class', 'billing_currency']) %}
         calls.{{ column }},
         {%- endfor %}
-        repriced_calls.reporting_period_start as billing_period_start,
+        rebooked_calls.booked_in as billing_period_start,
         'Correction' as charge_class,
         coalesce(calls.account_currency, {{ sql_text(var('billing_currency')) }}) as billing_currency,
-        case when calls.knowledge_sequence = repriced_calls.knowledge_sequence then 1 else -1 end as is_new,
+        case when calls.booking_number = rebooked_calls.booking_number then 1 else -1 end as is_new,
         calls.prompt_tokens,
         calls.completion_tokens
-    from {{ ref('int_repriced_calls') }} as repriced_calls
-    inner join {{ ref('int_usage_knowledge') }} as calls
+    from {{ ref('int_rebooked_calls') }} as rebooked_calls
+    inner join {{ ref('int_call_bookings') }} as calls
         on
-            repriced_calls.call_key = calls.call_key
-            and calls.knowledge_sequence in (repriced_calls.knowledge_sequence, repriced_calls.previous_sequence)
+            rebooked_calls.call_key = calls.call_key
+            and calls.booking_number in (rebooked_calls.booking_number, rebooked_calls.previous_booking)
     where calls.is_cache_hit
 
 ),
@@ -211,15 +211,15 @@ corrected as (
 first_known_later as (
 
     select
-        repriced_calls.call_key,
-        min(repriced_calls.knowledge_sequence) as knowledge_sequence
-    from {{ ref('int_repriced_calls') }} as repriced_calls
-    left join {{ ref('int_usage_knowledge') }} as known_at_closing
+        rebooked_calls.call_key,
+        min(rebooked_calls.booking_number) as booking_number
+    from {{ ref('int_rebooked_calls') }} as rebooked_calls
+    left join {{ ref('int_call_bookings') }} as known_at_closing
         on
-            repriced_calls.call_key = known_at_closing.call_key
-            and known_at_closing.knowledge_sequence = 0
+            rebooked_calls.call_key = known_at_closing.call_key
+            and known_at_closing.booking_number = 0
     where known_at_closing.call_key is null
-    group by repriced_calls.call_key
+    group by rebooked_calls.call_key
 
 ),
 
@@ -230,28 +230,28 @@ late_without_charge as (
         {%- for column in booked_on | reject('in', ['billing_period_start', 'charge_class', 'billing_currency']) %}
         calls.{{ column }},
         {%- endfor %}
-        calls.reporting_period_start as billing_period_start,
+        calls.booked_in as billing_period_start,
         'Correction' as charge_class,
         coalesce(calls.account_currency, {{ sql_text(var('billing_currency')) }}) as billing_currency,
         {%- for column in of_the_call %}
         calls.{{ column }},
         {%- endfor %}
         cast(0 as {{ cost_type() }}) as billed_cost
-    from {{ ref('int_usage_knowledge') }} as calls
+    from {{ ref('int_call_bookings') }} as calls
     inner join first_known_later
         on
             calls.call_key = first_known_later.call_key
-            and calls.knowledge_sequence = first_known_later.knowledge_sequence
+            and calls.booking_number = first_known_later.booking_number
     left join unpriced
         on
             calls.call_key = unpriced.call_key
-            and calls.knowledge_sequence = unpriced.knowledge_sequence
+            and calls.booking_number = unpriced.booking_number
     left join corrections
         on
             calls.call_key = corrections.call_key
-            and calls.reporting_period_start = corrections.billing_period_start
+            and calls.booked_in = corrections.billing_period_start
     where
-        calls.knowledge_sequence > 0
+        calls.booking_number > 0
         and not calls.is_cache_hit
         and corrections.call_key is null
         and unpriced.call_key is null

@@ -1,6 +1,9 @@
 with usage_priced as (
 
-    select * from {{ ref('int_usage_priced') }} where not is_cache_hit
+    select * from {{ ref('int_usage_priced') }}
+    where
+        is_current
+        and not is_cache_hit
 
 ),
 
@@ -12,7 +15,7 @@ held_calls as (
 
 unpriced_usage as (
 
-    select * from {{ ref('int_unpriced_usage') }}
+    select * from {{ ref('int_unpriced_usage') }} where is_current
 
 )
 
@@ -28,7 +31,7 @@ select
     usage_priced.model,
     usage_priced.deployment,
     usage_priced.meter,
-    usage_priced.consumed_quantity,
+    cast(sum(usage_priced.consumed_quantity) as {{ whole_type() }}) as consumed_quantity,
     usage_priced.service_tier,
     usage_priced.processing_mode,
     usage_priced.region_id,
@@ -38,11 +41,26 @@ select
     held_calls.hold_reason as call_hold_reason
 from usage_priced
 inner join held_calls
-    on
-        usage_priced.call_key = held_calls.call_key
-        and usage_priced.knowledge_sequence = held_calls.knowledge_sequence
+    on usage_priced.call_key = held_calls.call_key
 left join unpriced_usage
     on
         usage_priced.call_key = unpriced_usage.call_key
-        and usage_priced.knowledge_sequence = unpriced_usage.knowledge_sequence
         and usage_priced.meter = unpriced_usage.meter
+group by
+    usage_priced.call_key,
+    usage_priced.source_name,
+    usage_priced.call_id,
+    usage_priced.billing_account_id,
+    usage_priced.sub_account_id,
+    usage_priced.provider_as_sent,
+    usage_priced.provider,
+    usage_priced.served_model,
+    usage_priced.model,
+    usage_priced.deployment,
+    usage_priced.meter,
+    usage_priced.service_tier,
+    usage_priced.processing_mode,
+    usage_priced.region_id,
+    usage_priced.charge_period_start,
+    unpriced_usage.hold_reason,
+    held_calls.hold_reason

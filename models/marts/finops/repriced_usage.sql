@@ -22,19 +22,12 @@ held_calls as (
 ),
 
 -- a call of a closed period stands once more for each time that its price or counts became others
-priced_again as (
-
-    select
-        call_key,
-        max(knowledge_sequence) as knowledge_sequence
-    from {{ ref('int_repriced_calls') }}
-    group by call_key
-
-),
-
 usage_meters as (
 
-    select * from {{ ref('int_usage_meters') }} where not is_cache_hit
+    select * from {{ ref('int_usage_meters') }}
+    where
+        is_current
+        and not is_cache_hit
 
 ),
 
@@ -44,9 +37,9 @@ offers as (
 
 ),
 
-latest_book as (
+latest_snapshot as (
 
-    select max(book_version) as book_version from {{ ref('int_meter_prices') }}
+    select max(prices_as_of) as prices_as_of from {{ ref('int_meter_prices') }}
 
 ),
 
@@ -86,13 +79,9 @@ charged_meters as (
     from usage_meters
     inner join charged_calls
         on usage_meters.call_key = charged_calls.call_key
-    left join priced_again
-        on usage_meters.call_key = priced_again.call_key
     left join held_calls
         on usage_meters.call_key = held_calls.call_key
-    where
-        usage_meters.knowledge_sequence = coalesce(priced_again.knowledge_sequence, 0)
-        and held_calls.call_key is null
+    where held_calls.call_key is null
 
 ),
 
@@ -147,7 +136,7 @@ asked as (
         charged_meters.meter as used_meter,
         offers.other_service_tier,
         offers.other_meter is not null and offers.other_meter <> offers.part as is_substituted,
-        latest_book.book_version,
+        latest_snapshot.prices_as_of,
         offers.other_provider as provider,
         offers.other_model as model,
         offers.other_meter as meter,
@@ -174,7 +163,7 @@ asked as (
         on
             charged_meters.call_key = calls.call_key
             and charged_meters.billing_currency = calls.billing_currency
-    cross join latest_book
+    cross join latest_snapshot
     inner join offers
         on
             charged_meters.service_tier = offers.service_tier
@@ -219,7 +208,7 @@ converted as (
     from fitting
     left join exchange_rates
         on
-            fitting.book_version = exchange_rates.book_version
+            fitting.prices_as_of = exchange_rates.prices_as_of
             and fitting.currency = exchange_rates.from_currency
             and fitting.used_billing_currency = exchange_rates.to_currency
             and cast(fitting.charge_period_start as date) = exchange_rates.rate_day

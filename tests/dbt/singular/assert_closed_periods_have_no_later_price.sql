@@ -19,13 +19,13 @@ select
     charged_prices.price_id,
     list_prices.known_from,
     multipliers.known_from as factor_known_from,
-    period_knowledge.known_at
+    closings.known_at
 from charged_prices
-inner join {{ ref('int_period_knowledge') }} as period_knowledge
+inner join {{ ref('int_closings') }} as closings
     on
-        charged_prices.provider = period_knowledge.provider
-        and charged_prices.billing_period_start = period_knowledge.billing_period_start
-        and period_knowledge.knowledge_sequence = 0
+        charged_prices.provider = closings.provider
+        and charged_prices.billing_period_start = closings.billing_period_start
+        and closings.booking_number = 0
 -- a price that a factor made is named price*factor
 left join {{ ref('stg_pricing__list_prices') }} as list_prices
     on {{ dbt.split_part('charged_prices.price_id', "'*'", 1) }} = list_prices.price_id
@@ -33,5 +33,5 @@ left join {{ ref('stg_pricing__price_multipliers') }} as multipliers
     on {{ dbt.split_part('charged_prices.price_id', "'*'", 2) }} = multipliers.multiplier_id
 where
     list_prices.price_id is null
-    or list_prices.known_from > period_knowledge.known_at
-    or multipliers.known_from > period_knowledge.known_at
+    or list_prices.known_from > closings.known_at
+    or multipliers.known_from > closings.known_at

@@ -14,9 +14,9 @@ with list_prices as (
 
 ),
 
-latest_book as (
+latest_snapshot as (
 
-    select max(book_version) as book_version from {{ ref('int_book_versions') }}
+    select max(prices_as_of) as prices_as_of from {{ ref('int_price_snapshots') }}
 
 ),
 
@@ -24,8 +24,8 @@ dated as (
 
     select list_prices.*
     from {{ ref('int_list_prices') }} as list_prices
-    inner join latest_book
-        on list_prices.book_version = latest_book.book_version
+    inner join latest_snapshot
+        on list_prices.prices_as_of = latest_snapshot.prices_as_of
 
 ),
 
@@ -33,8 +33,8 @@ meter_prices as (
 
     select meter_prices.*
     from {{ ref('int_meter_prices') }} as meter_prices
-    inner join latest_book
-        on meter_prices.book_version = latest_book.book_version
+    inner join latest_snapshot
+        on meter_prices.prices_as_of = latest_snapshot.prices_as_of
 
 )
 

@@ -14,7 +14,7 @@ with list_prices as (
         valid_to,
         lead(valid_from) over (
             partition by
-                book_version, provider, model, meter, service_tier, processing_mode, context_tokens_gt, region_id,
+                prices_as_of, provider, model, meter, service_tier, processing_mode, context_tokens_gt, region_id,
                 daily_window, weekdays
             order by valid_from
         ) as next_valid_from

@@ -1,24 +1,16 @@
 -- The promise of closed periods: a call's charges, summed over all months in which they are booked, are what
 -- the call costs as it is known now, quantities and costs, meter by meter; nothing of it where it is held back.
-with last_bookings as (
+with rebooked as (
 
-    select
-        call_key,
-        max(knowledge_sequence) as knowledge_sequence
-    from {{ ref('int_repriced_calls') }}
-    group by call_key
+    select distinct call_key from {{ ref('int_rebooked_calls') }}
 
 ),
 
 held as (
 
-    select distinct
-        unpriced_usage.call_key
-    from {{ ref('int_unpriced_usage') }} as unpriced_usage
-    inner join last_bookings
-        on
-            unpriced_usage.call_key = last_bookings.call_key
-            and unpriced_usage.knowledge_sequence = last_bookings.knowledge_sequence
+    select distinct call_key
+    from {{ ref('int_unpriced_usage') }}
+    where is_current
 
 ),
 
@@ -27,19 +19,17 @@ known_now as (
     select
         usage_priced.call_key,
         usage_priced.meter,
-        sum(usage_priced.consumed_units) as consumed_quantity,
-        sum({{ multiply_price('usage_priced.list_unit_price', 'usage_priced.pricing_quantity') }}) as list_cost,
-        sum({{ multiply_price('usage_priced.contracted_unit_price', 'usage_priced.pricing_quantity') }})
-            as billed_cost
+        sum(usage_priced.consumed_quantity) as consumed_quantity,
+        sum(usage_priced.list_cost) as list_cost,
+        sum(usage_priced.contracted_cost) as billed_cost
     from {{ ref('int_usage_priced') }} as usage_priced
-    inner join last_bookings
-        on
-            usage_priced.call_key = last_bookings.call_key
-            and usage_priced.knowledge_sequence = last_bookings.knowledge_sequence
+    inner join rebooked
+        on usage_priced.call_key = rebooked.call_key
     left join held
         on usage_priced.call_key = held.call_key
     where
-        not usage_priced.is_cache_hit
+        usage_priced.is_current
+        and not usage_priced.is_cache_hit
         and held.call_key is null
     group by usage_priced.call_key, usage_priced.meter
 
@@ -54,8 +44,8 @@ booked as (
         sum(charges.list_cost) as list_cost,
         sum(charges.billed_cost) as billed_cost
     from {{ ref('int_charges') }} as charges
-    inner join last_bookings
-        on charges.call_key = last_bookings.call_key
+    inner join rebooked
+        on charges.call_key = rebooked.call_key
     group by charges.call_key, charges.meter
 
 )

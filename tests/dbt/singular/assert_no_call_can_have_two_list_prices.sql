@@ -14,13 +14,13 @@ with meter_prices as (
 )
 
 select
-    one.book_version,
+    one.prices_as_of,
     one.meter_price_id,
     other.meter_price_id as other_meter_price_id
 from meter_prices as one
 inner join meter_prices as other
     on
-        one.book_version = other.book_version
+        one.prices_as_of = other.prices_as_of
         and one.provider = other.provider
         and one.model = other.model
         and one.meter = other.meter

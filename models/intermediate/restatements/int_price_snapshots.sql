@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
 {#- One row per instant at which somebody had to know the prices (a billing period closed; now), with
-    the version of the price book that was known then: the last change of it. -#}
+    the snapshot of the price book that was known then: the last change of it. -#}
 
 with instants as (
 
@@ -29,7 +29,7 @@ changes as (
 
 select
     instants.known_at,
-    max(changes.known_from) as book_version
+    max(changes.known_from) as prices_as_of
 from instants
 inner join changes
     on instants.known_at >= changes.known_from

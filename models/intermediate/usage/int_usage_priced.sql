@@ -162,8 +162,12 @@ select
     {{ multiply_price('list_unit_price', 'pricing_quantity') }} as list_cost,
     {{ multiply_price('contracted_unit_price', 'pricing_quantity') }} as contracted_cost,
     -- only where the price is in another currency than the bill
-    {%- for price in ['pricing_currency', 'pricing_currency_list_unit_price', 'pricing_currency_contracted_unit_price'] %}
-    case when is_converted then {{ price }} end as {{ price }},
+    {%- for column in [
+        'pricing_currency',
+        'pricing_currency_list_unit_price',
+        'pricing_currency_contracted_unit_price',
+    ] %}
+    case when is_converted then {{ column }} end as {{ column }},
     {%- endfor %}
     case
         when is_converted

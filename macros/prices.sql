@@ -51,6 +51,12 @@ end
 {% macro begin_of_time() %}cast('1900-01-01 00:00:00' as {{ timestamp_type() }}){% endmacro %}
 {% macro end_of_time() %}cast('9999-12-31 00:00:00' as {{ timestamp_type() }}){% endmacro %}
 
+{#- What is counted before a meter's own quantity at a price that it borrows: reasoning that costs what output does
+    comes after the output, so that slices cut the two as one. -#}
+{% macro preceding_quantity(usage, price_meter) -%}
+case when {{ price_meter }} <> {{ usage }}.meter then coalesce({{ usage }}.preceding_quantity, 0) else 0 end
+{%- endmacro %}
+
 {#- Whether a price is the one of a call's meter: of its SKU, of what was known, of the time, of the length
     of the context (a slice: of the meter's quantity) and of the region. -#}
 {% macro price_fits(usage, price) -%}
@@ -69,7 +75,12 @@ and (
         and greatest(coalesce({{ usage }}.context_tokens, 0), 1) > {{ price }}.context_tokens_gt
         and greatest(coalesce({{ usage }}.context_tokens, 0), 1) <= {{ price }}.context_tokens_up_to
     )
-    or ({{ price }}.context_rule = 'slice' and {{ usage }}.consumed_quantity > {{ price }}.context_tokens_gt)
+    or (
+        {{ price }}.context_rule = 'slice'
+        and {{ usage }}.consumed_quantity + {{ preceding_quantity(usage, price ~ '.price_meter') }}
+        > {{ price }}.context_tokens_gt
+        and {{ preceding_quantity(usage, price ~ '.price_meter') }} < {{ price }}.context_tokens_up_to
+    )
 )
 and (
     {{ usage }}.region_id = {{ price }}.region_id

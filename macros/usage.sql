@@ -53,6 +53,9 @@
     {{ ai_focus.text_hash('concat(' ~ fields | join(', chr(31), ') ~ ')') }}
 {%- endmacro %}
 
+{#- What a call has of a meter: the quantity that it is counted in, less what other meters count of it. -#}
+{% macro usage_quantity(meter) %}{{ return(([meter.counted_in] + meter.less) | join(' - ')) }}{% endmacro %}
+
 {#- The department that a sub account is, as a tag, unless the source itself tagged one. -#}
 {% macro department_member(sub_account_id, sub_account_name, tags) -%}
 case

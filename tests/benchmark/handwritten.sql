@@ -52,6 +52,26 @@ select
     ) as up_to
 from priced;
 
+-- reasoning costs what output does where it has no price of its own
+insert into price
+select
+    output.* replace ('output_reasoning' as meter)
+from price as output
+where
+    meter = 'output'
+    and not exists (
+        select 1
+        from price as own
+        where
+            own.meter = 'output_reasoning'
+            and own.provider = output.provider
+            and own.model = output.model
+            and own.service_tier = output.service_tier
+            and own.processing_mode = output.processing_mode
+            and own.valid_from < output.valid_to
+            and own.valid_to > output.valid_from
+    );
+
 create or replace table call as
 select *
 from (
@@ -65,6 +85,7 @@ from (
         completion_tokens,
         coalesce(cached_tokens, 0) as cache_read,
         coalesce(cache_write_tokens, 0) as cache_write,
+        coalesce(reasoning_tokens, 0) as reasoning,
         case when coalesce(service_tier, 'standard') in ('standard', 'default', 'auto') then 'standard'
             else service_tier end as service_tier,
         coalesce(processing_mode, 'realtime') as processing_mode,
@@ -90,7 +111,8 @@ with meter as (
                 {'meter': 'input', 'tokens': prompt_tokens - cache_read - cache_write},
                 {'meter': 'cache_read', 'tokens': cache_read},
                 {'meter': 'cache_write', 'tokens': cache_write},
-                {'meter': 'output', 'tokens': completion_tokens}
+                {'meter': 'output', 'tokens': completion_tokens - reasoning},
+                {'meter': 'output_reasoning', 'tokens': reasoning}
             ], recursive := true)
         from call
     )

@@ -219,6 +219,8 @@ class PriceBook:
         ranked = read_seed("reference/meter_fallbacks.csv")
         for row in sorted(ranked, key=lambda row: int(row["fallback_rank"])):
             self.fallbacks[row["meter"]].append(row["price_meter"])
+        # what goes back to the price that it borrowed when its own has ended
+        self.returning = {row["meter"] for row in ranked if row["ends_with_its_price"] == "true"}
 
     def known(self, moment: datetime | None) -> PriceBook:
         """Give the book as it was known at an instant."""
@@ -325,6 +327,9 @@ class PriceBook:
 
     def of_meter(self, sku: Sku, meter: str) -> list[Price]:
         """All prices that a meter of a SKU may have: its own, or those of the first stand-in."""
+        if meter in self.returning:
+            priced = self.prices.get(sku, {})
+            return [price for name in self.fallbacks[meter] for price in priced.get(name, [])]
         return self._of_meter_since(sku, meter, END_OF_TIME)
 
     def _of_meter_since(self, sku: Sku, meter: str, moment: datetime) -> list[Price]:
@@ -332,7 +337,11 @@ class PriceBook:
         for price_meter in self.fallbacks[meter]:
             # a meter borrows until its own price begins, so that a new price changes nothing before
             prices = priced.get(price_meter, [])
-            if any(price.valid_from <= moment for price in prices):
+            if any(
+                price.valid_from <= moment
+                and (moment < price.valid_to or meter not in self.returning)
+                for price in prices
+            ):
                 return prices
         return []
 
@@ -349,11 +358,13 @@ class PriceBook:
         prompt_tokens: int,
         region: str,
         quantity: int,
+        before: int = 0,
     ) -> list[tuple[int, Price]]:
         """Divide a quantity among the prices in force; nothing where there is none.
 
         Hours and days of their own go before the price of all, then the highest context band
-        counts. Slices take what lies above their limits from it.
+        counts. Slices take what lies above their limits from it. At a price that the meter borrows
+        it comes after `before`, what the owner of the price has taken of the slices.
         """
         fitting = [
             price
@@ -375,12 +386,17 @@ class PriceBook:
             for price in fitting
             if price.is_slice and price.is_for_some_hours == band.is_for_some_hours
         ]
+        start = before if band.meter != meter else 0
+        end = start + quantity
         parts = []
         for price in sorted(slices, key=lambda price: price.above, reverse=True):
-            if quantity > price.above:
-                parts.append((quantity - price.above, price))
-                quantity = price.above
-        return [(quantity, band), *reversed(parts)]
+            begin = max(start, price.above)
+            if end > begin:
+                parts.append((end - begin, price))
+                end = begin
+        if end > start:
+            parts.append((end - start, band))
+        return parts[::-1]
 
 
 def _is_withdrawn(row: Row) -> bool:
@@ -579,12 +595,9 @@ def price_call(
 
     quantities = {"input": call.prompt_tokens - sum(call.prompt_parts.values())}
     quantities.update(call.prompt_parts)
-    completion = dict(call.completion_parts)
-    if not book.prices_apart(sku, "output_reasoning", call.started_at):
-        # reasoning is output like any other unless it has a price of its own
-        completion.pop("output_reasoning", None)
-    quantities["output"] = call.completion_tokens - sum(completion.values())
-    quantities.update(completion)
+    output = call.completion_tokens - sum(call.completion_parts.values())
+    quantities["output"] = output
+    quantities.update(call.completion_parts)
     quantities.update(call.requests)
     if quantities.get("web_search") and book.prices_apart(sku, "grounded_prompt", call.started_at):
         # the prompt costs, however often it was searched for
@@ -597,7 +610,10 @@ def price_call(
             continue
         if call.is_capacity_paid:
             return [], "capacity_paid"
-        parts = book.choose(sku, meter, call.started_at, call.prompt_tokens, call.region, quantity)
+        before = output if meter == "output_reasoning" else 0
+        parts = book.choose(
+            sku, meter, call.started_at, call.prompt_tokens, call.region, quantity, before
+        )
         if parts:
             charges += [
                 charge_at(book, contracts, call, sku, meter, share, price) for share, price in parts

@@ -213,6 +213,7 @@ def test_a_call_that_spilled_over_is_paid(build: Build, sample: list[dict]) -> N
         "Cache Read Input Tokens",
         "Input Tokens",
         "Output Tokens",
+        "Reasoning Output Tokens",
     ]
 
 

@@ -234,11 +234,11 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a slice takes all of the quantity": (
         PRICED_USAGE,
-        lambda code: re.sub(r"(least\(consumed_quantity, slice_up_to\)) - .*", r"\1", code),
+        change("- greatest(quantity_before, coalesce(slice_above, 0))", "- quantity_before"),
     ),
     "a slice goes on above the next": (
         PRICED_USAGE,
-        change("least(consumed_quantity, slice_up_to)", "consumed_quantity"),
+        change("least(quantity_before + consumed_quantity, slice_up_to)", "quantity_before + consumed_quantity"),
     ),
     "the week begins a day later": (
         "int_usage_deliveries",

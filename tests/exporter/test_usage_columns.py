@@ -33,7 +33,7 @@ def generate(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of what the script reads and writes."""
-    for name in ("scripts", "models", "macros"):
+    for name in ("scripts", "models", "macros", "seeds/reference"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("node_modules"))
     return tmp_path
 
@@ -58,6 +58,25 @@ def test_a_new_column_is_written_everywhere_and_what_stands_around_it_is_kept(co
         kept = set(before[name].splitlines())
         assert kept <= set(text.splitlines()), name
     assert generate(copy, "--check").returncode == 0
+
+
+def test_a_new_meter_is_a_row_of_the_seed(copy: Path) -> None:
+    with (copy / "seeds/reference/meters.csv").open("a", encoding="utf-8") as file:
+        file.write(
+            "page,Pages,,,,,Pages,1000 Pages,1000,page_count,blank_pages title_pages,input\n"
+        )
+    checked = generate(copy, "--check")
+    assert checked.returncode == 1
+    assert checked.stderr == (
+        "macros/usage_meters.sql is not what seeds/reference/meters.csv says:"
+        " run generate_usage_columns.py\n"
+    )
+    assert generate(copy).returncode == 0
+    text = (copy / "macros/usage_meters.sql").read_text("utf-8")
+    assert (
+        "{'meter': 'page', 'counted_in': 'page_count', 'less': ['blank_pages', 'title_pages'],"
+        " 'counted_after': 'input'}" in text
+    )
 
 
 def test_a_source_whose_model_is_in_no_yaml_is_named(copy: Path) -> None:

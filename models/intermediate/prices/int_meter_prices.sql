@@ -26,9 +26,15 @@ candidates as (
             partition by {{ sku | join(', ') | replace('priced_meter', 'meter_fallbacks.meter') }},
                 meter_fallbacks.fallback_rank
         ) as first_valid_from,
-        -- where two rules lead to a price, the row says the one that assumes more
-        case when meter_fallbacks.price_rule = 'exact' then list_prices.price_rule else meter_fallbacks.price_rule end
-            as rule_of_meter
+        meter_fallbacks.ends_with_its_price = 'true' as ends_with_its_price,
+        -- where two rules lead to a price, the row says the one that assumes more: that reasoning costs what output
+        -- does assumes nothing
+        case
+            when meter_fallbacks.price_rule = 'exact' then list_prices.price_rule
+            when meter_fallbacks.price_rule = 'output_price' and list_prices.price_rule <> 'exact'
+                then list_prices.price_rule
+            else meter_fallbacks.price_rule
+        end as rule_of_meter
     from list_prices
     inner join meter_fallbacks
         on list_prices.meter = meter_fallbacks.price_meter
@@ -54,12 +60,14 @@ stretches as (
 
 ),
 
-first_prices as (
+-- since when a rank is the meter's, and until when: for good, or while it has a price
+rank_windows as (
 
     select distinct
         {{ sku | join(',\n        ') }},
         fallback_rank,
-        first_valid_from
+        case when ends_with_its_price then valid_from else first_valid_from end as valid_from,
+        case when ends_with_its_price then valid_to else {{ end_of_time() }} end as valid_to
     from candidates
 
 ),
@@ -70,13 +78,14 @@ ranks as (
         {% for column in sku %}stretches.{{ column }},
         {% endfor -%}
         stretches.stretch_from,
-        min(first_prices.fallback_rank) as fallback_rank
+        min(rank_windows.fallback_rank) as fallback_rank
     from stretches
-    inner join first_prices
+    inner join rank_windows
         on
-            {% for column in sku %}stretches.{{ column }} = first_prices.{{ column }}
+            {% for column in sku %}stretches.{{ column }} = rank_windows.{{ column }}
             and {% endfor -%}
-            stretches.stretch_from >= first_prices.first_valid_from
+            stretches.stretch_from >= rank_windows.valid_from
+            and stretches.stretch_from < rank_windows.valid_to
     group by
         {% for column in sku %}stretches.{{ column }},
         {% endfor -%}

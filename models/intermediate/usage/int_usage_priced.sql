@@ -69,6 +69,8 @@ list_priced as (
             when coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'slice'
                 then coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to)
         end as slice_up_to,
+        {{ preceding_quantity('usage_meters', 'coalesce(window_prices.price_meter, all_day_prices.price_meter)') }}
+            as quantity_before,
         case
             when usage_meters.is_capacity_paid then 'none'
             when
@@ -94,7 +96,10 @@ sliced as (
     select
         list_priced.*,
         case
-            when slice_up_to is not null then least(consumed_quantity, slice_up_to) - coalesce(slice_above, 0)
+            when slice_up_to is not null
+                then
+                    least(quantity_before + consumed_quantity, slice_up_to)
+                    - greatest(quantity_before, coalesce(slice_above, 0))
             else consumed_quantity
         end as priced_quantity
     from list_priced

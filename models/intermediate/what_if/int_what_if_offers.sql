@@ -49,14 +49,12 @@ asked_tiers as (
 
 sold_tiers as (
 
-    select
+    select distinct
         provider,
         model,
         service_tier,
-        processing_mode,
-        max(case when meter = 'output_reasoning' then 1 else 0 end) = 1 as is_reasoning_priced_apart
+        processing_mode
     from meter_prices
-    group by provider, model, service_tier, processing_mode
 
 ),
 
@@ -68,9 +66,7 @@ offered_tiers as (
         models.model,
         asked_tiers.service_tier,
         asked_tiers.processing_mode,
-        coalesce(sold_tiers.service_tier, standard_tiers.service_tier) as other_service_tier,
-        coalesce(sold_tiers.is_reasoning_priced_apart, standard_tiers.is_reasoning_priced_apart)
-            as is_reasoning_priced_apart
+        coalesce(sold_tiers.service_tier, standard_tiers.service_tier) as other_service_tier
     from models
     cross join asked_tiers
     left join sold_tiers
@@ -110,17 +106,9 @@ best_substitutes as (
 
 ),
 
--- the output of a model that does not price reasoning apart holds reasoning, to be taken out of it
-parts as (
+used_meters as (
 
-    select
-        meter,
-        meter as part
-    from (select distinct meter from meter_substitutes) as used_meters
-    union all
-    select
-        'output' as meter,
-        'output_reasoning' as part
+    select distinct meter from meter_substitutes
 
 )
 
@@ -129,24 +117,19 @@ select
     offered_tiers.model as other_model,
     offered_tiers.service_tier,
     offered_tiers.processing_mode,
-    parts.meter,
-    parts.part,
+    used_meters.meter,
     offered_tiers.other_service_tier,
-    meter_substitutes.price_meter as other_meter,
-    coalesce(offered_tiers.is_reasoning_priced_apart, false) as is_reasoning_priced_apart
+    meter_substitutes.price_meter as other_meter
 from offered_tiers
-cross join parts
+cross join used_meters
 left join best_substitutes
     on
         offered_tiers.provider = best_substitutes.provider
         and offered_tiers.model = best_substitutes.model
         and offered_tiers.other_service_tier = best_substitutes.service_tier
         and offered_tiers.processing_mode = best_substitutes.processing_mode
-        and parts.part = best_substitutes.meter
+        and used_meters.meter = best_substitutes.meter
 left join meter_substitutes
     on
         best_substitutes.meter = meter_substitutes.meter
         and best_substitutes.substitute_rank = meter_substitutes.substitute_rank
-where
-    parts.part = parts.meter
-    or offered_tiers.is_reasoning_priced_apart

@@ -102,7 +102,8 @@ assumed_prices as (
         {{ null_text() }} as call_id,
         {{ no_cost }} as source_cost
     from priced_charges
-    where price_rule <> 'exact'
+    -- that reasoning costs what output does assumes nothing
+    where price_rule not in ('exact', 'output_price')
     group by 1, 2, 4, 5, 6, 7, 8, 9, 10
     having sum(standing) > 0
 

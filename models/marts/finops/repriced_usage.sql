@@ -135,7 +135,7 @@ asked as (
         {%- endfor %}
         charged_meters.meter as used_meter,
         offers.other_service_tier,
-        offers.other_meter is not null and offers.other_meter <> offers.part as is_substituted,
+        offers.other_meter is not null and offers.other_meter <> offers.meter as is_substituted,
         latest_snapshot.prices_as_of,
         offers.other_provider as provider,
         offers.other_model as model,
@@ -149,15 +149,8 @@ asked as (
         charged_meters.context_tokens,
         -- a region of one provider says nothing of the regions of another
         case when charged_meters.provider = offers.other_provider then charged_meters.region_id end as region_id,
-        case
-            when offers.part <> charged_meters.meter then charged_meters.reasoning_tokens
-            when
-                charged_meters.meter = 'output'
-                and offers.is_reasoning_priced_apart
-                and not charged_meters.is_reasoning_priced_apart
-                then charged_meters.consumed_quantity - charged_meters.reasoning_tokens
-            else charged_meters.consumed_quantity
-        end as consumed_quantity
+        charged_meters.consumed_quantity,
+        charged_meters.preceding_quantity
     from charged_meters
     inner join calls
         on
@@ -169,9 +162,6 @@ asked as (
             charged_meters.service_tier = offers.service_tier
             and charged_meters.processing_mode = offers.processing_mode
             and charged_meters.meter = offers.meter
-    where
-        offers.part = offers.meter
-        or (not charged_meters.is_reasoning_priced_apart and charged_meters.reasoning_tokens > 0)
 
 ),
 
@@ -179,18 +169,16 @@ fitting as (
 
     select
         asked.*,
+        {{ preceding_quantity('asked', 'coalesce(window_prices.price_meter, all_day_prices.price_meter)') }}
+            as quantity_before,
         coalesce(window_prices.unit_price, all_day_prices.unit_price) as unit_price,
         coalesce(window_prices.currency, all_day_prices.currency) as currency,
         coalesce(window_prices.region_id, all_day_prices.region_id) as price_region_id,
         case
             when coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'slice'
-                then
-                    least(
-                        asked.consumed_quantity,
-                        coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to)
-                    ) - coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt)
-            else asked.consumed_quantity
-        end as priced_quantity
+                then coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt)
+        end as slice_above,
+        coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to) as slice_up_to
     from asked
     {{ join_meter_prices('asked') | indent(4) }}
 
@@ -201,6 +189,13 @@ converted as (
 
     select
         fitting.*,
+        case
+            when fitting.slice_above is not null
+                then
+                    least(fitting.quantity_before + fitting.consumed_quantity, fitting.slice_up_to)
+                    - greatest(fitting.quantity_before, fitting.slice_above)
+            else fitting.consumed_quantity
+        end as priced_quantity,
         case
             when fitting.used_billing_currency = fitting.currency then fitting.unit_price
             else {{ converted_price('fitting.unit_price', 'exchange_rates.exchange_rate') }}

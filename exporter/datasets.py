@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 
 _COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 
-# The flat layout of an earlier system: its keys in its order, with what they are in
-# ai_calls_booked, and a billing period that ends on the last second of its month. `sub_account_id`
-# and `booking_key` are no part of it: they select and order its rows.
+# The flat layout of an earlier system: its keys in its order, with their columns in ai_calls_flat.
+# `sub_account_id` and `booking_key` are no part of it: they select and order its rows.
 AI_CALLS = {
     "BillingAccountId": "billing_account_id",
     "BillingPeriodStart": "billing_period_start",
-    "BillingPeriodEnd": "billing_period_end - interval 1 second",
+    "BillingPeriodEnd": "billing_period_last_second",
     "ChargePeriodStart": "charge_period_start",
     "ChargePeriodEnd": "charge_period_end",
     "ProviderName": "provider",
@@ -22,14 +21,13 @@ AI_CALLS = {
     "BilledCost": "billed_cost",
     "BilledCurrency": "billing_currency",
     "UsageQuantity": "total_tokens",
-    "UsageUnit": "'tokens'",
+    "UsageUnit": "usage_unit",
     "x-cog-InputTokenCount": "input_tokens",
     "x-cog-OutputTokenCount": "output_tokens",
-    "x-cog-CacheHit": "coalesce(is_cache_hit, false)",
+    "x-cog-CacheHit": "is_cache_hit",
     "x-cog-LatencyMs": "latency_ms",
     "Tags/x-cost-feature": "feature",
-    "Tags/x-cost-department": "coalesce("
-    "json_extract_string(tags_json, '/x-cost-department'), sub_account_name, sub_account_id)",
+    "Tags/x-cost-department": "department",
     "Tags/x-cost-user": "user_id",
     "Tags/x-cost-session": "session_id",
     "Tags/x-cog-classification": "classification",
@@ -88,7 +86,7 @@ class Dataset:
     instances: dict[str, str] = field(default_factory=dict)
     costs: tuple[str, ...] = ()
     currency: str | None = None
-    # the flat layout is no FOCUS dataset: one relation for all versions, a name -> its SQL
+    # the flat layout is no FOCUS dataset: one relation for all versions, a name -> its column
     layout: dict[str, str] | None = None
     hidden: tuple[str, ...] = ()
     # raw tables whose rejected rows concern this dataset; empty: those of no other dataset
@@ -158,7 +156,7 @@ DATASETS = {
             name="ai-calls",
             focus_id=None,
             versions=("1.1",),
-            relations={"call": "ai_calls_booked"},
+            relations={"call": "ai_calls_flat"},
             order=("ChargePeriodStart", "booking_key"),
             start="ChargePeriodStart",
             costs=("BilledCost",),

@@ -54,6 +54,23 @@ try(json_extract_string({{ expression }}, [
 {#- A number that no double holds is rounded, not refused: every text of a number is JSON. -#}
 {% macro bigquery__json(expression) %}safe.parse_json({{ expression }}, wide_number_mode => 'round'){% endmacro %}
 
+{#- A member of a JSON object as plain text, or null; its key may have hyphens, unlike a path's. -#}
+{% macro json_member_value(expression, key) %}
+{{- return(adapter.dispatch('json_member_value', 'ai_focus')(expression, key)) -}}
+{% endmacro %}
+
+{% macro default__json_member_value(expression, key) -%}
+json_extract_string({{ expression }}, '/{{ key }}')
+{%- endmacro %}
+
+{% macro snowflake__json_member_value(expression, key) -%}
+cast(get({{ snowflake__json(expression) }}, '{{ key }}') as varchar)
+{%- endmacro %}
+
+{% macro bigquery__json_member_value(expression, key) -%}
+json_value({{ expression }}, '$."{{ key }}"')
+{%- endmacro %}
+
 {#- Text as a JSON string with its quotes. -#}
 {% macro json_string(expression) %}{{ return(adapter.dispatch('json_string', 'ai_focus')(expression)) }}{% endmacro %}
 {% macro default__json_string(expression) %}cast(to_json({{ expression }}) as varchar){% endmacro %}

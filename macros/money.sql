@@ -101,17 +101,24 @@ cast(
 cast(cast({{ expression }} as {{ price_type() }}) as {{ text_type() }})
 {%- endmacro %}
 
-{#- A part of a total to 6 decimals, to be read, not to be reckoned with: DuckDB divides doubles, so a half may
+{#- A part of a total to some decimals, to be read, not to be reckoned with: DuckDB divides doubles, so a half may
     be rounded either way. Null of nothing. -#}
-{% macro share_of(part, total) %}{{ return(adapter.dispatch('share_of', 'ai_focus')(part, total)) }}{% endmacro %}
-{% macro default__share_of(part, total) -%}
-cast({{ part }} / nullif({{ total }}, 0) as decimal(9, 6))
+{% macro share_of(part, total, decimals=6) %}
+{{- return(adapter.dispatch('share_of', 'ai_focus')(part, total, decimals)) -}}
+{% endmacro %}
+
+{% macro default__share_of(part, total, decimals) -%}
+cast({{ part }} / nullif({{ total }}, 0) as {{ decimal_type(decimals + 3, decimals) }})
 {%- endmacro %}
-{% macro bigquery__share_of(part, total) -%}
-cast(round(cast({{ part }} as bignumeric) / nullif(cast({{ total }} as bignumeric), 0), 6) as bignumeric)
+
+{% macro bigquery__share_of(part, total, decimals) -%}
+cast(round(cast({{ part }} as bignumeric) / nullif(cast({{ total }} as bignumeric), 0), {{ decimals }}) as bignumeric)
 {%- endmacro %}
 
 {#- Snowflake brings the dividend to the decimals of both, in 38 digits. -#}
-{% macro snowflake__share_of(part, total) -%}
-cast(cast({{ part }} as number(38, 12)) / nullif(cast({{ total }} as number(38, 12)), 0) as number(9, 6))
+{% macro snowflake__share_of(part, total, decimals) -%}
+cast(
+    cast({{ part }} as number(38, 12)) / nullif(cast({{ total }} as number(38, 12)), 0)
+    as number({{ decimals + 3 }}, {{ decimals }})
+)
 {%- endmacro %}

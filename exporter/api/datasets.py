@@ -20,10 +20,10 @@ class Parameter:
 
     `later` gives the columns from a FOCUS version on. `operator` is `=`, `>=` or `<`; a comparison
     takes a moment (RFC 3339), a parameter that `is_month` a month such as 2026-10. `call` is the
-    column of ai_calls by which coverage is counted too. A parameter that is not `public` is no part
-    of the capability: only the routes of the page for people have it. Where `groups` is true, rows
-    can be summed by its first column; `label` is the column with the names of its values. Where
-    `names_provider` is true, a value may also be the canonical key of a provider.
+    column of ai_call_coverage by which coverage is counted too. A parameter that is not `public` is
+    no part of the capability: only the routes of the page for people have it. Where `groups` is
+    true, rows can be summed by its first column; `label` is the column with the names of its
+    values. Where `names_provider` is true, a value may also be the canonical key of a provider.
     """
 
     name: str

@@ -34,10 +34,10 @@ class Query:
     """A checked request for rows: a selection with the caller's scope in it, and what was asked.
 
     `filters` are the parameters as they were given. `calls` are the terms of the coverage: column
-    of ai_calls, operator, values; None where the dataset has no coverage. `counted_by` names the
-    parameters that the coverage goes by. `wanted` are the filters that compare with a value, and
-    `scope` the terms of the caller's scope, both among the selection's terms. `is_scoped` tells
-    that rows are hidden from the caller.
+    of ai_call_coverage, operator, values; None where the dataset has no coverage. `counted_by`
+    names the parameters that the coverage goes by. `wanted` are the filters that compare with a
+    value, and `scope` the terms of the caller's scope, both among the selection's terms.
+    `is_scoped` tells that rows are hidden from the caller.
     """
 
     dataset: ApiDataset

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from exporter.build.totals import ClosedPeriods, Totals
@@ -87,10 +87,10 @@ def _describe_stated_costs(totals: Totals) -> str:
 def _describe_price_dates(totals: Totals) -> list[str]:
     book = f"list of {totals.price_list_day}; " if totals.price_list_day else ""
     return [
-        f"Prices: {book}start date unpublished for {_tenths(unknown)} of {currency} cost "
-        f"(today's price used for the past), checked on a day for {_tenths(verified_on)}, "
-        f"published for {_tenths(effective)}."
-        for currency, effective, verified_on, unknown in totals.price_dates
+        f"Prices: {book}start date unpublished for {_percent(shares, 'unknown')} of {currency} "
+        f"cost (today's price used for the past), checked on a day for "
+        f"{_percent(shares, 'verified_on')}, published for {_percent(shares, 'effective')}."
+        for currency, shares in totals.price_dates.items()
     ]
 
 
@@ -186,6 +186,10 @@ def _share(part: int, whole: int) -> str:
         return "-"
     # rounded down: 100.0 % is said only when nothing is missing
     return _tenths(part * 1000 // whole)
+
+
+def _percent(shares: Mapping[str, Decimal], basis: str) -> str:
+    return _tenths(int(shares.get(basis, 0) * 1000))
 
 
 def _tenths(tenths: int) -> str:

@@ -15,7 +15,7 @@ import duckdb
 
 from exporter.duck import open_database
 from exporter.errors import UserError
-from exporter.extract.coverage import REJECTED_RECORDS, Missing
+from exporter.extract.coverage import Missing
 from exporter.sql import DuckDB, Engine, quote_name
 
 _SPEND = """
@@ -47,46 +47,31 @@ _MONTHS = """
     order by 1
 """
 
-# shares in tenths of a percent, rounded down: all of it is said only when nothing is missing
 _PRICE_DATES = """
-    with costs as (
-        select
-            billing_currency,
-            sum(billed_cost) as total,
-            sum(case when price_date_basis = 'effective' then billed_cost else 0 end) as effective,
-            sum(case when price_date_basis = 'verified_on' then billed_cost else 0 end)
-                as verified_on,
-            sum(case when price_date_basis = 'unknown' then billed_cost else 0 end) as unknown
-        from price_coverage
-        group by 1
-    )
-    select
-        billing_currency,
-        cast(floor(round(effective / total * 1000, 6)) as bigint) as effective,
-        cast(floor(round(verified_on / total * 1000, 6)) as bigint) as verified_on,
-        cast(floor(round(unknown / total * 1000, 6)) as bigint) as unknown
-    from costs
-    where total > 0
-    order by 1
+    select billing_currency, price_date_basis, max(basis_cost_share) as share
+    from price_coverage
+    where basis_cost_share is not null
+    group by 1, 2
+    order by 1, 2
 """
 
 # where the book is of more than one day, the newest of its rows that count
 _PRICE_LIST_DAY = "select max(recorded_at) as recorded_at from stg_pricing__list_prices"
 
 _QUARANTINED = """
-    select hold_reason, count(*)
-    from ai_calls
+    select hold_reason, cast(sum(missing_calls) as bigint) as held_calls
+    from ai_call_coverage
     where hold_reason is not null
     group by 1
     order by 2 desc, 1
 """
 
-_REJECTED = f"""
-    select coalesce(source_name, '') as source_name, count(*)
-    from {REJECTED_RECORDS}
+_REJECTED = """
+    select coalesce(source_name, '') as source_name, cast(sum(records) as bigint) as records
+    from rejected_rows
     group by 1
     order by 1
-"""  # noqa: S608
+"""
 
 _REJECTED_EXAMPLES = """
     select coalesce(file, raw_table), line, reason
@@ -140,8 +125,8 @@ ClosedPeriods = dict[tuple[str, str, datetime], dict[str, Decimal]]
 class Totals:
     """What a build came to. Costs are exact; the list of spend is by provider and currency.
 
-    Price dates are, by currency, the shares of the billed cost whose price date is effective,
-    verified_on or unknown, in tenths of a percent.
+    Price dates are, by currency, the shares of the billed cost (0 to 1) by price_date_basis:
+    effective, verified_on, unknown.
     """
 
     rows: int
@@ -163,7 +148,7 @@ class Totals:
     rejected_examples: list[tuple[str, int | None, str]]
     commitments: int
     spend: list[tuple[str, str, Decimal]]
-    price_dates: list[tuple[str, int, int, int]]
+    price_dates: dict[str, dict[str, Decimal]]
     # the newest row of the price book, UTC; None where there is none
     price_list_day: date | None
 
@@ -203,9 +188,16 @@ def ask_totals(engine: Engine) -> Totals:
         rejected_examples=engine.fetch(_REJECTED_EXAMPLES),
         commitments=_count(engine, "focus_contract_commitment"),
         spend=engine.fetch(_SPEND),
-        price_dates=engine.fetch(_PRICE_DATES),
+        price_dates=_read_price_dates(engine),
         price_list_day=recorded_at.date() if recorded_at else None,
     )
+
+
+def _read_price_dates(engine: Engine) -> dict[str, dict[str, Decimal]]:
+    found: dict[str, dict[str, Decimal]] = {}
+    for currency, basis, share in engine.fetch(_PRICE_DATES):
+        found.setdefault(currency, {})[basis] = share
+    return found
 
 
 def read_missing_prices(database: Path) -> list[dict[str, Any]]:

@@ -6,59 +6,55 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import duckdb
 
-from exporter.datasets import AI_CALLS, DATASETS, Dataset
+from exporter.datasets import DATASETS, Dataset
 from exporter.extract.selection import Selection, Term, build_where, read_terms
 from exporter.sql import DuckDB, Engine
 
-# what is asked of a build beside a dataset's rows: here, and of its recency
+# what is asked of a build beside a dataset's rows: here, of its recency, and for names of providers
 COVERAGE_RELATIONS = (
-    "ai_calls",
+    "ai_call_coverage",
     "ai_month_completeness",
     "rejected_rows",
-    "int_usage",
-    "int_held_calls",
     "providers",
 )
 
-# A record with several faults is one; of rows without line and key nothing says that two are one.
-REJECTED_RECORDS = """
-    (
-        select distinct source_name, raw_table, file, line, record_key from rejected_rows
-        where line is not null or record_key is not null
-        union all
-        select source_name, raw_table, file, line, record_key from rejected_rows
-        where line is null and record_key is null
-    ) as records
-"""
-
-# columns of ai_calls by which coverage can be asked for, and where they come from
-_CALLS = {
-    "billing_period_start": "date_trunc('month', int_usage.charge_period_start)",
-    "charge_period_start": "int_usage.charge_period_start",
-    "billing_account_id": "int_usage.billing_account_id",
-    "sub_account_id": "int_usage.sub_account_id",
-    "service_provider_name": "providers.service_provider_name",
+# columns of ai_call_coverage by which it can be asked for
+_CALL_KINDS = {
+    "billing_period_start": "TIMESTAMP",
+    "charge_period_start": "TIMESTAMP",
+    "billing_account_id": "VARCHAR",
+    "sub_account_id": "VARCHAR",
+    "service_provider_name": "VARCHAR",
 }
-_CALL_KINDS = {name: "TIMESTAMP" if name.endswith("_start") else "VARCHAR" for name in _CALLS}
-
-
-# What is counted of the calls of one hold reason. A call that no provider charges for counts in
-# nothing but the time; a cost of 0 is what LiteLLM writes where it knows no price.
-_COUNTED = """
-    cast(sum(case when is_billable then 1 else 0 end) as bigint) as calls,
-    cast(coalesce(sum(case when is_billable then {tokens} else 0 end), 0) as bigint) as tokens,
-    count(case when is_billable then nullif(source_cost, 0) end) as stated_calls,
-    sum(sum(case when is_billable and {reason} is not null then nullif(source_cost, 0) end))
-        over () as stated_cost,
-    max(max(charge_period_start)) over () as usage_until,
-    min(min(charge_period_start)) over () as usage_from
-"""
-# all that sources state is in USD
-STATED_CURRENCY = "USD"
+# a dataset's own dates, as they are called there
+_DATES = {
+    "BillingPeriodStart": "billing_period_start",
+    "ChargePeriodStart": "charge_period_start",
+}
+_COUNTS = (
+    "calls",
+    "priced_calls",
+    "tokens",
+    "priced_tokens",
+    "missing_calls",
+    "missing_tokens",
+    "unknown_cost_calls",
+)
+# a row for each hold reason with its own missing calls; what else it has is of all calls together
+_COVERAGE = f"""
+    select
+        hold_reason,
+        cast(sum(missing_calls) as bigint) as held_calls,
+        {", ".join(f"cast(sum(sum({it})) over () as bigint) as {it}" for it in _COUNTS)},
+        sum(sum(missing_stated_cost)) over () as missing_stated_cost,
+        max(max(stated_cost_currency)) over () as stated_cost_currency,
+        min(min(charge_period_start)) over () as usage_from,
+        max(max(charge_period_start)) over () as usage_until
+    from ai_call_coverage
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -107,16 +103,8 @@ def read_coverage(engine: Engine, selection: Selection) -> Coverage:
         to_date=selection.to_date,
         billing_period=selection.billing_period,
     )
-    kinds = {str(calls.dataset.billing_period): "TIMESTAMP", calls.dataset.start: "TIMESTAMP"}
-    where, parameters = build_where(calls.date_terms(), kinds, engine, AI_CALLS)
-    return _count(
-        engine,
-        engine.fetch(
-            f"select hold_reason, {_COUNTED.format(tokens='total_tokens', reason='hold_reason')}"  # noqa: S608
-            f" from ai_calls{where} group by hold_reason order by hold_reason",
-            parameters,
-        ),
-    )
+    kinds = dict.fromkeys(_DATES, "TIMESTAMP")
+    return _count(engine, *build_where(calls.date_terms(), kinds, engine, _DATES))
 
 
 def read_usage_coverage(
@@ -125,49 +113,38 @@ def read_usage_coverage(
 ) -> Coverage:
     """Count the billable calls and tokens that fit the terms: all, and those with a price.
 
-    A term is a column of ai_calls, an operator and values, as in Term. It is counted where ai_calls
-    takes its rows from, without what each call cost.
+    A term is a column of ai_call_coverage, an operator and values, as in Term.
     """
     engine = DuckDB(connection)
+    return _count(engine, *_read_where(connection, engine, terms))
+
+
+def _read_where(
+    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
+    terms: Iterable[tuple[str, str, tuple[str, ...]]],
+) -> tuple[str, list[str]]:
     wanted = [Term((column,), values, operator) for column, operator, values in terms]
-    where, parameters = build_where(
-        read_terms(connection, wanted, _CALL_KINDS), _CALL_KINDS, engine, _CALLS
-    )
-    counted = _COUNTED.format(tokens="(prompt_tokens + completion_tokens)", reason="hold_reason")
-    return _count(
-        engine,
-        engine.fetch(
-            f"select case when is_billable then hold_reason end, {counted}"  # noqa: S608
-            " from int_usage left join int_held_calls"
-            " on int_usage.call_key = int_held_calls.call_key"
-            " left join providers on int_usage.provider = providers.provider"
-            f"{where} group by 1 order by 1",
-            parameters,
-        ),
-    )
+    return build_where(read_terms(connection, wanted, _CALL_KINDS), _CALL_KINDS, engine)
 
 
-def _count(engine: Engine, found: Sequence[tuple[Any, ...]]) -> Coverage:
-    """Sum up rows of a hold reason and what is counted of it; without one they have a price."""
-    held = [row for row in found if row[0] is not None and row[1]]
-    calls, tokens = sum(row[1] for row in found), sum(row[2] for row in found)
-    stated_cost = found[0][4] if found else None
-    missing = Missing(
-        calls=sum(row[1] for row in held),
-        tokens=sum(row[2] for row in held),
-        stated_cost=stated_cost,
-        currency=None if stated_cost is None else STATED_CURRENCY,
-        unknown_calls=sum(row[1] - row[3] for row in held),
+def _count(engine: Engine, where: str, parameters: Sequence[str]) -> Coverage:
+    found = engine.fetch(
+        f"{_COVERAGE}{where} group by hold_reason order by hold_reason", parameters
     )
+    if not found:
+        return Coverage(0, 0, 0, 0, Missing(0, 0, None, None, 0))
+    _, _, calls, priced_calls, tokens, priced_tokens, *missing, first, last = found[0]
+    missing_calls, missing_tokens, unknown_calls, stated_cost, currency = missing
     return Coverage(
         calls=calls,
-        priced_calls=calls - missing.calls,
+        priced_calls=priced_calls,
         tokens=tokens,
-        priced_tokens=tokens - missing.tokens,
-        missing=missing,
-        held_back=[(row[0], row[1]) for row in held],
-        usage_until=found[0][5] if found else None,
-        waiting=_waiting_between(engine, found[0][6], found[0][5]) if found else {},
+        priced_tokens=priced_tokens,
+        missing=Missing(missing_calls, missing_tokens, stated_cost, currency, unknown_calls),
+        held_back=[(reason, held) for reason, held, *_ in found if reason is not None],
+        usage_until=last,
+        waiting=_waiting_between(engine, first, last),
     )
 
 
@@ -199,13 +176,9 @@ def read_usage_until(
 ) -> datetime | None:
     """Give the start (UTC) of the last call that fits the terms, as in read_usage_coverage."""
     engine = DuckDB(connection)
-    wanted = [Term((column,), values, operator) for column, operator, values in terms]
-    where, parameters = build_where(
-        read_terms(connection, wanted, _CALL_KINDS), _CALL_KINDS, engine, _CALLS
-    )
+    where, parameters = _read_where(connection, engine, terms)
     found = engine.fetch(
-        "select max(charge_period_start) from int_usage"  # noqa: S608
-        f" left join providers on int_usage.provider = providers.provider{where}",
+        f"select max(charge_period_start) from ai_call_coverage{where}",  # noqa: S608
         parameters,
     )
     until: datetime | None = found[0][0]
@@ -223,7 +196,8 @@ def count_rejected(engine: Engine, dataset: Dataset) -> int:
     texts = ", ".join([engine.value_of("VARCHAR")] * len(named))
     concerned = f"raw_table {'in' if dataset.raw_tables else 'not in'} ({texts})"
     found = engine.fetch(
-        f"select count(*) as records from {REJECTED_RECORDS} where {concerned}",  # noqa: S608
+        "select cast(coalesce(sum(records), 0) as bigint) as records"  # noqa: S608
+        f" from rejected_rows where {concerned}",
         named,
     )
     return int(found[0][0])

@@ -126,7 +126,7 @@ def describe(
         "written_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     if selection.dataset.focus_id is None and coverage is not None:
-        manifest["left_out_calls"] = coverage.calls - coverage.priced_calls
+        manifest["left_out_calls"] = coverage.missing.calls
     return manifest
 
 

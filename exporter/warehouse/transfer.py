@@ -21,7 +21,6 @@ from exporter.project import Project
 from exporter.sql import quote_name, quote_text
 from exporter.warehouse.adapters import Warehouse
 
-_PLAIN = re.compile(r"[a-z_]+")
 # a table with this column is kept in its order, so that the rows of a page lie in few places
 _ORDER = "charge_period_start"
 
@@ -38,20 +37,18 @@ def pull(
     when it has no rows. Raises UserError for a selection that does not fit.
     """
     dataset = selection.dataset
-    names: dict[str, str] | None = None
+    names: Mapping[str, str] | None = None
     terms = [*selection.date_terms(), *selection.terms]
     if dataset.layout is None:
         kinds = column_kinds(project, Structure(dataset, selection.grain, selection.focus_version))
         needed, asked = _needed(selection, list(kinds)), kinds
     else:
-        # columns under other names: those that are renamed alone can be filtered there
+        # columns under other names
+        names = dataset.layout
         kinds = project.model_kinds(dataset.relations[selection.grain])
-        names = {name: sql for name, sql in dataset.layout.items() if _PLAIN.fullmatch(sql)}
-        check_columns(selection, [name for name in dataset.layout if name not in dataset.hidden])
-        sources = " ".join(dataset.layout.values())
-        needed = [name for name in kinds if re.search(rf"\b{name}\b", sources)]
-        asked = {name: kinds[sql] for name, sql in names.items()}
-        terms = [term for term in terms if names.keys() >= set(term.columns)]
+        check_columns(selection, [name for name in names if name not in dataset.hidden])
+        needed = [name for name in kinds if name in names.values()]
+        asked = {name: kinds[column] for name, column in names.items()}
     where, parameters = build_where(read_terms(connection, terms, asked), asked, warehouse, names)
     relation = dataset.relation(selection.grain, selection.focus_version)
     columns = ", ".join(warehouse.column(name) for name in needed)

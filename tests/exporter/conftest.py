@@ -123,17 +123,17 @@ _TOY_MODELS = {
         select timestamp '2026-10-01' as billing_period_start, true as is_complete,
             cast(null as varchar) as waiting_for, timestamp '2026-10-31 23:59:50' as usage_until
     """,
-    "ai_calls": "select cast(null as varchar) as hold_reason",
+    "ai_call_coverage": "select cast(null as varchar) as hold_reason, 0 as missing_calls",
     "price_coverage": """
         select 'USD' as billing_currency, 'effective' as price_date_basis,
-            cast(1.25 as decimal(38, 18)) as billed_cost
+            cast(1 as decimal(12, 9)) as basis_cost_share
     """,
     "stg_pricing__list_prices": "select cast('2026-11-21' as timestamp) as recorded_at",
     "rejected_rows": """
         select cast(null as varchar) as source_name, cast(null as varchar) as raw_table,
             cast(null as varchar) as file, cast(null as bigint) as line,
             cast(null as varchar) as record_key, cast(null as varchar) as field,
-            cast(null as varchar) as reason
+            cast(null as varchar) as reason, 1 as records
         where 1 = 0
     """,
     # as many slow rows as a test needs to meet a running dbt

@@ -35,7 +35,8 @@ VERSIONS = ("1_4", "1_3", "1_0")
 GRAINS = ("", "_daily", "_monthly")
 MODELS = [
     *PRICED_MODELS,
-    "+ai_calls_booked",
+    "+ai_calls_flat",
+    "+ai_call_coverage",
     *(
         f"+path:models/marts/focus/focus_cost_and_usage{grain}_v{version}.sql"
         for grain in GRAINS

@@ -115,43 +115,48 @@ def value_of(column: dict[str, str]) -> str:
 AI_CALLS = """
     create table ai_calls as
     select
-        md5(cast(i as varchar)) as call_key, 'gateway' as source_name,
-        'call-' || i as call_id, 'acme' as billing_account_id,
-        'dept' as sub_account_id, {nasty} as sub_account_name, 'openai' as provider,
-        'gpt-' || i % 3 as model,
+        md5(cast(i as varchar)) as booking_key, 'call-' || i as call_id,
+        'acme' as billing_account_id, 'dept' as sub_account_id, {nasty} as sub_account_name,
+        'openai' as provider, 'OpenAI' as service_provider_name, 'gpt-' || i % 3 as model,
         timestamp '2026-01-01' + to_seconds(i * 61) as charge_period_start,
         timestamp '2026-01-01 00:00:01' + to_seconds(i * 61) as charge_period_end,
         date_trunc('month', charge_period_start) as billing_period_start,
-        date_trunc('month', charge_period_start) + interval 1 month as billing_period_end,
-        cast(i % 900 as bigint) as latency_ms, i % 7 = 0 as is_cache_hit, true as is_billable,
+        date_trunc('month', charge_period_start) + to_days(31) - to_seconds(1)
+            as billing_period_last_second,
+        cast(i % 900 as bigint) as latency_ms, i % 7 = 0 as is_cache_hit,
         cast(i as bigint) as input_tokens, cast(2 * i as bigint) as output_tokens,
-        cast(3 * i as bigint) as total_tokens,
-        case when i % 10 > 0 then cast({costs} as decimal(38,18)) end as billed_cost,
-        'USD' as billing_currency,
+        cast(3 * i as bigint) as total_tokens, 'tokens' as usage_unit,
+        cast({costs} as decimal(38,18)) as billed_cost, 'USD' as billing_currency,
         case when i % 10 = 0 then 'unknown_model' end as hold_reason,
-        -- of the calls that are held, every third has a cost, a 0, and none
-        cast(case i % 30 when 20 then null when 10 then 0 else 0.5 end as decimal(38,18))
-            as source_cost,
-        'chat' as feature, '=cmd' as user_id, cast(null as varchar) as session_id,
-        'investment' as classification,
-        -- a source's own tag, a text that is none, no tags: as of an older build
-        case i % 3
-            when 0 then json_object('x-cost-department', 'Own')
-            when 1 then json_object('app', '"x-cost-department"')
-        end as tags_json
+        -- of the calls that are held, every third has a cost
+        cast(case when i % 30 = 0 then 0.5 end as decimal(38,18)) as missing_stated_cost,
+        'chat' as feature, case i % 3 when 0 then 'Own' else sub_account_name end as department,
+        '=cmd' as user_id, cast(null as varchar) as session_id, 'investment' as classification
     from range({rows}) as r (i)
+"""
+
+FLAT_CALLS = "create view ai_calls_flat as from ai_calls where hold_reason is null"
+
+COVERAGE = """
+    create view ai_call_coverage as
+    select
+        *, 1 as calls, total_tokens as tokens,
+        (hold_reason is null)::bigint as priced_calls, 1 - priced_calls as missing_calls,
+        total_tokens * priced_calls as priced_tokens, total_tokens * missing_calls as missing_tokens,
+        case when missing_stated_cost is not null then 'USD' end as stated_cost_currency,
+        (missing_calls = 1 and missing_stated_cost is null)::bigint as unknown_cost_calls
+    from ai_calls
 """
 
 REJECTED = """
     create table rejected_rows as
     select * from (values
-        ('gateway', 'gateway_calls', 'a.csv', 3, 'k', 'prompt_tokens', 'r', '-1'),
-        ('gateway', 'gateway_calls', 'a.csv', 3, 'k', 'ended_at', 'r', 'x'),
-        -- without line and key two rows are two records
-        ('gateway', 'gateway_calls', null, null, null, 'call_id', 'r', null),
-        ('gateway', 'gateway_calls', null, null, null, 'call_id', 'r', null),
-        ('contracts', 'commitments', 'b.csv', 2, 'm', 'x', 'r', 'x'),
-    ) as v (source_name, raw_table, file, line, record_key, field, reason, raw_value)
+        ('gateway', 'gateway_calls', 'a.csv', 3, 'k', 'prompt_tokens', 'r', '-1', 0),
+        ('gateway', 'gateway_calls', 'a.csv', 3, 'k', 'ended_at', 'r', 'x', 1),
+        ('gateway', 'gateway_calls', null, null, null, 'call_id', 'r', null, 1),
+        ('gateway', 'gateway_calls', null, null, null, 'call_id', 'r', null, 1),
+        ('contracts', 'commitments', 'b.csv', 2, 'm', 'x', 'r', 'x', 1),
+    ) as v (source_name, raw_table, file, line, record_key, field, reason, raw_value, records)
 """
 
 
@@ -182,10 +187,8 @@ def make_home(path: Path, rows: int, newest_only: bool = False) -> Home:
                         f" select {columns} from range({rows}) as r (i) order by hash(i)"
                     )
         connection.execute(AI_CALLS.format(nasty=pick(NASTY), costs=pick(COSTS), rows=rows))
-        connection.execute(
-            "create view ai_calls_booked as select *, call_key as booking_key from ai_calls"
-            " where hold_reason is null"
-        )
+        connection.execute(FLAT_CALLS)
+        connection.execute(COVERAGE)
         connection.execute(REJECTED)
         connection.execute(WAITING)
     (folder / "build.json").write_text(
@@ -505,11 +508,7 @@ def test_ai_calls_have_the_flat_layout(export: Callable[..., ExportResult]) -> N
     assert first["UsageQuantity"] == 3
     assert first["Tags"]["x-cost-session"] is None
     assert first["Tags"]["x-cost-department"] == first["SubAccountName"]
-    departments = {
-        row["ResourceId"]: row["Tags"]["x-cost-department"] for row in envelope["records"]
-    }
-    assert departments["call-3"] == "Own"
-    assert departments["call-2"] == envelope["records"][1]["SubAccountName"]
+    assert envelope["records"][2]["Tags"]["x-cost-department"] == "Own"
     rows = read_csv(export("ai-calls", safe_csv=False).path)
     flat = [f"Tags/{name}" for name in [*TAGS, "x-cog-classification"]]
     assert list(rows[0]) == [*FLAT, *flat]

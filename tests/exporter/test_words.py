@@ -42,7 +42,13 @@ TOTALS = Totals(
     rejected_examples=[("gateway/a.csv", 4, "started_at 'yesterday' is no date and time")],
     commitments=17,
     spend=[("OpenAI", "USD", Decimal("21.49"))],
-    price_dates=[("USD", 6, 86, 906)],
+    price_dates={
+        "USD": {
+            "effective": Decimal("0.006999999"),
+            "verified_on": Decimal("0.086"),
+            "unknown": Decimal("0.906"),
+        }
+    },
     price_list_day=date(2026, 11, 21),
 )
 

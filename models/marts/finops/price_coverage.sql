@@ -35,18 +35,54 @@ shared as (
         sum(billed_cost) over (partition by billing_period_start, provider, billing_currency) as total_billed_cost
     from summed
 
+),
+
+of_bases as (
+
+    select
+        billing_currency,
+        price_date_basis,
+        sum(billed_cost) as basis_cost
+    from summed
+    group by 1, 2
+
+),
+
+of_currencies as (
+
+    select
+        *,
+        sum(basis_cost) over (partition by billing_currency) as currency_cost,
+        min(basis_cost) over (partition by billing_currency) as least_cost
+    from of_bases
+
 )
 
 select
-    billing_period_start,
-    provider,
-    billing_currency,
-    price_date_basis,
-    price_rule,
-    cast(charges as {{ whole_type() }}) as charges,
-    cast(list_cost as {{ cost_type() }}) as list_cost,
-    cast(billed_cost as {{ cost_type() }}) as billed_cost,
+    shared.billing_period_start,
+    shared.provider,
+    shared.billing_currency,
+    shared.price_date_basis,
+    shared.price_rule,
+    cast(shared.charges as {{ whole_type() }}) as charges,
+    cast(shared.list_cost as {{ cost_type() }}) as list_cost,
+    cast(shared.billed_cost as {{ cost_type() }}) as billed_cost,
     -- corrections may be credits, and a part of less than nothing or of more than all is no share
-    case when billed_cost between 0 and total_billed_cost then {{ share_of('billed_cost', 'total_billed_cost') }} end
-        as billed_cost_share
+    case
+        when shared.billed_cost between 0 and shared.total_billed_cost
+            then {{ share_of('shared.billed_cost', 'shared.total_billed_cost') }}
+    end as billed_cost_share,
+    case
+        when of_currencies.least_cost < 0 or of_currencies.currency_cost = 0 then null
+        when of_currencies.basis_cost = of_currencies.currency_cost then cast(1 as {{ decimal_type(12, 9) }})
+        -- all of it is said only where nothing is missing
+        else least(
+            {{ share_of('of_currencies.basis_cost', 'of_currencies.currency_cost', 9) }},
+            cast('0.999999999' as {{ decimal_type(12, 9) }})
+        )
+    end as basis_cost_share
 from shared
+inner join of_currencies
+    on
+        shared.billing_currency = of_currencies.billing_currency
+        and shared.price_date_basis = of_currencies.price_date_basis

@@ -1,0 +1,66 @@
+{#- The one place that says what a call counts in coverage: whoever tells how complete a sum is adds these up. -#}
+with usage_of_calls as (
+
+    select * from {{ ref('int_usage') }}
+
+),
+
+held_calls as (
+
+    select * from {{ ref('int_held_calls') }}
+
+),
+
+providers as (
+
+    select * from {{ price_book('providers') }}
+
+),
+
+judged as (
+
+    select
+        usage_of_calls.call_key,
+        usage_of_calls.source_name,
+        usage_of_calls.provider_as_sent,
+        providers.service_provider_name,
+        usage_of_calls.billing_account_id,
+        usage_of_calls.sub_account_id,
+        usage_of_calls.charge_period_start,
+        usage_of_calls.source_cost,
+        usage_of_calls.prompt_tokens + usage_of_calls.completion_tokens as tokens,
+        usage_of_calls.is_billable,
+        case when usage_of_calls.is_billable then held_calls.hold_reason end as hold_reason,
+        usage_of_calls.is_billable and held_calls.call_key is not null as is_missing
+    from usage_of_calls
+    left join held_calls
+        on usage_of_calls.call_key = held_calls.call_key
+    left join providers
+        on usage_of_calls.provider = providers.provider
+
+)
+
+select
+    call_key,
+    source_name,
+    provider_as_sent,
+    service_provider_name,
+    billing_account_id,
+    sub_account_id,
+    {{ billing_period_start('charge_period_start') }} as billing_period_start,
+    charge_period_start,
+    is_billable,
+    hold_reason,
+    cast(case when is_billable then 1 else 0 end as {{ whole_type() }}) as calls,
+    cast(case when is_billable and not is_missing then 1 else 0 end as {{ whole_type() }}) as priced_calls,
+    cast(case when is_missing then 1 else 0 end as {{ whole_type() }}) as missing_calls,
+    cast(case when is_billable then tokens else 0 end as {{ whole_type() }}) as tokens,
+    cast(case when is_billable and not is_missing then tokens else 0 end as {{ whole_type() }}) as priced_tokens,
+    cast(case when is_missing then tokens else 0 end as {{ whole_type() }}) as missing_tokens,
+    -- LiteLLM writes 0 where it knows no price: of a call without one that says nothing
+    cast(case when is_missing then nullif(source_cost, 0) end as {{ cost_type() }}) as missing_stated_cost,
+    -- all that sources state is in USD
+    case when is_missing and source_cost <> 0 then cast('USD' as {{ text_type() }}) end as stated_cost_currency,
+    cast(case when is_missing and coalesce(source_cost, 0) = 0 then 1 else 0 end as {{ whole_type() }})
+        as unknown_cost_calls
+from judged

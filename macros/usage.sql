@@ -63,3 +63,12 @@ case
             else {{ json_member('x-cost-department', 'coalesce(' ~ sub_account_name ~ ', ' ~ sub_account_id ~ ')') }}
         end
 {%- endmacro %}
+
+{#- In which order records of one id and one stamp are taken; the first counts. The hash stands last, so that files read
+    in another order give the same rows. -#}
+{% macro record_order(record) -%}
+{{ record }}.ended_at desc nulls last,
+                {{ record }}.completion_tokens desc nulls last,
+                {{ record }}.prompt_tokens desc nulls last,
+                {{ record }}.record_hash
+{%- endmacro %}

@@ -53,6 +53,8 @@ def describe(
     lines = [f"{title:<14} {value:>{width}}  {unit}".rstrip() for title, value, unit in rows]
     recency = _describe_recency(totals, finished_at)
     lines += ["", *recency] if recency else []
+    if totals.repeated:
+        lines.append(_describe_repeated(totals))
     if totals.differing_calls or (verbose and totals.compared_calls):
         lines.append(_describe_stated_costs(totals))
     return lines + (_describe_price_dates(totals) if verbose else [])
@@ -82,6 +84,17 @@ def _describe_stated_costs(totals: Totals) -> str:
     stated = count_text(totals.compared_calls, "call")
     text = f"Costs in the log: of {stated} with one {agreeing} have that list cost"
     return f"{text}; the others are in price_findings." if totals.differing_calls else f"{text}."
+
+
+def _describe_repeated(totals: Totals) -> str:
+    """Count the records that differ from the one of the same id that took their place."""
+    number = _total(totals.repeated)
+    verb, whose = ("differs", "its") if number == 1 else ("differ", "their")
+    counts = ", ".join(f"{count:,} {outcome}" for outcome, count in totals.repeated)
+    return (
+        f"Delivered more than once: {count_text(number, 'record')} {verb} from the one that took "
+        f"{whose} place ({counts}); see the table ai_repeated_records."
+    )
 
 
 def _describe_price_dates(totals: Totals) -> list[str]:

@@ -80,6 +80,14 @@ _REJECTED_EXAMPLES = """
     limit 3
 """
 
+_REPEATED = """
+    select outcome, count(*)
+    from ai_repeated_records
+    where outcome in ('superseded', 'conflicting')
+    group by 1
+    order by 1 desc
+"""
+
 _MISSING_PRICES = """
     select *
     from missing_prices
@@ -146,6 +154,8 @@ class Totals:
     rejected: list[tuple[str, int]]
     # file (or raw table), line and reason of the first
     rejected_examples: list[tuple[str, int | None, str]]
+    # records of an id that say something else than the one that was taken, by what became of them
+    repeated: list[tuple[str, int]]
     commitments: int
     spend: list[tuple[str, str, Decimal]]
     price_dates: dict[str, dict[str, Decimal]]
@@ -186,6 +196,7 @@ def ask_totals(engine: Engine) -> Totals:
         quarantined=engine.fetch(_QUARANTINED),
         rejected=engine.fetch(_REJECTED),
         rejected_examples=engine.fetch(_REJECTED_EXAMPLES),
+        repeated=engine.fetch(_REPEATED),
         commitments=_count(engine, "focus_contract_commitment"),
         spend=engine.fetch(_SPEND),
         price_dates=_read_price_dates(engine),

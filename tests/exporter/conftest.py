@@ -136,6 +136,7 @@ _TOY_MODELS = {
             cast(null as varchar) as reason, 1 as records
         where 1 = 0
     """,
+    "ai_repeated_records": "select 'kept' as outcome",
     # as many slow rows as a test needs to meet a running dbt
     "slow": """
         {{ config(materialized='table') }}

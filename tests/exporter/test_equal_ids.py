@@ -14,6 +14,8 @@ LIST_COST = Decimal("0.000325")
 
 FILES = {
     "gateway/a.csv": csv_text(call("a")),
+    # it ended sooner, so it is not the one that counts
+    "gateway/again.csv": csv_text(call("a"), call("a", latency_ms="800")),
     "billing_periods/closed.csv": "issuer,billing_period,closed_at\n"
     "openai,2026-03,2026-04-04T09:00:00Z\nmistral,2026-03,2062-04-04\n",
     # 10 % are known when March is closed, 20 % a month later
@@ -64,6 +66,19 @@ def test_contracts_that_differ_are_both_rejected_and_repeats_in_other_words_are_
     assert contracts == [("C", "OpenAI")]
     rejected = rows_of(database, "select raw_table, record_key, line from rejected_rows order by 3")
     assert rejected == [("contracts", "D", 4), ("contracts", "D", 5)]
+
+
+def test_records_of_one_call_that_differ_are_listed_with_file_and_line(database: Path) -> None:
+    listed = rows_of(
+        database,
+        "select file, line, call_id, outcome, differing_fields from ai_repeated_records"
+        " order by all",
+    )
+    assert listed == [
+        ("gateway/a.csv", 2, "a", "kept", None),
+        ("gateway/again.csv", 2, "a", "repeated", None),
+        ("gateway/again.csv", 3, "a", "conflicting", "ended_at, latency_ms"),
+    ]
 
 
 def test_what_is_odd_but_counts_is_a_finding(database: Path) -> None:

@@ -40,6 +40,7 @@ TOTALS = Totals(
     quarantined=[(reason, 5) for reason in HOLD_REASONS],
     rejected=[("gateway", 2)],
     rejected_examples=[("gateway/a.csv", 4, "started_at 'yesterday' is no date and time")],
+    repeated=[("superseded", 1200), ("conflicting", 1)],
     commitments=17,
     spend=[("OpenAI", "USD", Decimal("21.49"))],
     price_dates={
@@ -196,6 +197,19 @@ def test_people_read_no_jargon() -> None:
 def test_jargon_would_be_seen(text: str) -> None:
     assert JARGON.search(NAMES.sub("", text).lower())
     assert not JARGON.search(NAMES.sub("", "see the table rejected_rows, `uplift`"))
+
+
+def test_records_that_differ_are_counted_by_what_became_of_them() -> None:
+    said = [line for line in describe(TOTALS) if line.startswith("Delivered")]
+    assert said == [
+        "Delivered more than once: 1,201 records differ from the one that took their place "
+        "(1,200 superseded, 1 conflicting); see the table ai_repeated_records."
+    ]
+    one = describe(replace(TOTALS, repeated=[("conflicting", 1)]))
+    assert [line.split(" (")[0] for line in one if line.startswith("Delivered")] == [
+        "Delivered more than once: 1 record differs from the one that took its place"
+    ]
+    assert "Delivered" not in " ".join(describe(replace(TOTALS, repeated=[])))
 
 
 def test_what_is_missing_is_said_in_words() -> None:

@@ -34,10 +34,7 @@ ranked as (
         row_number() over (
             partition by records.replaces_key, records.ingested_at
             order by
-                records.ended_at desc nulls last,
-                records.completion_tokens desc nulls last,
-                records.prompt_tokens desc nulls last,
-                records.record_hash
+                {{ record_order('records') }}
         ) as delivery_rank
     from {{ ref('int_usage_records') }} as records
     inner join repeated

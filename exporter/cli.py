@@ -154,9 +154,10 @@ def cli() -> None:
     """AI usage, prices and contracts as FinOps FOCUS datasets.
 
     Exit codes: 0 done, 1 the data failed a check, 2 a mistake in the call or in a file,
-    3 incomplete where --strict asks for completeness or --set-aside left a file out, 4 another
-    build is running, 5 the machine (no space, memory or right, a file gone while it was read),
-    130 stopped by Ctrl-C, 141 the reader of the output went away, 143 stopped by SIGTERM.
+    3 incomplete where --strict asks for completeness (a closed month that moved is not published
+    then) or --set-aside left a file out, 4 another build is running, 5 the machine (no space,
+    memory or right, a file gone while it was read), 130 stopped by Ctrl-C, 141 the reader of the
+    output went away, 143 stopped by SIGTERM.
     """
 
 

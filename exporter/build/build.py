@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import duckdb
 
-from exporter.build import report, set_aside, totals
+from exporter.build import closed_months, report, set_aside, totals
 from exporter.build.builds import (
     is_published,
     lock,
@@ -30,7 +29,7 @@ from exporter.build.builds import (
 )
 from exporter.children import Child
 from exporter.dbt.runner import machine_fault, project_arguments, start, watch
-from exporter.errors import DataError, MachineError, UserError
+from exporter.errors import DataError, IncompleteError, MachineError, UserError
 from exporter.extract.manifest import read_build
 from exporter.home import DATABASE, DESCRIPTION, Home, write_durably
 from exporter.progress import Progress
@@ -58,6 +57,8 @@ class BuildRequest:
     wait: float = 0
     quiet: bool = False
     verbose: bool = False
+    # publish nothing where a closed month moved
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class BuildResult:
     finished_at: str | None = None
     # what --set-aside left out
     set_aside: list[Fault] = field(default_factory=list)
-    # a sentence for each closed period that is another one than in the build before
+    # a sentence for each closed month and account that is another one than in the build before
     moved: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -108,12 +109,14 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
                 build_id, None, [], seconds, target=request.target, finished_at=finished_at
             )
         remove_leftovers(home)
-        before = _closed_before(home)
-        build_id, database = _build(home, project, request, variables, plan)
-        now = totals.read_closed_periods(database) if before else {}
-        moved = report.describe_moved(before, now)
+        build_id, database, closed = _build(home, project, request, variables, plan)
         remove_leftovers(home)
     notes = plan.notes if plan else []
+    if closed.hindrance:
+        notes.append(
+            "The closed months can't be compared with those of the build before, which is of "
+            f"another version ({closed.hindrance})."
+        )
     if not home.link.exists():
         notes.append(f"No link can be made here; the tables are in {database}.")
     return BuildResult(
@@ -124,21 +127,8 @@ def run_build(home: Home, request: BuildRequest) -> BuildResult:
         is_demo=variables.get("raw_origin", "seed") == "seed",
         finished_at=read_build(database)["finished_at"],
         set_aside=plan.faults if plan else [],
-        moved=moved,
+        moved=report.describe_moved(closed),
     )
-
-
-def _closed_before(home: Home) -> totals.ClosedPeriods:
-    """Give what the closed periods of the published build came to, if it can be asked.
-
-    It may be of an older version, or not whole: the build that follows does not need it.
-    """
-    if not home.database.exists():
-        return {}
-    try:
-        return totals.read_closed_periods(home.published())
-    except (UserError, duckdb.Error):
-        return {}
 
 
 def show_plan(home: Home, request: BuildRequest) -> None:
@@ -199,7 +189,7 @@ def _build(
     request: BuildRequest,
     variables: dict[str, Any],
     plan: RawPlan | None,
-) -> tuple[str, Path]:
+) -> tuple[str, Path, closed_months.Comparison]:
     started_at = datetime.now(timezone.utc)
     build_id = make_build_id(started_at)
     folder = home.building
@@ -224,6 +214,9 @@ def _build(
         if plan is not None:
             set_aside.check_rejected_files(home, plan, database, set_aside=request.set_aside)
             set_aside.note_mended_files(home, plan)
+        closed = closed_months.compare(home, database)
+        if closed.moved and request.strict:
+            raise IncompleteError(_refuse_moved(closed))
         description = {
             "build_id": build_id,
             "started_at": moment_text(started_at),
@@ -247,7 +240,16 @@ def _build(
     finally:
         if not published and not is_published(home, folder):
             shutil.rmtree(folder, ignore_errors=True)
-    return build_id, folder / DATABASE
+    return build_id, folder / DATABASE, closed
+
+
+def _refuse_moved(closed: closed_months.Comparison) -> str:
+    said = [
+        "Nothing was published, since closed months moved and --strict was given: bring back what "
+        "is missing, or build once without --strict to take them as they are now.",
+        *report.describe_moved(closed),
+    ]
+    return "\n".join(said)
 
 
 def _count_kinds(results: list[dict[str, Any]]) -> dict[str, int]:

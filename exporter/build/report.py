@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from exporter.build.totals import ClosedPeriods, Totals
+from exporter.build.closed_months import Comparison, Moved
+from exporter.build.totals import Totals
 from exporter.errors import IncompleteError
 from exporter.extract.missing import describe_cost, describe_usage, money_text
 from exporter.raw.plan import Fault
@@ -13,6 +14,8 @@ from exporter.words import count_text, reason_text
 
 # calls without a price and unreadable lines that scripts/generate_sample.py puts into the demo
 _DEMO_LACKS = (44, 2)
+# parts of closed months that are named
+_ACCOUNTS_NAMED = 20
 # months that are named as not complete, the latest
 _MONTHS_NAMED = 3
 
@@ -152,23 +155,35 @@ def _describe_lacks(totals: Totals, set_aside: Sequence[Fault]) -> list[str]:
     return lines
 
 
-def describe_moved(before: ClosedPeriods, now: ClosedPeriods) -> list[str]:
-    """Give a sentence for each closed period that came to something else in the build before."""
-    lines = []
-    for (issuer, month, closed_at), costs in before.items():
-        found = now.get((issuer, month, closed_at))
-        if found is None:
-            # it was opened again, or closed at another moment
-            continue
-        for currency in sorted(costs.keys() | found.keys()):
-            then, today = costs.get(currency), found.get(currency)
-            if then != today:
-                lines.append(
-                    f"Moved: the closed period {month} of {issuer} has {_exact(today, currency)}; "
-                    f"in the build before it had {_exact(then, currency)}. Raw files may be "
-                    "missing, or rows came without ingested_at or recorded_at."
-                )
+def describe_moved(comparison: Comparison) -> list[str]:
+    """Give a sentence for each account and closed month that differs from the published build."""
+    moved = comparison.moved
+    lines = [_describe_account(it) for it in moved[:_ACCOUNTS_NAMED]]
+    if len(moved) > len(lines):
+        lines.append(f"and {len(moved) - len(lines):,} more accounts and closed months that moved.")
+    if moved:
+        lines.append(
+            f"Each of these charges stands in {comparison.file}. Raw files may be missing, or rows "
+            "came without ingested_at or recorded_at."
+        )
     return lines
+
+
+def _describe_account(moved: Moved) -> str:
+    changes = [
+        f"{count_text(number, 'charge')} {what} {_exact(cost, moved.currency)}"
+        for number, what, cost in (
+            (moved.gone, "gone with", moved.gone_cost),
+            (moved.added, "added with", moved.added_cost),
+            (moved.changed, "changed by", moved.changed_cost),
+        )
+        if number
+    ]
+    return (
+        f"Moved: the closed period {moved.month} of {moved.issuer}, account {moved.account}, has "
+        f"{_exact(moved.now, moved.currency)}; in the build before it had "
+        f"{_exact(moved.before, moved.currency)}: {', '.join(changes)}."
+    )
 
 
 def describe_set_aside(faults: Sequence[Fault]) -> list[str]:
@@ -209,5 +224,5 @@ def _tenths(tenths: int) -> str:
     return f"{tenths // 10}.{tenths % 10} %"
 
 
-def _exact(cost: Decimal | None, currency: str) -> str:
+def _exact(cost: Decimal | None, currency: str | None) -> str:
     return f"no charge in {currency}" if cost is None else f"{cost.normalize():f} {currency}"

@@ -95,23 +95,6 @@ _MISSING_PRICES = """
         region_id, hold_reason
 """
 
-# what stands in each closed period; without a charge it has no currency
-_CLOSED_PERIODS = """
-    select
-        periods.invoice_issuer_name,
-        strftime(periods.billing_period_start, '%Y-%m') as billing_period,
-        periods.closed_at,
-        charges.BillingCurrency,
-        sum(charges.BilledCost)
-    from stg_billing__billing_periods as periods
-    left join focus_cost_and_usage as charges
-        on
-            charges.InvoiceIssuerName = periods.invoice_issuer_name
-            and charges.BillingPeriodStart = periods.billing_period_start
-    group by all
-    order by all
-"""
-
 # staging tables whose rows still know their file, line and fault
 _CHECKED_RELATIONS = r"""
     select table_name
@@ -123,10 +106,6 @@ _CHECKED_RELATIONS = r"""
     having count(*) = 3
     order by 1
 """
-
-
-# issuer, month and moment of the closing -> billed cost by currency
-ClosedPeriods = dict[tuple[str, str, datetime], dict[str, Decimal]]
 
 
 @dataclass(frozen=True)
@@ -226,19 +205,6 @@ def read_missing_prices(database: Path) -> list[dict[str, Any]]:
             ) from None
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
-
-def read_closed_periods(database: Path) -> ClosedPeriods:
-    """Give what each closed period of a build came to; UserError for one without such tables."""
-    found: ClosedPeriods = {}
-    with open_database(database) as connection:
-        for issuer, month, closed_at, currency, cost in connection.execute(
-            _CLOSED_PERIODS
-        ).fetchall():
-            costs = found.setdefault((issuer, month, closed_at), {})
-            if currency is not None:
-                costs[currency] = cost
-    return found
 
 
 def count_readable_records(database: Path) -> dict[str, tuple[int, str]]:

@@ -32,7 +32,7 @@ def command(
     from exporter.build.build import BuildRequest, run_build, say, show_plan
     from exporter.build.totals import ask_totals, read_totals
 
-    request = BuildRequest(quiet=quiet, verbose=verbose, **options)
+    request = BuildRequest(quiet=quiet, verbose=verbose, strict=strict, **options)
     if dry_run:
         show_plan(home, request)
         return

@@ -104,7 +104,7 @@ def command(
     from exporter.extract.files import export_dataset
     from exporter.extract.selection import choose
 
-    request = BuildRequest(quiet=quiet, verbose=verbose, **options)
+    request = BuildRequest(quiet=quiet, verbose=verbose, strict=strict, **options)
     if dry_run:
         show_plan(home, request)
         return

@@ -109,8 +109,17 @@ def demo_home(demo_run: DemoRun) -> Path:
 
 _TOY_MODELS = {
     "focus_cost_and_usage": """
-        select 'OpenAI' as ServiceProviderName, 'USD' as BillingCurrency,
-            cast({{ var('cost', '1.25') }} as decimal(38, 18)) as BilledCost
+        select 'one' as x_ChargeId, 'OpenAI' as ServiceProviderName, 'USD' as BillingCurrency,
+            cast({{ var('cost', '1.25') }} as decimal(38, 18)) as BilledCost,
+            'OpenAI' as InvoiceIssuerName, timestamp '2026-10-01' as BillingPeriodStart,
+            'acme' as BillingAccountId, 'research' as SubAccountId, 1000 as ConsumedQuantity,
+            0.001 as PricingQuantity, 2.5 as ListCost, 2.5 as ContractedCost, 2.5 as EffectiveCost
+    """,
+    # no month is closed
+    "stg_billing__billing_periods": """
+        select 'OpenAI' as invoice_issuer_name, timestamp '2026-10-01' as billing_period_start,
+            timestamp '2026-11-04' as closed_at
+        where 1 = 0
     """,
     "focus_contract_commitment": "select 1 as ContractCommitmentId",
     "coverage": """

@@ -189,44 +189,6 @@ def storage_of(database: Path) -> str:
     return str(rows_of(database, query)[0][0])
 
 
-@pytest.fixture
-def closing_toy(toy_project: Path, tmp_path: Path) -> Path:
-    """A project with a closed October, whose cost is a variable; 0 is no charge at all."""
-    toy = Path(shutil.copytree(toy_project, tmp_path / "toy"))
-    (toy / "models" / "focus_cost_and_usage.sql").write_text(
-        "select 'OpenAI' as ServiceProviderName, 'OpenAI' as InvoiceIssuerName,"
-        " 'USD' as BillingCurrency, timestamp '2026-10-01' as BillingPeriodStart,"
-        " cast({{ var('cost') }} as decimal(38, 18)) as BilledCost where {{ var('cost') }} > 0"
-    )
-    (toy / "models" / "stg_billing__billing_periods.sql").write_text(
-        "select 'OpenAI' as invoice_issuer_name, timestamp '2026-10-01' as billing_period_start,"
-        " timestamp '2026-11-04' as closed_at"
-    )
-    return toy
-
-
-def test_a_closed_month_that_moves_is_said_once(closing_toy: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-
-    def build_with(cost: str, *options: str) -> subprocess.CompletedProcess[str]:
-        return build(closing_toy, home, "--quiet", "--vars", f"{{cost: '{cost}'}}", *options)
-
-    for cost in ("1.25", "1.25"):
-        result = build_with(cost)
-        assert (result.returncode, result.stderr) == (0, "")
-    result = build_with("1.5")
-    assert result.returncode == 0
-    assert result.stderr.startswith(
-        "Moved: the closed period 2026-10 of OpenAI has 1.5 USD; "
-        "in the build before it had 1.25 USD."
-    )
-    # as when the raw files are gone
-    result = build_with("0", "--strict")
-    assert result.returncode == 3
-    assert "OpenAI has no charge in USD; in the build before it had 1.5 USD." in result.stderr
-    assert build_with("0").stderr == ""
-
-
 def test_the_storage_version_comes_from_environment_or_file(
     toy_project: Path, tmp_path: Path
 ) -> None:

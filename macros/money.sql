@@ -80,13 +80,14 @@ case when {{ product }} < 99999999 then round({{ product }}, 12) end
 {%- endmacro %}
 
 {#- Units per pricing unit. Tokens / 10^6 is exact in the quantity type, so it is a multiplication: of a whole
-    number and a factor whose product is of that very type, as rounding a wider one costs more than all else. -#}
-{% macro pricing_quantity(quantity, pricing_block) -%}
+    number and a factor whose product is of that very type, as rounding a wider one costs more than all else. A sum
+    over calls may have more digits. -#}
+{% macro pricing_quantity(quantity, pricing_block, digits=12) -%}
 cast(
     case {{ pricing_block }}
         {%- for block, factor in [(1000000, '0.000001'), (1000, '0.001')] %}
         when {{ block }}
-            then cast({{ quantity }} as {{ decimal_type(12, 0) }}) * cast('{{ factor }}' as {{ decimal_type(6, 6) }})
+            then cast({{ quantity }} as {{ decimal_type(digits, 0) }}) * cast('{{ factor }}' as {{ decimal_type(6, 6) }})
         {%- endfor %}
         when 1 then cast({{ quantity }} as {{ quantity_type() }})
     end as {{ quantity_type() }}

@@ -1,8 +1,19 @@
-{#- What-if: no charge comes from it. A price is chosen by the macro that also chooses what is charged. -#}
-{%- set usage_key = [
-    'billing_period_start', 'billing_currency', 'provider', 'model', 'service_tier', 'processing_mode', 'meters',
+{#- What-if: no charge comes from it. A price is chosen by the macro that also chooses what is charged.
+
+    Calls that no price of the other models tells apart are summed first, and their sum is priced: those of a month,
+    SKU, region and set of meters between two moments, context bands, slices and hours at which a price changes. -#}
+{%- set month_and_sku = [
+    'billing_period_start', 'billing_currency', 'provider', 'model', 'service_tier', 'processing_mode',
 ] -%}
+{%- set usage_key = month_and_sku + ['meters_code'] -%}
 {%- set row_key = usage_key + ['other_provider', 'other_model'] -%}
+{%- set summed_by = usage_key + [
+    'meter', 'region_id', 'rate_day', 'stretch_from', 'slot_second', 'slot_weekday', 'context_above',
+    'quantity_above', 'preceding_quantity', 'quantity_after_another',
+] -%}
+{%- set lowest = '-' ~ no_context_limit() %}
+{%- set quantity_before =
+    preceding_quantity('asked', 'coalesce(window_prices.price_meter, all_day_prices.price_meter)') %}
 
 with charged_calls as (
 
@@ -43,15 +54,25 @@ latest_snapshot as (
 
 ),
 
+asked_prices as (
+
+    select *
+    from {{ ref('int_meter_prices') }}
+    where
+        prices_as_of = (select latest_snapshot.prices_as_of from latest_snapshot)
+        and provider || '/' || model in (select offers.other_provider || '/' || offers.other_model from offers)
+
+),
+
 all_day_prices as (
 
-    select * from {{ ref('int_meter_prices') }} where daily_window is null and weekdays is null
+    select * from asked_prices where daily_window is null and weekdays is null
 
 ),
 
 window_prices as (
 
-    select * from {{ ref('int_meter_prices') }} where daily_window is not null or weekdays is not null
+    select * from asked_prices where daily_window is not null or weekdays is not null
 
 ),
 
@@ -61,12 +82,142 @@ exchange_rates as (
 
 ),
 
+-- a bit for each meter, so that the meters of a call are one number
 meters as (
 
     select
         meter,
-        cast(pricing_block as {{ whole_type() }}) as pricing_block
+        cast(pricing_block as {{ whole_type() }}) as pricing_block,
+        cast(power(2, row_number() over (order by meter) - 1) as {{ whole_type() }}) as meter_bit
     from {{ ref('meters') }}
+
+),
+
+kinds_of_prices as (
+
+    select
+        min(currency) as first_currency,
+        max(currency) as last_currency,
+        coalesce(max(case when context_rule = 'slice' then 1 else 0 end), 0) as has_slices
+    from asked_prices
+
+),
+
+-- from one moment at which a price begins or ends to the next
+stretches as (
+
+    select
+        stretch_from,
+        coalesce(lead(stretch_from) over (order by stretch_from), {{ end_of_time() }}) as stretch_to
+    from (
+        select {{ begin_of_time() }} as stretch_from
+        union distinct
+        select valid_from from asked_prices
+        union distinct
+        select valid_to from asked_prices
+    ) as moments
+
+),
+
+{%- for band, rule, parts in [('contexts', 'cliff', 'context'), ('quantities', 'slice', 'quantity')] %}
+
+{{ band }} as (
+
+    select
+        above as {{ parts }}_above,
+        coalesce(lead(above) over (order by above), {{ no_context_limit() }}) as {{ parts }}_up_to
+    from (
+        select {{ lowest }} as above
+        union distinct
+        select context_tokens_gt from asked_prices where context_rule = '{{ rule }}'
+        union distinct
+        select context_tokens_up_to
+        from asked_prices
+        where
+            context_rule = '{{ rule }}'
+            and context_tokens_up_to < {{ no_context_limit() }}
+    ) as edges
+
+),
+{%- endfor %}
+
+part_time as (
+
+    select distinct
+        daily_window,
+        daily_window_from,
+        daily_window_to,
+        weekdays
+    from window_prices
+
+),
+
+days as (
+
+    {%- for day in range(1, 8) %}
+    {{ 'union all' if not loop.first }}
+    select cast({{ day }} as {{ whole_type() }}) as weekday
+    {%- endfor %}
+
+),
+
+seconds as (
+
+    select 0 as slot_from
+    union distinct
+    select daily_window_from as slot_from from part_time where daily_window_from is not null
+    union distinct
+    select daily_window_to as slot_from from part_time where daily_window_to < 86400
+
+),
+
+-- the hours of the week between which no price changes
+slots as (
+
+    select
+        days.weekday,
+        seconds.slot_from,
+        coalesce(lead(seconds.slot_from) over (partition by days.weekday order by seconds.slot_from), 86400) as slot_to
+    from days
+    cross join seconds
+
+),
+
+slots_with_windows as (
+
+    select
+        slots.weekday,
+        slots.slot_from,
+        slots.slot_to,
+        {{ dbt.listagg(
+            "concat(coalesce(part_time.daily_window, ''), '/', coalesce(part_time.weekdays, ''))", "' '",
+            "order by part_time.daily_window, part_time.weekdays"
+        ) }} as windows
+    from slots
+    left join part_time
+        on
+            slots.slot_from >= coalesce(part_time.daily_window_from, 0)
+            and slots.slot_from < coalesce(part_time.daily_window_to, 86400)
+            and (
+                part_time.weekdays is null
+                or {{ dbt.position('cast(slots.weekday as ' ~ text_type() ~ ')', 'part_time.weekdays') }} > 0
+            )
+    group by slots.weekday, slots.slot_from, slots.slot_to
+
+),
+
+-- of slots in which the same windows hold the first stands for all
+alike_slots as (
+
+    select
+        weekday,
+        slot_from,
+        slot_to,
+        first_value(slot_from) over (
+            partition by coalesce(windows, '') order by weekday, slot_from
+        ) as slot_second,
+        first_value(weekday) over (partition by coalesce(windows, '') order by weekday, slot_from) as slot_weekday
+    from slots_with_windows
 
 ),
 
@@ -74,66 +225,114 @@ charged_meters as (
 
     select
         usage_meters.*,
+        {{ billing_period_start('usage_meters.charge_period_start') }} as billing_period_start,
         charged_calls.billing_currency,
-        charged_calls.list_cost
+        charged_calls.list_cost,
+        meters.meter_bit
     from usage_meters
     inner join charged_calls
         on usage_meters.call_key = charged_calls.call_key
+    inner join meters
+        on usage_meters.meter = meters.meter
     left join held_calls
         on usage_meters.call_key = held_calls.call_key
     where held_calls.call_key is null
 
 ),
 
-calls as (
+-- windows have the keys of the result, so that a filter by them is one of the usage that is read
+calls_with_meters as (
 
     select
-        call_key,
-        billing_currency,
-        provider,
-        model,
-        service_tier,
-        processing_mode,
-        {{ billing_period_start('charge_period_start') }} as billing_period_start,
-        prompt_tokens + completion_tokens as tokens,
-        list_cost,
-        {{ dbt.listagg('meter', "', '", 'order by meter') }} as meters
+        *,
+        cast(sum(meter_bit) over (partition by call_key, {{ month_and_sku | join(', ') }}) as {{ whole_type() }})
+            as meters_code,
+        min(meter_bit) over (partition by call_key, {{ month_and_sku | join(', ') }}) as first_meter_bit
     from charged_meters
-    group by
-        call_key,
-        billing_currency,
-        provider,
-        model,
-        service_tier,
-        processing_mode,
-        charge_period_start,
-        prompt_tokens,
-        completion_tokens,
-        list_cost
 
 ),
 
-used as (
+placed as (
 
     select
-        {{ usage_key | join(',\n        ') }},
-        count(*) as calls,
-        sum(tokens) as tokens,
-        sum(list_cost) as list_cost
-    from calls
-    group by
-        {{ usage_key | join(',\n        ') }}
+        {%- for column in usage_key %}
+        calls.{{ column }},
+        {%- endfor %}
+        calls.meter,
+        calls.region_id,
+        calls.charge_period_start,
+        greatest(coalesce(calls.context_tokens, 0), 1) as context_tokens,
+        calls.consumed_quantity,
+        -- what is said of a call stands on one of its meters
+        case when calls.meter_bit = calls.first_meter_bit then 1 else 0 end as calls,
+        calls.prompt_tokens + calls.completion_tokens as tokens,
+        calls.list_cost,
+        -- the day of a rate, where a price is in another currency
+        case
+            when
+                calls.billing_currency <> kinds_of_prices.first_currency
+                or calls.billing_currency <> kinds_of_prices.last_currency
+                then cast(calls.charge_period_start as date)
+        end as rate_day,
+        stretches.stretch_from,
+        alike_slots.slot_second,
+        alike_slots.slot_weekday,
+        contexts.context_above,
+        quantities.quantity_above,
+        -- slices of a borrowed price begin where another meter ended: only equal quantities are summed then
+        case when kinds_of_prices.has_slices = 1 then calls.preceding_quantity else 0 end as preceding_quantity,
+        case when kinds_of_prices.has_slices = 1 and calls.preceding_quantity > 0 then calls.consumed_quantity end
+            as quantity_after_another
+    from calls_with_meters as calls
+    cross join kinds_of_prices
+    inner join alike_slots
+        on
+            calls.started_weekday = alike_slots.weekday
+            and calls.started_second_of_day >= alike_slots.slot_from
+            and calls.started_second_of_day < alike_slots.slot_to
+    inner join contexts
+        on
+            greatest(coalesce(calls.context_tokens, 0), 1) > contexts.context_above
+            and greatest(coalesce(calls.context_tokens, 0), 1) <= contexts.context_up_to
+    inner join quantities
+        on
+            calls.consumed_quantity > quantities.quantity_above
+            and calls.consumed_quantity <= quantities.quantity_up_to
+    -- no price holds before the first moment or after the last
+    left join stretches
+        on
+            calls.charge_period_start >= stretches.stretch_from
+            and calls.charge_period_start < stretches.stretch_to
 
 ),
 
--- each meter as if the other model had served it
+summed as (
+
+    select
+        {{ summed_by | join(',\n        ') }},
+        -- any moment, context and quantity of a sum stands for all of it
+        min(charge_period_start) as charge_period_start,
+        min(context_tokens) as context_tokens,
+        min(consumed_quantity) as consumed_quantity,
+        cast(sum(consumed_quantity) as {{ whole_type() }}) as whole_quantity,
+        count(*) as meterings,
+        sum(calls) as calls,
+        sum(calls * tokens) as tokens,
+        sum(calls * list_cost) as list_cost
+    from placed
+    group by
+        {{ summed_by | join(',\n        ') }}
+
+),
+
+-- each sum as if the other model had served it
 asked as (
 
     select
         {%- for column in usage_key %}
-        calls.{{ column }} as used_{{ column }},
+        summed.{{ column }} as used_{{ column }},
         {%- endfor %}
-        charged_meters.meter as used_meter,
+        summed.meter as used_meter,
         offers.other_service_tier,
         offers.other_meter is not null and offers.other_meter <> offers.meter as is_substituted,
         latest_snapshot.prices_as_of,
@@ -141,27 +340,28 @@ asked as (
         offers.other_model as model,
         offers.other_meter as meter,
         offers.other_service_tier as service_tier,
-        charged_meters.processing_mode,
+        summed.processing_mode,
         false as is_capacity_paid,
-        charged_meters.charge_period_start,
-        charged_meters.started_second_of_day,
-        charged_meters.started_weekday,
-        charged_meters.context_tokens,
+        summed.charge_period_start,
+        summed.slot_second as started_second_of_day,
+        summed.slot_weekday as started_weekday,
+        summed.context_tokens,
         -- a region of one provider says nothing of the regions of another
-        case when charged_meters.provider = offers.other_provider then charged_meters.region_id end as region_id,
-        charged_meters.consumed_quantity,
-        charged_meters.preceding_quantity
-    from charged_meters
-    inner join calls
-        on
-            charged_meters.call_key = calls.call_key
-            and charged_meters.billing_currency = calls.billing_currency
+        case when summed.provider = offers.other_provider then summed.region_id end as region_id,
+        summed.consumed_quantity,
+        summed.preceding_quantity,
+        summed.whole_quantity,
+        summed.meterings,
+        summed.calls,
+        summed.tokens,
+        summed.list_cost
+    from summed
     cross join latest_snapshot
     inner join offers
         on
-            charged_meters.service_tier = offers.service_tier
-            and charged_meters.processing_mode = offers.processing_mode
-            and charged_meters.meter = offers.meter
+            summed.service_tier = offers.service_tier
+            and summed.processing_mode = offers.processing_mode
+            and summed.meter = offers.meter
 
 ),
 
@@ -169,16 +369,41 @@ fitting as (
 
     select
         asked.*,
-        {{ preceding_quantity('asked', 'coalesce(window_prices.price_meter, all_day_prices.price_meter)') }}
-            as quantity_before,
         coalesce(window_prices.unit_price, all_day_prices.unit_price) as unit_price,
         coalesce(window_prices.currency, all_day_prices.currency) as currency,
         coalesce(window_prices.region_id, all_day_prices.region_id) as price_region_id,
         case
-            when coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'slice'
-                then coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt)
-        end as slice_above,
-        coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to) as slice_up_to
+            when coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'cliff' then asked.whole_quantity
+            when {{ quantity_before }} > 0
+                then
+                    asked.meterings * (
+                        least(
+                            {{ quantity_before }} + asked.consumed_quantity,
+                            coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to)
+                        ) - greatest(
+                            {{ quantity_before }},
+                            coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt)
+                        )
+                    )
+            -- a slice that each of them fills, or in which each of them ends
+            when
+                asked.consumed_quantity
+                > coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to)
+                then
+                    asked.meterings * (
+                        coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to)
+                        - coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt)
+                    )
+            else
+                asked.whole_quantity
+                - asked.meterings * coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt)
+        end as priced_quantity,
+        -- a part has as many rows as slices
+        case
+            when coalesce(window_prices.context_rule, all_day_prices.context_rule) <> 'slice' then 1
+            when coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt) > 0 then 0
+            else 1
+        end as is_first_slice
     from asked
     {{ join_meter_prices('asked') | indent(4) }}
 
@@ -189,13 +414,6 @@ converted as (
 
     select
         fitting.*,
-        case
-            when fitting.slice_above is not null
-                then
-                    least(fitting.quantity_before + fitting.consumed_quantity, fitting.slice_up_to)
-                    - greatest(fitting.quantity_before, fitting.slice_above)
-            else fitting.consumed_quantity
-        end as priced_quantity,
         case
             when fitting.used_billing_currency = fitting.currency then fitting.unit_price
             else {{ converted_price('fitting.unit_price', 'exchange_rates.exchange_rate') }}
@@ -226,8 +444,11 @@ repriced_meters as (
             as is_region_assumed,
         sum({{ multiply_price(
             'converted.list_unit_price',
-            pricing_quantity('converted.priced_quantity', 'meters.pricing_block')
-        ) }}) as list_cost
+            pricing_quantity('converted.priced_quantity', 'meters.pricing_block', 18)
+        ) }}) as repriced_list_cost,
+        sum(converted.is_first_slice * converted.calls) as calls,
+        sum(converted.is_first_slice * converted.tokens) as tokens,
+        sum(converted.is_first_slice * converted.list_cost) as list_cost
     from converted
     inner join meters
         on converted.used_meter = meters.meter
@@ -248,8 +469,11 @@ repriced as (
         max(other_service_tier) as other_service_tier,
         {{ dbt.listagg('missing_meter', "', '", 'order by missing_meter') }} as missing_meters,
         {{ dbt.listagg('substituted_meter', "', '", 'order by substituted_meter') }} as substituted_meters,
-        max(is_region_assumed) = 1 as is_region_assumed,
-        case when max(missing_meter) is null then sum(list_cost) end as list_cost
+        max(is_region_assumed) as is_region_assumed,
+        sum(calls) as calls,
+        sum(tokens) as tokens,
+        sum(list_cost) as list_cost,
+        case when max(missing_meter) is null then sum(repriced_list_cost) end as repriced_list_cost
     from repriced_meters
     group by
         {{ row_key | join(',\n        ') }}
@@ -257,23 +481,25 @@ repriced as (
 )
 
 select
-    {%- for column in usage_key %}
-    used.{{ column }},
+    {%- for column in month_and_sku %}
+    repriced.{{ column }},
     {%- endfor %}
+    {{ dbt.listagg('meters.meter', "', '", 'order by meters.meter') }} as meters,
     repriced.other_provider,
     repriced.other_model,
-    repriced.other_service_tier,
-    cast(used.calls as {{ whole_type() }}) as calls,
-    cast(used.tokens as {{ whole_type() }}) as tokens,
-    cast(used.list_cost as {{ cost_type() }}) as list_cost,
-    cast(repriced.list_cost as {{ cost_type() }}) as repriced_list_cost,
-    cast(repriced.list_cost - used.list_cost as {{ cost_type() }}) as list_cost_difference,
-    nullif(repriced.missing_meters, '') as missing_meters,
-    nullif(repriced.substituted_meters, '') as substituted_meters,
-    repriced.is_region_assumed
-from used
-inner join repriced
-    on
-        {%- for column in usage_key %}
-        {{ 'and ' if not loop.first }}used.{{ column }} = repriced.{{ column }}
-        {%- endfor %}
+    max(repriced.other_service_tier) as other_service_tier,
+    cast(max(repriced.calls) as {{ whole_type() }}) as calls,
+    cast(max(repriced.tokens) as {{ whole_type() }}) as tokens,
+    cast(max(repriced.list_cost) as {{ cost_type() }}) as list_cost,
+    cast(max(repriced.repriced_list_cost) as {{ cost_type() }}) as repriced_list_cost,
+    cast(max(repriced.repriced_list_cost) - max(repriced.list_cost) as {{ cost_type() }}) as list_cost_difference,
+    nullif(max(repriced.missing_meters), '') as missing_meters,
+    nullif(max(repriced.substituted_meters), '') as substituted_meters,
+    max(repriced.is_region_assumed) = 1 as is_region_assumed
+from repriced
+inner join meters
+    on mod(repriced.meters_code, 2 * meters.meter_bit) >= meters.meter_bit
+group by
+    {%- for column in row_key %}
+    repriced.{{ column }}{{ ',' if not loop.last }}
+    {%- endfor %}

@@ -209,6 +209,10 @@ create table rejected_rows (
     "reason" varchar, "raw_value" varchar
 );
 insert into rejected_rows ("source_name", "raw_table", "file", "line", "record_key", "field", "reason", "raw_value") values ('gateway', 'gateway_calls', 'gateway/calls.csv', '5', 'old-4', 'prompt_tokens', 'prompt_tokens ''-1'' is not a whole number of zero or more.', '-1');
+create table stg_billing__billing_periods (
+    "invoice_issuer_name" varchar, "billing_period_start" timestamp, "period_number" bigint, "closed_at" timestamp
+);
+insert into stg_billing__billing_periods values ('Anthropic', '2026-10-01 00:00:00', 24321, '2026-11-04 09:00:00');
 create view focus_cost_and_usage as from focus_cost_and_usage_v1_4;
 create view focus_cost_and_usage_daily as from focus_cost_and_usage_daily_v1_4;
 create view focus_contract_commitment as from focus_contract_commitment_v1_4;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -18,11 +19,12 @@ from typing import Any
 
 import duckdb
 
-from exporter.errors import BusyError, MachineError, UserError
+from exporter.errors import BusyError, MachineError, UnbuiltVersionError, UserError
 from exporter.home import STORAGE_VERSION
 from exporter.sql import quote_text
 
 _WRITER = "focus-export writer"
+_UNBUILT = re.compile(r"Table with name focus_[a-z_]+_v(\d+_\d+) does not exist")
 # seconds without a byte on a full disk after which a writer is given up
 _STALLED = 10
 # seconds that are waited for memory that others have
@@ -143,8 +145,22 @@ def open_database(
             connection.close()
 
 
+def find_unbuilt_version(error: duckdb.Error) -> UnbuiltVersionError | None:
+    """Say that a build was made without a FOCUS version; None where something else is missing."""
+    found = _UNBUILT.search(str(error))
+    if found is None:
+        return None
+    version = found[1].replace("_", ".")
+    return UnbuiltVersionError(
+        f"FOCUS {version} is not in the build: take the newest version, or build again with "
+        f"{version} in the variable focus_versions."
+    )
+
+
 def describe_lack(error: duckdb.Error) -> str:
     """Say of a build without a relation or column, as an older version's, what to do about it."""
+    if unbuilt := find_unbuilt_version(error):
+        return str(unbuilt)
     reason = str(error).split("\n")[0].rstrip(".!?")
     return (
         f"The build lacks what this version of ai-focus reads ({reason}): "

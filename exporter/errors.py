@@ -25,6 +25,10 @@ class UserError(FocusExportError):
     code = 2
 
 
+class UnbuiltVersionError(UserError):
+    """A FOCUS version that the build was made without."""
+
+
 class IncompleteError(FocusExportError):
     """Done, but something is missing and the user asked for completeness."""
 

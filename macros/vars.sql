@@ -1,6 +1,12 @@
 {#- The enabled usage sources. -#}
 {% macro usage_sources() %}{{ return(var('usage_sources')) }}{% endmacro %}
 
+{#- Whether an older FOCUS version is built. The newest one always is: it is what a name without a version stands for,
+    and what is sent to CloudZero is made of it. -#}
+{% macro builds_focus_version(version) %}
+    {{ return(version in (var('focus_versions') | map('string') | list)) }}
+{% endmacro %}
+
 {#- Stops a run whose variables have values that no model knows: they would be taken for a default. What is left is
     a statement, since some engines of dbt refuse a hook that is none. -#}
 {% macro check_vars() %}
@@ -22,6 +28,14 @@
         {{ exceptions.raise_compiler_error(
             "The variable exchange_rate_days is '" ~ var('exchange_rate_days')
             ~ "': it must be a whole number of days from 1 to 999.") }}
+    {%- endif -%}
+    {%- set versions = var('focus_versions') -%}
+    {%- set odd = [] if versions is string or versions is mapping or versions is not iterable
+        else versions | map('string') | reject('in', all_focus_versions()) | list -%}
+    {%- if versions is string or versions is mapping or versions is not iterable or odd -%}
+        {{ exceptions.raise_compiler_error(
+            "The variable focus_versions is " ~ versions ~ ", and FOCUS has "
+            ~ all_focus_versions() | join(', ') ~ ": it must be a list of some of these.") }}
     {%- endif -%}
     {%- if execute %}{{ check_raw_tables(var('raw_tables') or {}) }}{% endif -%}
     {%- if var('price_book_as_of') and not is_instant(var('price_book_as_of') | string) -%}

@@ -18,8 +18,15 @@ from pathlib import Path
 import duckdb
 
 from exporter.api.filters import read_provider_names
-from exporter.api.problems import RequestError, no_space
-from exporter.duck import describe_lack, is_disk_full, lock_down, open_cursor, open_database
+from exporter.api.problems import RequestError, invalid, no_space
+from exporter.duck import (
+    describe_lack,
+    find_unbuilt_version,
+    is_disk_full,
+    lock_down,
+    open_cursor,
+    open_database,
+)
 from exporter.errors import UserError
 from exporter.extract.manifest import read_build
 from exporter.extract.scratch import scratch_folder
@@ -75,6 +82,8 @@ class Build:
                 retry_after=_SHORT_WAIT,
             ) from None
         except (duckdb.CatalogException, duckdb.BinderException) as error:
+            if unbuilt := find_unbuilt_version(error):
+                raise invalid("focusVersion", str(unbuilt)) from None
             raise RequestError("unavailable", describe_lack(error)) from None
         finally:
             if cursor is not None:

@@ -43,14 +43,14 @@ from exporter.api.parameters import (
     read_page_size,
 )
 from exporter.api.principal import Caller
-from exporter.api.problems import RequestError
+from exporter.api.problems import RequestError, invalid
 from exporter.api.queries import GROUPING, PAGING, Query, read_query
 from exporter.api.settings import read_number
 from exporter.api.streams import WantedFile, describe_stream, name_file
 from exporter.api.structures import describe_structures
 from exporter.api.turns import Turns, interrupting
 from exporter.duck import wait_for_memory
-from exporter.errors import UserError
+from exporter.errors import UnbuiltVersionError, UserError
 from exporter.extract import metadata
 from exporter.extract.pages import Dimension, Group, PagedExtract, Part
 from exporter.extract.selection import Selection
@@ -294,6 +294,8 @@ class Service:
         json_names = schemas.json_column_names(self._project, selection.dataset.focus_id)
         try:
             return PagedExtract(cursor, selection, json_names)
+        except UnbuiltVersionError as error:
+            raise invalid("focusVersion", str(error)) from None
         except UserError as error:
             raise RequestError("unavailable", str(error)) from None
 

@@ -102,7 +102,7 @@ def command(
     from exporter.build.build import BuildRequest, run_build, say, show_plan
     from exporter.build.totals import read_totals
     from exporter.extract.files import export_dataset
-    from exporter.extract.selection import choose
+    from exporter.extract.selection import check_built, choose
 
     request = BuildRequest(quiet=quiet, verbose=verbose, strict=strict, **options)
     if dry_run:
@@ -110,6 +110,7 @@ def command(
         return
     # a version that doesn't exist is said before the build
     version = choose("cost-and-usage", focus_version, "call")[1]
+    check_built(version, options["variables"])
     result = run_build(home, request)
     files = []
     for dataset in () if found else FOCUS_IDS:

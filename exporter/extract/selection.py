@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
+from typing import Any
 
 import duckdb
 
@@ -94,6 +95,17 @@ def choose(dataset: str, focus_version: str | None, grain: str) -> tuple[Dataset
             f"The dataset {dataset} has no grain {grain!r}: choose {', '.join(entry.relations)}."
         )
     return entry, version
+
+
+def check_built(focus_version: str, variables: Mapping[str, Any]) -> None:
+    """Raise UserError for a FOCUS version that a build with these variables does not make."""
+    built = variables.get("focus_versions")
+    newest = DATASETS["cost-and-usage"].versions[0]
+    if isinstance(built, list) and focus_version not in (newest, *map(str, built)):
+        raise UserError(
+            f"FOCUS {focus_version} is not built: add it to the variable focus_versions, or "
+            f"choose one of {', '.join(dict.fromkeys((newest, *map(str, built))))}."
+        )
 
 
 def read_filters(

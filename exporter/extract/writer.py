@@ -20,7 +20,11 @@ from typing import Any
 
 import duckdb
 
-from exporter.duck import open_cursor, run_copies
+from exporter.duck import (
+    find_unbuilt_version,
+    open_cursor,
+    run_copies,
+)
 from exporter.errors import UserError
 from exporter.extract.formats import Column, copy_columns, time_text
 from exporter.extract.selection import Selection, build_where, check_columns, read_terms
@@ -133,6 +137,8 @@ class Extract:
                 f"describe select * from {self._source} as source"  # noqa: S608
             ).fetchall()
         except (duckdb.CatalogException, duckdb.BinderException) as error:
+            if unbuilt := find_unbuilt_version(error):
+                raise unbuilt from None
             reason = str(error).split("\n")[0]
             raise UserError(
                 f"The build lacks {self._selection.dataset.name} {self._selection.focus_version} "

@@ -52,6 +52,23 @@ def test_versions_have_as_many_columns_as_focus(generator: ModuleType) -> None:
     }
 
 
+def test_a_version_is_deprecated_three_years_after_its_successor_came(
+    generator: ModuleType,
+) -> None:
+    found = {}
+    for file in generator.MARTS_OF:
+        text = (ROOT / generator.MARTS / f"_{file.name}__models.yml").read_text(encoding="utf-8")
+        for version in yaml.safe_load(text)["models"][0]["versions"]:
+            found.setdefault(version["v"], set()).add(str(version.get("deprecation_date")))
+    assert found == {
+        "1.4": {"None"},
+        "1.3": {"2029-06-04"},
+        "1.2": {"2028-12-04"},
+        "1.1": {"2028-05-29"},
+        "1.0": {"2027-11-07"},
+    }
+
+
 def test_rule_ids_of_a_version_are_unique(generator: ModuleType) -> None:
     reference = generator.Reference()
     seen = [

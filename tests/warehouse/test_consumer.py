@@ -125,6 +125,15 @@ def test_nothing_of_the_demo_or_of_other_sources_is_there(database: Path) -> Non
     assert sources == [("gateway",)]
 
 
+def test_the_focus_versions_are_those_of_the_consumer_and_the_newest(database: Path) -> None:
+    query = """
+        select table_name from information_schema.tables
+        where regexp_matches(table_name, '^focus_cost_and_usage_v')
+    """
+    versions = {name[-4:] for (name,) in _rows(database, query)}
+    assert versions == {"v1_2", "v1_4"}
+
+
 def test_a_raw_table_that_is_not_there_is_empty_and_a_column_is_null(database: Path) -> None:
     for table in ("pricing__contract_prices", "billing__billing_periods", "contracts__commitments"):
         assert _rows(database, f"select count(*) from finance_ai.stg_{table}") == [(0,)]

@@ -238,7 +238,10 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a slice goes on above the next": (
         PRICED_USAGE,
-        change("least(quantity_before + consumed_quantity, slice_up_to)", "quantity_before + consumed_quantity"),
+        change(
+            "least(quantity_before + consumed_quantity, slice_up_to)",
+            "quantity_before + consumed_quantity",
+        ),
     ),
     "the week begins a day later": (
         "int_usage_deliveries",

@@ -75,8 +75,15 @@ and (
         and greatest(coalesce({{ usage }}.context_tokens, 0), 1) > {{ price }}.context_tokens_gt
         and greatest(coalesce({{ usage }}.context_tokens, 0), 1) <= {{ price }}.context_tokens_up_to
     )
+    -- many requests' sum has no slices of its own: each is taken for a short one
     or (
         {{ price }}.context_rule = 'slice'
+        and {{ usage }}.context_tokens is null
+        and {{ price }}.context_tokens_gt = 0
+    )
+    or (
+        {{ price }}.context_rule = 'slice'
+        and {{ usage }}.context_tokens is not null
         and {{ usage }}.consumed_quantity + {{ preceding_quantity(usage, price ~ '.price_meter') }}
         > {{ price }}.context_tokens_gt
         and {{ preceding_quantity(usage, price ~ '.price_meter') }} < {{ price }}.context_tokens_up_to

@@ -12,6 +12,8 @@
     {'name': 'replaces_key', 'type': 'text', 'about': 'record', 'otherwise': ''},
     {'name': 'record_grain', 'type': 'text', 'about': 'usage', 'otherwise': '\'call\''},
     {'name': 'request_count', 'type': 'whole', 'about': 'usage', 'otherwise': '1'},
+    {'name': 'bucket_meter', 'type': 'text', 'about': 'usage', 'otherwise': 'null'},
+    {'name': 'bucket_quantity', 'type': 'whole', 'about': 'usage', 'otherwise': 'null'},
     {'name': 'call_id', 'type': 'text', 'about': 'usage', 'otherwise': 'null'},
     {'name': 'billing_account_id', 'type': 'text', 'about': 'usage', 'otherwise': ''},
     {'name': 'billing_account_name', 'type': 'text', 'about': 'usage', 'otherwise': 'null'},

@@ -42,6 +42,8 @@ def describe(
             f"of calls, {_share(totals.priced_tokens, totals.tokens)} of tokens",
         ),
     ]
+    if totals.buckets:
+        rows.append(("Usage reports", *count_text(totals.buckets, "sum").split(" ", 1)))
     if set_aside:
         rows.append(("Set aside", *count_text(len(set_aside), "raw file").split(" ", 1)))
     for title, (provider, currency, cost) in zip(
@@ -119,7 +121,7 @@ def describe_incomplete(
 ) -> list[str]:
     """Give a sentence for everything that the datasets lack; what the demo lacks is one line."""
     lines = _describe_lacks(totals, set_aside)
-    if not is_demo or _lacks(totals) != _DEMO_LACKS:
+    if not is_demo or _lacks(totals) != _DEMO_LACKS or totals.missing_buckets:
         return lines
     unpriced, unreadable = _DEMO_LACKS
     on_purpose = (
@@ -132,7 +134,7 @@ def describe_incomplete(
 def _describe_lacks(totals: Totals, set_aside: Sequence[Fault]) -> list[str]:
     unpriced, unreadable = _lacks(totals)
     lines = describe_set_aside(set_aside)
-    if not totals.calls:
+    if not totals.calls and not totals.buckets:
         lines.append("These totals are empty: there is no call that a provider can charge for.")
     if totals.rejected:
         by_source = ", ".join(f"{source} {count:,}" for source, count in totals.rejected)
@@ -144,6 +146,11 @@ def _describe_lacks(totals: Totals, set_aside: Sequence[Fault]) -> list[str]:
             place = f"{file}, line {line}" if line is not None else file
             # a broken record may hold line breaks
             lines.append(f"  {place}: {' '.join(reason.split())}")
+    if totals.missing_buckets:
+        lines.append(
+            f"Not in these totals: {count_text(totals.missing_buckets, 'sum')} of usage reports "
+            "not priced yet; see the table quarantined_usage."
+        )
     if totals.quarantined:
         reasons = ", ".join(
             f"{reason_text(reason)}: {count:,}" for reason, count in totals.quarantined

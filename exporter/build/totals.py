@@ -37,7 +37,9 @@ _COVERAGE = """
         cast(coalesce(sum(missing_tokens), 0) as bigint) as missing_tokens,
         sum(missing_stated_cost) as missing_stated_cost,
         max(stated_cost_currency) as stated_cost_currency,
-        cast(coalesce(sum(unknown_cost_calls), 0) as bigint) as unknown_cost_calls
+        cast(coalesce(sum(unknown_cost_calls), 0) as bigint) as unknown_cost_calls,
+        cast(coalesce(sum(buckets), 0) as bigint) as buckets,
+        cast(coalesce(sum(missing_buckets), 0) as bigint) as missing_buckets
     from coverage
 """
 
@@ -140,6 +142,9 @@ class Totals:
     price_dates: dict[str, dict[str, Decimal]]
     # the newest row of the price book, UTC; None where there is none
     price_list_day: date | None
+    # sums of an hour or a day that usage reports tell, which are no calls; those without a price
+    buckets: int = 0
+    missing_buckets: int = 0
 
 
 def seal(database: Path) -> None:
@@ -156,9 +161,10 @@ def read_totals(database: Path) -> Totals:
 
 def ask_totals(engine: Engine) -> Totals:
     """Ask for the totals of what a build or a warehouse holds."""
-    calls, priced_calls, tokens, priced_tokens, compared, differing, *missing = engine.fetch(
+    calls, priced_calls, tokens, priced_tokens, compared, differing, *others = engine.fetch(
         _COVERAGE
     )[0]
+    *missing, buckets, missing_buckets = others
     months = engine.fetch(_MONTHS)
     [(recorded_at,)] = engine.fetch(_PRICE_LIST_DAY)
     return Totals(
@@ -180,6 +186,8 @@ def ask_totals(engine: Engine) -> Totals:
         spend=engine.fetch(_SPEND),
         price_dates=_read_price_dates(engine),
         price_list_day=recorded_at.date() if recorded_at else None,
+        buckets=buckets,
+        missing_buckets=missing_buckets,
     )
 
 

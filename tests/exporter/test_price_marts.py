@@ -53,7 +53,8 @@ LATE, LATE_CALLS = "2026-09-20T00:00:00Z", 25
 # what charged calls cost at list prices, corrections included, by the month they were made in
 CHARGED = """
     select date_trunc('month', charge_period_start) as month, billing_currency,
-        int_sku_prices.provider, model, count(distinct call_key) as calls,
+        int_sku_prices.provider, model,
+        count(distinct case when call_id is not null then call_key end) as calls,
         sum(list_cost) as list_cost
     from int_charges
     inner join int_sku_prices using (meter_price_id)

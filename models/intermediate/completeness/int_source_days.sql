@@ -14,7 +14,10 @@ select
     billing_account_id,
     provider,
     cast({{ dbt.date_trunc('day', 'started_at') }} as {{ timestamp_type() }}) as usage_day,
-    cast(sum(case when superseded_at is null then 1 else 0 end) as {{ whole_type() }}) as calls,
+    cast(
+        sum(case when superseded_at is null and record_grain is distinct from 'bucket' then 1 else 0 end)
+        as {{ whole_type() }}
+    ) as calls,
     min(started_at) as first_record_at,
     max(started_at) as last_record_at,
     -- of the deliveries that counted once as well: they tell that the source was heard

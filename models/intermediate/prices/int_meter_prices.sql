@@ -129,7 +129,9 @@ banded as (
                 then 'slice'
             else context_rule
         end as rule_of_context,
-        min(context_tokens_gt) over (partition by {{ key | join(', ') }}) as least_context
+        min(context_tokens_gt) over (partition by {{ key | join(', ') }}) as least_context,
+        max(case when daily_window is not null or weekdays is not null then 1 else 0 end)
+            over (partition by {{ (sku + ['stretch_from']) | join(', ') }}) = 1 as changes_within_a_week
     from in_stretch
 
 ),
@@ -184,6 +186,7 @@ select
     banded.daily_window_from,
     banded.daily_window_to,
     banded.weekdays,
+    banded.changes_within_a_week,
     banded.stretch_from as valid_from,
     banded.stretch_to as valid_to,
     banded.price_date_basis,

@@ -1,7 +1,8 @@
 {{ config(materialized='table') }}
 
 {#- One row per call and later booking with the booking that it takes the place of. To the later bookings come the
-    months in which a call is known to have left: it has no usage there any more, and what was booked is turned round. -#}
+    months in which a call is known to have left: it has no usage there any more, and what was booked is turned
+    round. -#}
 
 with bookings as (
 

@@ -45,6 +45,10 @@ named as (
     select
         counted.source_name,
         counted.call_key,
+        counted.record_grain,
+        counted.request_count,
+        counted.bucket_meter,
+        counted.bucket_quantity,
         counted.call_id,
         counted.billing_account_id,
         coalesce(counted.billing_account_name, billing_accounts.billing_account_name) as billing_account_name,
@@ -128,11 +132,12 @@ named as (
 
 select
     named.*,
-    -- what a provider can charge for: it has tokens or searches, or the source says that it cost, or was
-    -- answered
+    -- what a provider can charge for: it has tokens, searches or what else a bucket counts, or the source says that it
+    -- cost, or was answered
     not named.is_cache_hit
     and (
         named.prompt_tokens + named.completion_tokens + named.web_search_requests > 0
+        or coalesce(named.bucket_quantity, 0) > 0
         or coalesce(named.source_cost, 0) > 0
         or named.source_hold_reason is not null
     ) as is_billable,

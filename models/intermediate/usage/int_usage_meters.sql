@@ -65,17 +65,27 @@ meters as (
     from {{ ref('meters') }}
     where counted_in <> ''
 
+    union all
+
+    -- a bucket says itself what it counts
+    select {{ null_text() }} as meter
+
 ),
 
 metered as (
 
     select
         counted.*,
-        meters.meter,
-        case meters.meter
-            {%- for meter in meters_of_calls %}
-            when '{{ meter.meter }}' then {{ usage_quantity(meter) }}
-            {%- endfor %}
+        coalesce(counted.bucket_meter, meters.meter) as meter,
+        case
+            when counted.bucket_meter is not null
+                then case when meters.meter is null then counted.bucket_quantity end
+            else
+                case meters.meter
+                    {%- for meter in meters_of_calls %}
+                    when '{{ meter.meter }}' then {{ usage_quantity(meter) }}
+                    {%- endfor %}
+                end
         end as consumed_quantity,
         case meters.meter
             {%- for meter in meters_of_calls if meter.counted_after %}

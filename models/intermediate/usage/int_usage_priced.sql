@@ -8,7 +8,8 @@
 {{ config(priced_usage_config()) }}
 
 {%- set of_the_delivery = [
-    'source_name', 'call_key', 'call_id', 'billing_account_id', 'billing_account_name', 'account_currency',
+    'source_name', 'call_key', 'record_grain', 'call_id', 'billing_account_id', 'billing_account_name',
+    'account_currency',
     'sub_account_id', 'sub_account_name', 'provider_as_sent', 'provider', 'served_model', 'model', 'deployment',
     'service_tier', 'processing_mode', 'region_id', 'context_tokens', 'started_at', 'ended_at', 'charge_period_start',
     'charge_period_end', 'booking_number', 'booked_in', 'prices_as_of', 'is_current', 'is_cache_hit',
@@ -66,21 +67,45 @@ list_priced as (
                 then nullif(coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt), 0)
         end as slice_above,
         case
-            when coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'slice'
+            when
+                coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'slice'
+                and usage_meters.context_tokens is not null
                 then coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to)
         end as slice_up_to,
         {{ preceding_quantity('usage_meters', 'coalesce(window_prices.price_meter, all_day_prices.price_meter)') }}
             as quantity_before,
         case
             when usage_meters.is_capacity_paid then 'none'
+            -- a bucket has the price of its start, whatever it costs later in it
             when
-                coalesce(window_prices.region_id, all_day_prices.region_id) is not null
-                and usage_meters.region_id is null
+                usage_meters.record_grain = 'bucket'
+                and (
+                    coalesce(window_prices.valid_to, all_day_prices.valid_to) < usage_meters.charge_period_end
+                    or (
+                        coalesce(window_prices.changes_within_a_week, all_day_prices.changes_within_a_week)
+                        and usage_meters.started_second_of_day
+                        + {{ dbt.datediff(
+                            'usage_meters.charge_period_start', 'usage_meters.charge_period_end', 'second'
+                        ) }}
+                        > coalesce(window_prices.daily_window_to, 0)
+                    )
+                )
+                then 'time_assumed'
+            when
+                usage_meters.region_id is null
+                and (
+                    coalesce(window_prices.region_id, all_day_prices.region_id) is not null
+                    -- a call without a region is one of no region, of a bucket nobody knows
+                    or (
+                        usage_meters.record_grain = 'bucket'
+                        and coalesce(window_prices.regions_priced_apart, all_day_prices.regions_priced_apart)
+                        is not null
+                    )
+                )
                 then 'region_assumed'
-            -- a batch's requests are each taken for short ones
+            -- a batch's requests are each taken for short ones, and so are a bucket's
             when
                 usage_meters.context_tokens is null
-                and coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'cliff'
                 and coalesce(window_prices.context_tokens_up_to, all_day_prices.context_tokens_up_to)
                 < {{ no_context_limit() }}
                 then 'context_assumed'

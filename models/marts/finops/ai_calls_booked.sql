@@ -70,6 +70,7 @@ first_bookings as (
             and unpriced.booking_number = 0
     where
         calls.booking_number = 0
+        and calls.record_grain is distinct from 'bucket'
         and (
             charged.call_key is not null
             or calls.is_cache_hit
@@ -181,6 +182,12 @@ deliveries as (
 
 ),
 
+buckets as (
+
+    select distinct call_key from {{ ref('int_usage_deliveries') }} where record_grain = 'bucket'
+
+),
+
 corrected as (
 
     select
@@ -201,10 +208,13 @@ corrected as (
         deliveries.classification,
         corrections.billed_cost
     from corrections
+    left join buckets
+        on corrections.call_key = buckets.call_key
     left join deliveries
         on
             corrections.call_key = deliveries.call_key
             and coalesce(corrections.tags_json, '') = deliveries.tags
+    where buckets.call_key is null
 
 ),
 
@@ -253,6 +263,7 @@ late_without_charge as (
     where
         calls.booking_number > 0
         and not calls.is_cache_hit
+        and calls.record_grain is distinct from 'bucket'
         and corrections.call_key is null
         and unpriced.call_key is null
 

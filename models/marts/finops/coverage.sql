@@ -1,3 +1,9 @@
+{%- set call_counts = [
+    'calls', 'priced_calls', 'tokens', 'priced_tokens', 'missing_calls', 'missing_tokens', 'unknown_cost_calls',
+] -%}
+{%- set bucket_counts = [
+    'buckets', 'missing_buckets', 'bucket_tokens', 'missing_bucket_tokens', 'bucket_requests',
+] -%}
 {%- set sources = "'" ~ usage_sources() | join("', '") ~ "'" -%}
 
 with call_coverage as (
@@ -16,27 +22,99 @@ rejected_rows as (
 
     select * from {{ ref('rejected_rows') }}
 
+),
+
+of_calls as (
+
+    select
+        call_coverage.billing_period_start,
+        coalesce(call_coverage.service_provider_name, call_coverage.provider_as_sent) as provider,
+        {%- for column in call_counts %}
+        sum(call_coverage.{{ column }}) as {{ column }},
+        {%- endfor %}
+        sum(call_coverage.missing_stated_cost) as missing_stated_cost,
+        max(call_coverage.stated_cost_currency) as stated_cost_currency,
+        count(source_costs.is_different) as compared_calls,
+        sum(case when source_costs.is_different then 1 else 0 end) as differing_calls
+    from call_coverage
+    left join source_costs
+        on call_coverage.call_key = source_costs.call_key
+    group by 1, 2
+
+),
+
+buckets as (
+
+    select
+        {{ billing_period_start('usage_buckets.charge_period_start') }} as billing_period_start,
+        coalesce(providers.service_provider_name, usage_buckets.provider_as_sent) as provider,
+        case when held_calls.call_key is null then 0 else 1 end as is_missing,
+        usage_buckets.prompt_tokens + usage_buckets.completion_tokens as tokens,
+        -- the meters of a bucket tell of the same requests
+        case
+            when
+                row_number() over (
+                    partition by
+                        usage_buckets.source_name,
+                        usage_buckets.billing_account_id,
+                        usage_buckets.provider_as_sent,
+                        usage_buckets.served_model,
+                        usage_buckets.charge_period_start,
+                        usage_buckets.charge_period_end,
+                        usage_buckets.sub_account_id,
+                        usage_buckets.service_tier,
+                        usage_buckets.processing_mode,
+                        usage_buckets.region_id,
+                        usage_buckets.tags_json
+                    order by coalesce(usage_buckets.request_count, 0) desc, usage_buckets.call_key
+                ) = 1
+                then coalesce(usage_buckets.request_count, 0)
+            else 0
+        end as requests
+    from {{ ref('int_usage_buckets') }} as usage_buckets
+    left join {{ ref('int_held_calls') }} as held_calls
+        on usage_buckets.call_key = held_calls.call_key
+    left join {{ price_book('providers') }} as providers
+        on usage_buckets.provider = providers.provider
+    where usage_buckets.is_billable
+
+),
+
+of_buckets as (
+
+    select
+        billing_period_start,
+        provider,
+        count(*) as buckets,
+        sum(is_missing) as missing_buckets,
+        sum(tokens) as bucket_tokens,
+        sum(is_missing * tokens) as missing_bucket_tokens,
+        sum(requests) as bucket_requests
+    from buckets
+    group by 1, 2
+
 )
 
 select
-    call_coverage.billing_period_start,
-    coalesce(call_coverage.service_provider_name, call_coverage.provider_as_sent) as provider,
-    cast(sum(call_coverage.calls) as {{ whole_type() }}) as calls,
-    cast(sum(call_coverage.priced_calls) as {{ whole_type() }}) as priced_calls,
-    cast(sum(call_coverage.tokens) as {{ whole_type() }}) as tokens,
-    cast(sum(call_coverage.priced_tokens) as {{ whole_type() }}) as priced_tokens,
-    cast(sum(call_coverage.missing_calls) as {{ whole_type() }}) as missing_calls,
-    cast(sum(call_coverage.missing_tokens) as {{ whole_type() }}) as missing_tokens,
-    cast(sum(call_coverage.missing_stated_cost) as {{ cost_type() }}) as missing_stated_cost,
-    max(call_coverage.stated_cost_currency) as stated_cost_currency,
-    cast(sum(call_coverage.unknown_cost_calls) as {{ whole_type() }}) as unknown_cost_calls,
-    count(source_costs.is_different) as compared_calls,
-    cast(sum(case when source_costs.is_different then 1 else 0 end) as {{ whole_type() }}) as differing_calls,
-    cast(0 as {{ whole_type() }}) as unreadable_records
-from call_coverage
-left join source_costs
-    on call_coverage.call_key = source_costs.call_key
-group by 1, 2
+    coalesce(of_calls.billing_period_start, of_buckets.billing_period_start) as billing_period_start,
+    coalesce(of_calls.provider, of_buckets.provider) as provider,
+    {%- for column in call_counts[:-1] %}
+    cast(coalesce(of_calls.{{ column }}, 0) as {{ whole_type() }}) as {{ column }},
+    {%- endfor %}
+    cast(of_calls.missing_stated_cost as {{ cost_type() }}) as missing_stated_cost,
+    of_calls.stated_cost_currency,
+    {%- for column in ['unknown_cost_calls', 'compared_calls', 'differing_calls'] %}
+    cast(coalesce(of_calls.{{ column }}, 0) as {{ whole_type() }}) as {{ column }},
+    {%- endfor %}
+    cast(0 as {{ whole_type() }}) as unreadable_records,
+    {%- for column in bucket_counts %}
+    cast(coalesce(of_buckets.{{ column }}, 0) as {{ whole_type() }}) as {{ column }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from of_calls
+full outer join of_buckets
+    on
+        of_calls.billing_period_start = of_buckets.billing_period_start
+        and of_calls.provider = of_buckets.provider
 
 union all
 
@@ -55,7 +133,10 @@ select
     cast(0 as {{ whole_type() }}) as unknown_cost_calls,
     cast(0 as {{ whole_type() }}) as compared_calls,
     cast(0 as {{ whole_type() }}) as differing_calls,
-    cast(sum(records) as {{ whole_type() }}) as unreadable_records
+    cast(sum(records) as {{ whole_type() }}) as unreadable_records,
+    {%- for column in bucket_counts %}
+    cast(0 as {{ whole_type() }}) as {{ column }}{{ ',' if not loop.last }}
+    {%- endfor %}
 from rejected_rows
 where source_name in ({{ sources }})
 having count(*) > 0

@@ -38,7 +38,8 @@ select
     usage_priced.charge_period_start,
     {{ billing_period_start('usage_priced.charge_period_start') }} as billing_period_start,
     coalesce(unpriced_usage.hold_reason, 'other_meter_unpriced') as hold_reason,
-    held_calls.hold_reason as call_hold_reason
+    held_calls.hold_reason as call_hold_reason,
+    usage_priced.record_grain
 from usage_priced
 inner join held_calls
     on usage_priced.call_key = held_calls.call_key
@@ -62,5 +63,6 @@ group by
     usage_priced.processing_mode,
     usage_priced.region_id,
     usage_priced.charge_period_start,
+    usage_priced.record_grain,
     unpriced_usage.hold_reason,
     held_calls.hold_reason

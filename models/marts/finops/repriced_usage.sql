@@ -9,7 +9,7 @@
 {%- set row_key = usage_key + ['other_provider', 'other_model'] -%}
 {%- set summed_by = usage_key + [
     'meter', 'region_id', 'rate_day', 'stretch_from', 'slot_second', 'slot_weekday', 'context_above',
-    'quantity_above', 'preceding_quantity', 'quantity_after_another',
+    'quantity_above', 'preceding_quantity', 'quantity_after_another', 'is_of_many_requests',
 ] -%}
 {%- set lowest = '-' ~ no_context_limit() %}
 {%- set quantity_before =
@@ -262,9 +262,14 @@ placed as (
         calls.region_id,
         calls.charge_period_start,
         greatest(coalesce(calls.context_tokens, 0), 1) as context_tokens,
+        calls.context_tokens is null as is_of_many_requests,
         calls.consumed_quantity,
-        -- what is said of a call stands on one of its meters
-        case when calls.meter_bit = calls.first_meter_bit then 1 else 0 end as calls,
+        -- what is said of a call stands on one of its meters; a bucket is no call
+        case when calls.meter_bit = calls.first_meter_bit then 1 else 0 end as is_first_meter,
+        case
+            when calls.meter_bit = calls.first_meter_bit and calls.record_grain is distinct from 'bucket' then 1
+            else 0
+        end as calls,
         calls.prompt_tokens + calls.completion_tokens as tokens,
         calls.list_cost,
         -- the day of a rate, where a price is in another currency
@@ -317,8 +322,8 @@ summed as (
         cast(sum(consumed_quantity) as {{ whole_type() }}) as whole_quantity,
         count(*) as meterings,
         sum(calls) as calls,
-        sum(calls * tokens) as tokens,
-        sum(calls * list_cost) as list_cost
+        sum(is_first_meter * tokens) as tokens,
+        sum(is_first_meter * list_cost) as list_cost
     from placed
     group by
         {{ summed_by | join(',\n        ') }}
@@ -345,7 +350,7 @@ asked as (
         summed.charge_period_start,
         summed.slot_second as started_second_of_day,
         summed.slot_weekday as started_weekday,
-        summed.context_tokens,
+        case when not summed.is_of_many_requests then summed.context_tokens end as context_tokens,
         -- a region of one provider says nothing of the regions of another
         case when summed.provider = offers.other_provider then summed.region_id end as region_id,
         summed.consumed_quantity,
@@ -374,6 +379,8 @@ fitting as (
         coalesce(window_prices.region_id, all_day_prices.region_id) as price_region_id,
         case
             when coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'cliff' then asked.whole_quantity
+            -- each of many requests is taken for a short one
+            when asked.context_tokens is null then asked.whole_quantity
             when {{ quantity_before }} > 0
                 then
                     asked.meterings * (

@@ -120,6 +120,8 @@ select
     {{ hash_of(["'gateway'", 'billing_account_id', 'call_id']) }} as replaces_key,
     cast('call' as {{ text_type() }}) as record_grain,
     cast(1 as {{ whole_type() }}) as request_count,
+    {{ null_text() }} as bucket_meter,
+    cast(null as {{ whole_type() }}) as bucket_quantity,
     call_id,
     billing_account_id,
     billing_account_name,

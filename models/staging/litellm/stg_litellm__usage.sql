@@ -378,6 +378,8 @@ select
     {{ hash_of(["'litellm'", 'request_id']) }} as replaces_key,
     cast('call' as {{ text_type() }}) as record_grain,
     cast(1 as {{ whole_type() }}) as request_count,
+    {{ null_text() }} as bucket_meter,
+    cast(null as {{ whole_type() }}) as bucket_quantity,
     request_id as call_id,
     coalesce(organization_id, {{ sql_text(var('billing_account_id')) }}) as billing_account_id,
     case

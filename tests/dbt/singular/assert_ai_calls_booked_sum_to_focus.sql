@@ -24,7 +24,10 @@ of_focus as (
         sum(BilledCost) as billed_cost,
         sum(case when ConsumedUnit = 'Tokens' then ConsumedQuantity end) as tokens
     from {{ ref('focus_cost_and_usage') }}
-    where ChargeCategory = 'Usage'
+    where
+        ChargeCategory = 'Usage'
+        -- a bucket is no call
+        and x_CallId is not null
     group by 1, 2, 3, 4
 
 )

@@ -21,7 +21,10 @@ of_focus as (
         BillingCurrency as billing_currency,
         sum(BilledCost) as billed_cost
     from {{ ref('focus_cost_and_usage') }}
-    where ChargeCategory = 'Usage'
+    where
+        ChargeCategory = 'Usage'
+        -- a bucket is no call
+        and x_CallId is not null
     group by 1, 2, 3
 
 )

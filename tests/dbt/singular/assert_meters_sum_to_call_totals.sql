@@ -1,6 +1,8 @@
 {#- A call that is priced is charged for each of its tokens and searches once, corrections included, and for
     nothing else: its meters sum to its own counts. A call that is held back, or that the gateway's cache
-    answered, has no charge, and of one that left for another month, provider or account no token is left. All that is compared per call is compared here, so that calls and charges are read once. -#}
+    answered, has no charge, and of one that left for another month, provider or account no token is left. A bucket
+    is charged for its quantity. All that is compared per call is compared here, so that calls and charges are read
+    once. -#}
 with meters as (
 
     select
@@ -23,7 +25,8 @@ charged as (
         sum(case when meters.token_cache_action = 'Write' then charges.consumed_quantity else 0 end)
             as cache_write_tokens,
         sum(case when meters.consumed_unit = 'Requests' then charges.consumed_quantity else 0 end) as requests,
-        sum(case when charges.meter = 'grounded_prompt' then charges.consumed_quantity else 0 end) as grounded_prompts
+        sum(case when charges.meter = 'grounded_prompt' then charges.consumed_quantity else 0 end) as grounded_prompts,
+        sum(charges.consumed_quantity) as consumed_quantity
     from {{ ref('int_charges') }} as charges
     left join meters
         on charges.meter = meters.meter
@@ -63,8 +66,30 @@ compared as (
     from {{ ref('int_usage') }} as calls
     full outer join charged
         on calls.call_key = charged.call_key
+    left join {{ ref('int_usage_deliveries') }} as buckets
+        on
+            charged.call_key = buckets.call_key
+            and buckets.record_grain = 'bucket'
     left join {{ ref('int_held_calls') }} as held_calls
         on calls.call_key = held_calls.call_key
+    where buckets.call_key is null
+
+    union all
+
+    select
+        buckets.call_key,
+        case
+            when
+                coalesce(charged.consumed_quantity, 0)
+                <> case when held_calls.call_key is null then buckets.bucket_quantity else 0 end
+                then 'quantity of a bucket differs'
+        end as broken_promise
+    from {{ ref('int_usage_buckets') }} as buckets
+    left join charged
+        on buckets.call_key = charged.call_key
+    left join {{ ref('int_held_calls') }} as held_calls
+        on buckets.call_key = held_calls.call_key
+    where buckets.bucket_meter is not null
 
 )
 

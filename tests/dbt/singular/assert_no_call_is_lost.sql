@@ -1,4 +1,4 @@
-{#- Every delivered row of a usage source is a call, a superseded delivery of one, or rejected with a
+{#- Every delivered row of a usage source is a call or a bucket, a superseded delivery of one, or rejected with a
     reason: per source, the rows delivered are the sum of the three, and no call stands twice. -#}
 with records as (
 
@@ -23,13 +23,21 @@ delivered as (
 
 ),
 
+calls_and_buckets as (
+
+    select source_name, call_key from {{ ref('int_usage') }}
+    union all
+    select source_name, call_key from {{ ref('int_usage_buckets') }}
+
+),
+
 calls as (
 
     select
         source_name,
         count(*) as calls,
         count(distinct call_key) as call_keys
-    from {{ ref('int_usage') }}
+    from calls_and_buckets
     group by source_name
 
 ),

@@ -215,7 +215,7 @@ def _build(
             set_aside.check_rejected_files(home, plan, database, set_aside=request.set_aside)
             set_aside.note_mended_files(home, plan)
         closed = closed_months.compare(home, database)
-        if closed.moved and request.strict:
+        if request.strict and not closed.is_equal:
             raise IncompleteError(_refuse_moved(closed))
         description = {
             "build_id": build_id,

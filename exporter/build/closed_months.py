@@ -61,7 +61,17 @@ _FINGERPRINTS = f"""
     group by all
 """  # noqa: S608
 
-# a period that was opened again, or closed at another moment, is another one
+_OPENED = """
+    select before.billing_period, before.invoice_issuer_name
+    from months_before as before
+    anti join months_now as now
+        on
+            before.invoice_issuer_name = now.invoice_issuer_name
+            and before.billing_period = now.billing_period
+    order by all
+"""
+
+# a period that was closed at another moment is another one
 _MOVED = """
     select before.invoice_issuer_name, before.billing_period
     from months_before as before
@@ -150,9 +160,16 @@ class Comparison:
     """What differs in the months that both builds have closed, or why that can't be said."""
 
     moved: list[Moved] = field(default_factory=list)
+    # months that the new build has not closed any more, with their issuers
+    opened: list[tuple[str, str]] = field(default_factory=list)
     # each difference
     file: Path | None = None
     hindrance: str | None = None
+
+    @property
+    def is_equal(self) -> bool:
+        """Tell whether nothing is known to differ."""
+        return not (self.moved or self.opened)
 
 
 def compare(home: Home, database: Path) -> Comparison:
@@ -170,24 +187,23 @@ def compare(home: Home, database: Path) -> Comparison:
     try:
         with open_database(scratch, read_only=False) as connection:
             _read(connection, database, "months_now", _FINGERPRINTS)
-            if not _count(connection, "months_now"):
-                return Comparison()
             try:
                 _read(connection, before, "months_before", _FINGERPRINTS)
             except duckdb.Error as error:
                 if is_refusal(error) or isinstance(error, duckdb.OutOfMemoryException):
                     raise
                 reason = str(error).split("\n")[0].rstrip(".!?")
-                return Comparison(hindrance=reason)
+                return Comparison(hindrance=reason if _count(connection, "months_now") else None)
+            opened = connection.execute(_OPENED).fetchall()
             connection.execute(f"create table moved as {_MOVED}")
             if not _count(connection, "moved"):
-                return Comparison()
+                return Comparison(opened=opened)
             _read(connection, before, "charges_before", _MOVED_CHARGES)
             _read(connection, database, "charges_now", _MOVED_CHARGES)
             connection.execute(f"create table compared as {_COMPARED}")
             connection.execute(f"copy ({_DIFFERENCES}) to {quote_text(str(file))} (header)")
             moved = [Moved(*row) for row in connection.execute(_SUMS).fetchall()]
-            return Comparison(moved, file)
+            return Comparison(moved, opened, file)
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise UserError(describe_lack(error)) from None
     finally:

@@ -165,6 +165,11 @@ def _describe_lacks(totals: Totals, set_aside: Sequence[Fault]) -> list[str]:
 def describe_moved(comparison: Comparison) -> list[str]:
     """Give a sentence for each account and closed month that differs from the published build."""
     moved = comparison.moved
+    opened = [
+        f"Opened again: the period {month} of {issuer} was closed in the build before, and is open "
+        "in this one; a file of billing_periods may be missing."
+        for month, issuer in comparison.opened
+    ]
     lines = [_describe_account(it) for it in moved[:_ACCOUNTS_NAMED]]
     if len(moved) > len(lines):
         lines.append(f"and {len(moved) - len(lines):,} more accounts and closed months that moved.")
@@ -173,7 +178,7 @@ def describe_moved(comparison: Comparison) -> list[str]:
             f"Each of these charges stands in {comparison.file}. Raw files may be missing, or rows "
             "came without ingested_at or recorded_at."
         )
-    return lines
+    return opened + lines
 
 
 def _describe_account(moved: Moved) -> str:

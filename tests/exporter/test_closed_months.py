@@ -116,7 +116,7 @@ def test_a_charge_of_a_closed_month_that_says_something_else_has_changed(
     now = value if column == "BilledCost" else Decimal("1.25")
     then = Decimal("1.25")
     expected = moved(before=then, now=now, changed=1, changed_cost=now - then)
-    assert found == Comparison([expected], home.logs / "closed_months.csv")
+    assert found == Comparison([expected], file=home.logs / "closed_months.csv")
 
 
 def test_charges_are_added_and_gone_by_account_and_each_is_written_down(tmp_path: Path) -> None:
@@ -160,9 +160,8 @@ def test_charges_are_added_and_gone_by_account_and_each_is_written_down(tmp_path
 @pytest.mark.parametrize(
     ("then", "now"),
     [
-        # open in one of the two
+        # not closed yet in the build before
         ([], CLOSED),
-        (CLOSED, []),
         # closed at another moment
         ([(*CLOSED[0][:2], datetime(2026, 11, 5))], CLOSED),
         # closed by another issuer, and of another month
@@ -178,6 +177,22 @@ def test_only_months_that_both_builds_have_closed_alike_are_compared(
     assert compare(home, write_build(tmp_path / "now", [changed], now)) == Comparison()
 
 
+def test_a_closed_month_that_is_open_again_is_said(tmp_path: Path) -> None:
+    november = ("OpenAI", datetime(2026, 11, 1), datetime(2026, 12, 3))
+    home = publish(tmp_path / "home", [CHARGE], [*CLOSED, november])
+    for folder, closed, months in (
+        ("one", [november], ["2026-10"]),
+        ("none", [], ["2026-10", "2026-11"]),
+    ):
+        found = compare(home, write_build(tmp_path / folder, [CHARGE], closed))
+        assert found == Comparison(opened=[(month, "OpenAI") for month in months])
+        assert not found.is_equal
+        assert describe_moved(found)[0] == (
+            "Opened again: the period 2026-10 of OpenAI was closed in the build before, and is open"
+            " in this one; a file of billing_periods may be missing."
+        )
+
+
 def test_a_build_of_another_shape_is_said_not_to_be_comparable(tmp_path: Path) -> None:
     home = publish(tmp_path / "home", [CHARGE])
     with duckdb.connect(str(home.database.resolve())) as connection:
@@ -185,6 +200,9 @@ def test_a_build_of_another_shape_is_said_not_to_be_comparable(tmp_path: Path) -
     now = write_build(tmp_path / "now", [CHARGE])
     found = compare(home, now)
     assert found.hindrance
+    # without a closed month there is nothing to say
+    of_none = compare(home, write_build(tmp_path / "open", [CHARGE], []))
+    assert of_none == Comparison()
     assert "EffectiveCost" in found.hindrance
     assert (found.moved, describe_moved(found)) == ([], [])
 
@@ -230,6 +248,12 @@ def test_a_closed_month_that_moves_is_said_once_and_strict_publishes_nothing(
     assert [path.name for path in (home / "builds").glob("[!.]*")].count(published.parent.name) == 1
     assert not (home / "builds" / ".building").exists()
     assert (home / "logs" / "closed_months.csv").exists()
+    periods = closing_toy / "models" / "stg_billing__billing_periods.sql"
+    closing = periods.read_text()
+    periods.write_text(f"{closing} where 1 = 0")
+    refused = build_with("1.25", "--strict")
+    assert (refused.returncode, "Opened again: the period 2026-10" in refused.stderr) == (3, True)
+    periods.write_text(closing)
     # without it the difference is said, and the next build compares with this one
     result = build_with("1.5")
     assert result.returncode == 0

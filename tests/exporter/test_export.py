@@ -142,8 +142,7 @@ COVERAGE = """
     select
         *, 1 as calls, total_tokens as tokens,
         (hold_reason is null)::bigint as priced_calls, 1 - priced_calls as missing_calls,
-        total_tokens * priced_calls as priced_tokens,
-        total_tokens * missing_calls as missing_tokens,
+        tokens * priced_calls as priced_tokens, tokens * missing_calls as missing_tokens,
         case when missing_stated_cost is not null then 'USD' end as stated_cost_currency,
         (missing_calls = 1 and missing_stated_cost is null)::bigint as unknown_cost_calls
     from ai_calls

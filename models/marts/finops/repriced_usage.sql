@@ -322,8 +322,8 @@ summed as (
         cast(sum(consumed_quantity) as {{ whole_type() }}) as whole_quantity,
         count(*) as meterings,
         sum(calls) as calls,
-        sum(is_first_meter * tokens) as tokens,
-        sum(is_first_meter * list_cost) as list_cost
+        sum(case when is_first_meter = 1 then tokens end) as tokens,
+        sum(case when is_first_meter = 1 then list_cost end) as list_cost
     from placed
     group by
         {{ summed_by | join(',\n        ') }}
@@ -406,11 +406,8 @@ fitting as (
                 - asked.meterings * coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt)
         end as priced_quantity,
         -- a part has as many rows as slices
-        case
-            when coalesce(window_prices.context_rule, all_day_prices.context_rule) <> 'slice' then 1
-            when coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt) > 0 then 0
-            else 1
-        end as is_first_slice
+        coalesce(window_prices.context_rule, all_day_prices.context_rule, '') = 'slice'
+        and coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt) > 0 as is_further_slice
     from asked
     {{ join_meter_prices('asked') | indent(4) }}
 
@@ -453,9 +450,9 @@ repriced_meters as (
             'converted.list_unit_price',
             pricing_quantity('converted.priced_quantity', 'meters.pricing_block', 18)
         ) }}) as repriced_list_cost,
-        sum(converted.is_first_slice * converted.calls) as calls,
-        sum(converted.is_first_slice * converted.tokens) as tokens,
-        sum(converted.is_first_slice * converted.list_cost) as list_cost
+        sum(case when not converted.is_further_slice then converted.calls end) as calls,
+        sum(case when not converted.is_further_slice then converted.tokens end) as tokens,
+        sum(case when not converted.is_further_slice then converted.list_cost end) as list_cost
     from converted
     inner join meters
         on converted.used_meter = meters.meter

@@ -61,7 +61,7 @@ BARE_DECIMALS = {"dec", "decimal", "number", "numeric"}
 
 # Documented names that the parser writes by another documented name.
 SYNONYMS = {
-    "snowflake": {"extract", "position", "substr"},
+    "snowflake": {"extract", "mod", "position", "substr"},
     "bigquery": {"strpos"},
 }
 

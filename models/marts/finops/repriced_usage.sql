@@ -82,14 +82,30 @@ exchange_rates as (
 
 ),
 
+numbered_meters as (
+
+    select
+        meter,
+        cast(pricing_block as {{ whole_type() }}) as pricing_block,
+        row_number() over (order by meter) - 1 as meter_number
+    from {{ ref('meters') }}
+
+),
+
 -- a bit for each meter, so that the meters of a call are one number
 meters as (
 
     select
         meter,
-        cast(pricing_block as {{ whole_type() }}) as pricing_block,
-        cast(power(2, row_number() over (order by meter) - 1) as {{ whole_type() }}) as meter_bit
-    from {{ ref('meters') }}
+        pricing_block,
+        cast(
+            case meter_number
+                {%- for number in range(62) %}
+                when {{ number }} then {{ 2 ** number }}
+                {%- endfor %}
+            end as {{ whole_type() }}
+        ) as meter_bit
+    from numbered_meters
 
 ),
 

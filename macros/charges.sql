@@ -18,7 +18,7 @@
     'call_id': text,
     'started_at': time,
     'ended_at': time,
-    'served_model': text,
+    'model_as_sent': text,
     'deployment': text,
     'billing_account_id': text,
     'billing_account_name': text,
@@ -73,7 +73,7 @@ from {{ relation }}
 {{ return([
     'charge_id', 'charge_category', 'charge_frequency', 'pricing_category', 'cost_basis', 'billing_period_start',
     'charge_period_start', 'charge_period_end', 'source_name', 'call_key', 'call_id', 'started_at', 'ended_at',
-    'served_model', 'deployment', 'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name',
+    'model_as_sent', 'deployment', 'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name',
     'region_id', 'meter', 'slice_above', 'meter_price_id', 'contract_price_id', 'price_rule', 'consumed_quantity',
     'pricing_quantity', 'billing_currency', 'list_unit_price', 'contracted_unit_price', 'list_cost', 'contracted_cost',
     'billed_cost', 'effective_cost', 'pricing_currency', 'pricing_currency_list_unit_price',

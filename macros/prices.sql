@@ -3,7 +3,9 @@
 {% macro price_book(table) %}{{ return(ref((var('price_book') or {}).get(table, table))) }}{% endmacro %}
 
 {% macro price_book_tables() %}
-{{ return(['list_prices', 'price_multipliers', 'model_aliases', 'provider_aliases', 'models', 'providers']) }}
+{{ return([
+    'ai_list_prices', 'ai_price_multipliers', 'ai_model_aliases', 'ai_provider_aliases', 'ai_models', 'ai_providers',
+]) }}
 {% endmacro %}
 
 {#- Service tier and processing mode as the price book spells them. -#}
@@ -154,7 +156,7 @@ case
 {% macro name_fits(delivery, prices_as_of, names) -%}
 {{ prices_as_of }} = {{ names }}.prices_as_of
 and {{ delivery }}.provider = {{ names }}.provider
-and lower({{ delivery }}.served_model) = {{ names }}.model_name
+and lower({{ delivery }}.model_as_sent) = {{ names }}.model_name
 and {{ delivery }}.started_at >= {{ names }}.valid_from
 and {{ delivery }}.started_at < {{ names }}.valid_to
 {%- endmacro %}

@@ -83,7 +83,7 @@
 {% macro default__text_hash(expression) %}md5({{ expression }}){% endmacro %}
 {% macro bigquery__text_hash(expression) %}to_hex(md5({{ expression }})){% endmacro %}
 
-{#- The columns of rejected_rows for a staging model that carries first_fault(). -#}
+{#- The columns of ai_unreadable_records for a staging model that carries first_fault(). -#}
 {% macro rejected_rows_of(relation, source_name, raw_table, record_key) -%}
 select
     cast('{{ source_name }}' as {{ text_type() }}) as source_name,

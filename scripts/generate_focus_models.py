@@ -141,8 +141,8 @@ class Reference:
         """Read the four seeds."""
         self.columns = read_seed("focus_columns")
         self.rules = read_seed("focus_rules")
-        self.subcategories = read_seed("service_subcategories")
-        self.currencies = [row["currency_code"] for row in read_seed("currencies")]
+        self.subcategories = read_seed("ai_service_subcategories")
+        self.currencies = [row["currency_code"] for row in read_seed("ai_currencies")]
 
     def versions(self, dataset: str) -> list[str]:
         """Versions of a dataset, newest first."""

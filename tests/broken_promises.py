@@ -18,7 +18,7 @@ BROKEN_RELATIONS = (
     "ai_calls",
     "ai_calls_booked",
     "cloudzero_cbf",
-    "coverage",
+    "ai_coverage",
     "stg_billing__billing_periods",
     "stg_contracts__commitment_checks",
     "stg_pricing__provisioned_deployments",
@@ -215,14 +215,14 @@ BREAKS: dict[str, list[str]] = {
         " where daily_window is not null",
     ],
     "assert_every_price_window_can_hold": [
-        "update list_prices set daily_window_start = '22:00', daily_window_end = '02:00'"
+        "update ai_list_prices set daily_window_start = '22:00', daily_window_end = '02:00'"
         " where rowid = 0",
-        "update list_prices set daily_window_start = '22:00' where rowid = 0",
-        "update list_prices set weekdays = '1-5' where rowid = 0",
+        "update ai_list_prices set daily_window_start = '22:00' where rowid = 0",
+        "update ai_list_prices set weekdays = '1-5' where rowid = 0",
     ],
     "assert_list_prices_follow_without_gap": [
-        f"update list_prices set {apart} where {LONG_INPUT};"
-        f" update list_prices set valid_to = '2026-08-01' where {LONG_INPUT_AT_FIRST}"
+        f"update ai_list_prices set {apart} where {LONG_INPUT};"
+        f" update ai_list_prices set valid_to = '2026-08-01' where {LONG_INPUT_AT_FIRST}"
         for apart in (
             "region_id = ''",
             "context_threshold = '0', region_id = 'eu'",
@@ -231,45 +231,45 @@ BREAKS: dict[str, list[str]] = {
         )
     ]
     + [
-        "insert into price_multipliers select * from price_multipliers where rowid = 0;"
-        " update price_multipliers set valid_to = '2026-08-01' where rowid = 0;"
-        " update price_multipliers set valid_from = '2026-09-01' where multiplier_id ="
-        " (select multiplier_id from price_multipliers where rowid = 0) and rowid <> 0",
+        "insert into ai_price_multipliers select * from ai_price_multipliers where rowid = 0;"
+        " update ai_price_multipliers set valid_to = '2026-08-01' where rowid = 0;"
+        " update ai_price_multipliers set valid_from = '2026-09-01' where multiplier_id ="
+        " (select multiplier_id from ai_price_multipliers where rowid = 0) and rowid <> 0",
     ],
     "assert_every_price_is_in_the_catalogue": [
-        f"delete from models where model = {ONE.format(column='model', table='list_prices')}",
-        f"delete from meters where meter = {ONE.format(column='meter', table='list_prices')}",
-        "delete from providers where provider = 'openai'",
-        "update list_prices set model = null where rowid = 0",
+        f"delete from ai_models where model = {ONE.format(column='model', table='ai_list_prices')}",
+        f"delete from ai_meters where meter = {ONE.format(column='meter', table='ai_list_prices')}",
+        "delete from ai_providers where provider = 'openai'",
+        "update ai_list_prices set model = null where rowid = 0",
         "delete from int_sku_prices where rowid = 0",
     ],
     "assert_every_seed_price_is_in_force_once": [
-        "update list_prices set unit_price = '123' where rowid = 0",
-        "update list_prices set unit_price = null where rowid = 0",
-        "delete from int_meter_prices where price_id = (select min(price_id) from list_prices)",
+        "update ai_list_prices set unit_price = '123' where rowid = 0",
+        "update ai_list_prices set unit_price = null where rowid = 0",
+        "delete from int_meter_prices where price_id = (select min(price_id) from ai_list_prices)",
         # a correction that is not in force
-        "insert into list_prices select * replace ('~' as price_id, '99' as unit_price)"
-        " from list_prices where rowid = 0",
+        "insert into ai_list_prices select * replace ('~' as price_id, '99' as unit_price)"
+        " from ai_list_prices where rowid = 0",
     ],
     "assert_every_price_has_its_meters_block": [
-        "update list_prices set pricing_block = '1000' where meter = 'input'",
-        "update list_prices set pricing_block = '1000000' where meter = 'web_search'",
-        "update list_prices set pricing_block = null where rowid = 0",
+        "update ai_list_prices set pricing_block = '1000' where meter = 'input'",
+        "update ai_list_prices set pricing_block = '1000000' where meter = 'web_search'",
+        "update ai_list_prices set pricing_block = null where rowid = 0",
     ],
     "assert_closed_periods_have_no_later_price": [
-        f"{CLOSED_PERIODS}; update list_prices set recorded_at = '2026-12-31' where price_id = ("
+        f"{CLOSED_PERIODS}; update ai_list_prices set recorded_at = '2026-12-31' where price_id = ("
         " select min(price_id) from int_sku_prices inner join int_charges using (meter_price_id)"
         " where price_id not like '%*%')",
         f"{CLOSED_PERIODS}; update int_sku_prices set price_id = 'none'",
     ],
     "assert_coverage_counts_every_held_call": [
-        "update coverage set priced_calls = priced_calls - 1 where rowid = 0",
-        "update coverage set tokens = tokens + 1 where rowid = 0",
-        "delete from coverage where calls > priced_calls",
-        "update coverage set missing_calls = missing_calls + 1 where rowid = 0",
-        "update coverage set missing_tokens = missing_tokens + 1 where rowid = 0",
-        "update coverage set missing_stated_cost = 0.01 where rowid = 0",
-        "update coverage set unknown_cost_calls = unknown_cost_calls + 1 where rowid = 0",
+        "update ai_coverage set priced_calls = priced_calls - 1 where rowid = 0",
+        "update ai_coverage set tokens = tokens + 1 where rowid = 0",
+        "delete from ai_coverage where calls > priced_calls",
+        "update ai_coverage set missing_calls = missing_calls + 1 where rowid = 0",
+        "update ai_coverage set missing_tokens = missing_tokens + 1 where rowid = 0",
+        "update ai_coverage set missing_stated_cost = 0.01 where rowid = 0",
+        "update ai_coverage set unknown_cost_calls = unknown_cost_calls + 1 where rowid = 0",
         f"update int_usage set source_cost = 0.01 where call_key = {A_HELD_CALL}",
         f"delete from int_held_calls where call_key = {A_HELD_CALL}",
         f"update int_usage set prompt_tokens = prompt_tokens + 1 where call_key = {A_HELD_CALL}",
@@ -313,7 +313,7 @@ BREAKS: dict[str, list[str]] = {
         "update int_meter_prices set meter_price_id = null where rowid = 0",
     ],
     "a_version_of_the_book_has_a_list_price_once": [
-        "update list_prices set price_id = 'one for all'",
+        "update ai_list_prices set price_id = 'one for all'",
     ],
     "row_key_int_price_snapshots_known_at": [
         "insert into int_price_snapshots select * from int_price_snapshots limit 1",
@@ -361,11 +361,11 @@ BREAKS: dict[str, list[str]] = {
         "update int_meter_prices set unit_price = -0.000000000001 where rowid = 0",
     ],
     "a_list_price_is_recorded_once_a_day": [
-        "insert into list_prices select * replace (price_id || '+' as price_id) from list_prices"
-        " limit 1",
+        "insert into ai_list_prices select * replace (price_id || '+' as price_id)"
+        " from ai_list_prices limit 1",
     ],
     "list_prices_do_not_overlap": [
-        "update list_prices set valid_to = '1800-01-01' where rowid = 0",
+        "update ai_list_prices set valid_to = '1800-01-01' where rowid = 0",
     ],
     "a_contract_price_is_recorded_once_at_an_instant": [
         "insert into stg_pricing__contract_prices_checked select * replace"

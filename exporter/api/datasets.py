@@ -94,7 +94,7 @@ _BILLING_PERIOD = Parameter(
     "Month in which the rows are booked, whenever their usage was: what became known of a closed "
     "month is booked in a later one.",
     "2026-10",
-    call="billing_period_start",
+    call="usage_month",
     groups=True,
     is_month=True,
 )
@@ -107,7 +107,7 @@ _COST_AND_USAGE = (
         "then or later. RFC 3339; a date alone is its first moment in UTC.",
         "2026-10-01T00:00:00Z",
         operator=">=",
-        call="billing_period_start",
+        call="usage_month",
     ),
     Parameter(
         "billingPeriodEnd",
@@ -116,7 +116,7 @@ _COST_AND_USAGE = (
         "RFC 3339; a date alone is its first moment in UTC.",
         "2026-11-01T00:00:00Z",
         operator="<",
-        call="billing_period_start",
+        call="usage_month",
     ),
     Parameter(
         "chargePeriodStart",

@@ -88,7 +88,7 @@ def _describe_stated_costs(totals: Totals) -> str:
     agreeing = _share(totals.compared_calls - totals.differing_calls, totals.compared_calls)
     stated = count_text(totals.compared_calls, "call")
     text = f"Costs in the log: of {stated} with one {agreeing} have that list cost"
-    return f"{text}; the others are in price_findings." if totals.differing_calls else f"{text}."
+    return f"{text}; the others are in ai_price_findings." if totals.differing_calls else f"{text}."
 
 
 def _describe_repeated(totals: Totals) -> str:
@@ -140,7 +140,7 @@ def _describe_lacks(totals: Totals, set_aside: Sequence[Fault]) -> list[str]:
         by_source = ", ".join(f"{source} {count:,}" for source, count in totals.rejected)
         lines.append(
             f"Not in these totals: {count_text(unreadable, 'unreadable line')} ({by_source}); "
-            "see the table rejected_rows."
+            "see the table ai_unreadable_records."
         )
         for file, line, reason in totals.rejected_examples:
             place = f"{file}, line {line}" if line is not None else file
@@ -149,7 +149,7 @@ def _describe_lacks(totals: Totals, set_aside: Sequence[Fault]) -> list[str]:
     if totals.missing_buckets:
         lines.append(
             f"Not in these totals: {count_text(totals.missing_buckets, 'sum')} of usage reports "
-            "not priced yet; see the table quarantined_usage."
+            "not priced yet; see the table ai_unpriced_usage."
         )
     if totals.quarantined:
         reasons = ", ".join(
@@ -157,7 +157,7 @@ def _describe_lacks(totals: Totals, set_aside: Sequence[Fault]) -> list[str]:
         )
         lines.append(
             f"Not in these totals: {count_text(unpriced, 'call')} not priced yet, "
-            f"{describe_cost(totals.missing)} ({reasons}); see the table quarantined_usage."
+            f"{describe_cost(totals.missing)} ({reasons}); see the table ai_unpriced_usage."
         )
     return lines
 

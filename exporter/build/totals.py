@@ -40,7 +40,7 @@ _COVERAGE = """
         cast(coalesce(sum(unknown_cost_calls), 0) as bigint) as unknown_cost_calls,
         cast(coalesce(sum(buckets), 0) as bigint) as buckets,
         cast(coalesce(sum(missing_buckets), 0) as bigint) as missing_buckets
-    from coverage
+    from ai_coverage
 """
 
 _MONTHS = """
@@ -51,7 +51,7 @@ _MONTHS = """
 
 _PRICE_DATES = """
     select billing_currency, price_date_basis, max(basis_cost_share) as share
-    from price_coverage
+    from ai_price_coverage
     where basis_cost_share is not null
     group by 1, 2
     order by 1, 2
@@ -70,14 +70,14 @@ _QUARANTINED = """
 
 _REJECTED = """
     select coalesce(source_name, '') as source_name, cast(sum(records) as bigint) as records
-    from rejected_rows
+    from ai_unreadable_records
     group by 1
     order by 1
 """
 
 _REJECTED_EXAMPLES = """
     select coalesce(file, raw_table), line, reason
-    from rejected_rows
+    from ai_unreadable_records
     order by file nulls last, line nulls last, field nulls last
     limit 3
 """
@@ -92,8 +92,8 @@ _REPEATED = """
 
 _MISSING_PRICES = """
     select *
-    from missing_prices
-    order by calls desc, provider_as_sent, served_model, meter, service_tier, processing_mode,
+    from ai_missing_prices
+    order by calls desc, provider_as_sent, model_as_sent, meter, service_tier, processing_mode,
         region_id, hold_reason
 """
 
@@ -199,7 +199,7 @@ def _read_price_dates(engine: Engine) -> dict[str, dict[str, Decimal]]:
 
 
 def read_missing_prices(database: Path) -> list[dict[str, Any]]:
-    """Give the table missing_prices, what was used most first.
+    """Give the table ai_missing_prices, what was used most first.
 
     Raises UserError for a build that does not have it.
     """
@@ -208,7 +208,7 @@ def read_missing_prices(database: Path) -> list[dict[str, Any]]:
             result = connection.execute(_MISSING_PRICES)
         except duckdb.CatalogException:
             raise UserError(
-                f"The build {database} was made without the table missing_prices: "
+                f"The build {database} was made without the table ai_missing_prices: "
                 "run `focus-export build` again."
             ) from None
         names = [column[0] for column in result.description]

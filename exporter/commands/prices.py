@@ -45,7 +45,7 @@ def _book_options(function: _Function) -> _Function:
         "--book",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The price book  [default: seeds/pricing/list_prices.csv of the project]",
+        help="The price book  [default: seeds/pricing/ai_list_prices.csv of the project]",
     )
     return book(litellm(function))
 
@@ -114,7 +114,7 @@ def update(
     "--reviewed",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Differences that were judged  [default: reviewed_differences.csv beside the book]",
+    help="Differences that were judged  [default: ai_reviewed_differences.csv beside the book]",
 )
 @table_or_json_option
 @click.pass_context
@@ -151,7 +151,7 @@ def check(
 def missing(home: Home, fmt: str, strict: bool) -> None:
     """List the usage of the published build that has no price, and what a price needs to name.
 
-    It shows the table missing_prices. Once the price is in the book, the next build prices the
+    It shows the table ai_missing_prices. Once the price is in the book, the next build prices the
     calls.
     """
     import json

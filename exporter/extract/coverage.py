@@ -17,13 +17,13 @@ from exporter.sql import DuckDB, Engine
 COVERAGE_RELATIONS = (
     "ai_call_coverage",
     "ai_month_completeness",
-    "rejected_rows",
-    "providers",
+    "ai_unreadable_records",
+    "ai_providers",
 )
 
 # columns of ai_call_coverage by which it can be asked for
 _CALL_KINDS = {
-    "billing_period_start": "TIMESTAMP",
+    "usage_month": "TIMESTAMP",
     "charge_period_start": "TIMESTAMP",
     "billing_account_id": "VARCHAR",
     "sub_account_id": "VARCHAR",
@@ -31,7 +31,7 @@ _CALL_KINDS = {
 }
 # a dataset's own dates, as they are called there
 _DATES = {
-    "BillingPeriodStart": "billing_period_start",
+    "BillingPeriodStart": "usage_month",
     "ChargePeriodStart": "charge_period_start",
 }
 _COUNTS = (
@@ -197,7 +197,7 @@ def count_rejected(engine: Engine, dataset: Dataset) -> int:
     concerned = f"raw_table {'in' if dataset.raw_tables else 'not in'} ({texts})"
     found = engine.fetch(
         "select cast(coalesce(sum(records), 0) as bigint) as records"  # noqa: S608
-        f" from rejected_rows where {concerned}",
+        f" from ai_unreadable_records where {concerned}",
         named,
     )
     return int(found[0][0])

@@ -1,6 +1,6 @@
 """The values that FOCUS allows in a column, and how one that somebody wrote is found among them.
 
-The lists stand in the reference seeds (focus_columns.csv, service_subcategories.csv), from which
+The lists stand in the reference seeds (focus_columns.csv, ai_service_subcategories.csv), from which
 the rules are made too.
 """
 
@@ -48,7 +48,7 @@ def find_listed(listed: Iterable[str], value: str) -> str | None:
 
 
 def _read_subcategories(project: Project, focus_version: str) -> tuple[str, ...]:
-    file = project.path / "seeds" / "reference" / "service_subcategories.csv"
+    file = project.path / "seeds" / "reference" / "ai_service_subcategories.csv"
     with file.open(encoding="utf-8", newline="") as lines:
         return tuple(
             dict.fromkeys(

@@ -1,4 +1,4 @@
-"""The price book: list_prices.csv, and the reference seeds beside it."""
+"""The price book: ai_list_prices.csv, and the reference seeds beside it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from exporter.prices.table import Line, Table, read_table
 from exporter.prices.timeline import BASES, DECIMALS, EFFECTIVE, Key, Segment, Timeline, fits
 from exporter.project import load_project
 
-BOOK = Path("seeds") / "pricing" / "list_prices.csv"
+BOOK = Path("seeds") / "pricing" / "ai_list_prices.csv"
 # a list's cache write of unnamed lifetime is the default one; lists have one word for searches,
 # also where the prompt costs that they are for
 _SAME_METERS = {
@@ -159,10 +159,10 @@ def load_book(book: Path | None) -> Book:
     reference = path.resolve().parent.parent / "reference"
     if not reference.is_dir():
         reference = load_project().path / "seeds" / "reference"
-    models = read_table(reference / "models.csv", _MODEL_COLUMNS)
-    aliases = read_table(reference / "model_aliases.csv", ["provider", "alias", "model"])
-    providers = read_table(reference / "provider_aliases.csv", ["alias", "provider"])
-    meters = read_table(reference / "meters.csv", ["meter", "pricing_block"])
+    models = read_table(reference / "ai_models.csv", _MODEL_COLUMNS)
+    aliases = read_table(reference / "ai_model_aliases.csv", ["provider", "alias", "model"])
+    providers = read_table(reference / "ai_provider_aliases.csv", ["alias", "provider"])
+    meters = read_table(reference / "ai_meters.csv", ["meter", "pricing_block"])
     blocks = {line["meter"]: int(line.number_of("pricing_block")) for line in meters.lines}
     rows = [_to_row(line, blocks) for line in table.lines]
     if not rows:
@@ -176,7 +176,7 @@ def load_book(book: Path | None) -> Book:
 def _to_row(line: Line, blocks: dict[str, int]) -> Row:
     price = line.number_of("unit_price")
     line.demand("unit_price", fits(price), f"has more than {DECIMALS} decimals")
-    line.demand("meter", line["meter"] in blocks, "is none of meters.csv")
+    line.demand("meter", line["meter"] in blocks, "is none of ai_meters.csv")
     is_usd = line["currency"] == "USD"
     line.demand("currency", is_usd, "is not USD, as the prices of the sources are")
     block = str(blocks[line["meter"]])

@@ -24,7 +24,7 @@ LITELLM = "litellm"
 LITELLM_PROVIDERS = frozenset({"azure", "aws_bedrock", "gcp_vertex"})
 # names of providers that are no alias in any log
 _PROVIDERS = {"aws": "aws_bedrock"}
-REVIEWED = "reviewed_differences.csv"
+REVIEWED = "ai_reviewed_differences.csv"
 _Entry = TypeVar("_Entry")
 
 

@@ -23,7 +23,7 @@ class NewPrice(Price):
 
 @dataclass(frozen=True)
 class NewModel:
-    """A row that is proposed for models.csv."""
+    """A row that is proposed for ai_models.csv."""
 
     provider: str
     model: str

@@ -148,7 +148,7 @@ def _describe_missing(title: str, keys: list[Key], models: list[tuple[str, str]]
 
 
 def missing_table(rows: list[dict[str, Any]]) -> list[str]:
-    """Give the lines of a table of the rows of missing_prices."""
+    """Give the lines of a table of the rows of ai_missing_prices."""
     if not rows:
         return ["Every call has a price."]
     columns = ("provider", "model", "meter", "tier", "mode", "region", "reason", "first use")
@@ -166,7 +166,7 @@ def missing_table(rows: list[dict[str, Any]]) -> list[str]:
 def _missing_cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["provider"] or f"{row['provider_as_sent']} (unknown)",
-        row["model"] or f"{row['served_model']} (unknown)",
+        row["model"] or f"{row['model_as_sent']} (unknown)",
         *(row["meter"], row["service_tier"], row["processing_mode"], row["region_id"] or ""),
         *(
             reason_text(row["hold_reason"]),

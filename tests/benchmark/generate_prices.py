@@ -41,7 +41,8 @@ def write(path: Path, columns: Iterable[str], rows: Iterable[Row]) -> None:
 def used_models(project: Path) -> set[tuple[str, str]]:
     """Provider and model, as the book spells them, of the calls."""
     aliases = {
-        row["alias"]: row["provider"] for row in read(project / REFERENCE / "provider_aliases.csv")
+        row["alias"]: row["provider"]
+        for row in read(project / REFERENCE / "ai_provider_aliases.csv")
     }
     return {(aliases[provider], model) for provider, model, *_ in MODELS}
 
@@ -79,7 +80,7 @@ def make_book(base: list[Row], size: int) -> list[Row]:
 def give_book(project: Path, size: int) -> int:
     """Replace the price book of a project, and what refers to its models; rows of the new one."""
     used = used_models(project)
-    seed = project / PRICING / "list_prices.csv"
+    seed = project / PRICING / "ai_list_prices.csv"
     everything = read(seed)
     # one price of each key, the one that is in force
     latest = {}
@@ -90,17 +91,17 @@ def give_book(project: Path, size: int) -> int:
     write(seed, everything[0].keys(), rows)
 
     models = {(row["provider"], row["model"]) for row in rows}
-    catalogue = read(project / REFERENCE / "models.csv")
+    catalogue = read(project / REFERENCE / "ai_models.csv")
     known = {(row["provider"], row["model"]): row for row in catalogue}
     write(
-        project / REFERENCE / "models.csv",
+        project / REFERENCE / "ai_models.csv",
         catalogue[0].keys(),
         [
             {**known[provider, model.partition("-copy-")[0]], "model": model}
             for provider, model in sorted(models)
         ],
     )
-    for path in (REFERENCE / "model_aliases.csv", PRICING / "price_multipliers.csv"):
+    for path in (REFERENCE / "ai_model_aliases.csv", PRICING / "ai_price_multipliers.csv"):
         named = read(project / path)
         kept = [row for row in named if (row["provider"], row["model"]) in models]
         write(project / path, named[0].keys(), kept)

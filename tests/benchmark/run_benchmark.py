@@ -46,9 +46,9 @@ def run_handwritten(
     """Run handwritten.sql on the calls; seconds and cost per billing period and provider."""
     connection = connect(folder / "handwritten.duckdb")
     files = {
-        "list_prices": project / PRICING / "list_prices.csv",
-        "provider_aliases": project / REFERENCE / "provider_aliases.csv",
-        "model_aliases": project / REFERENCE / "model_aliases.csv",
+        "list_prices": project / PRICING / "ai_list_prices.csv",
+        "provider_aliases": project / REFERENCE / "ai_provider_aliases.csv",
+        "model_aliases": project / REFERENCE / "ai_model_aliases.csv",
         "calls": calls,
     }
     for name, path in files.items():

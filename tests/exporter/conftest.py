@@ -122,7 +122,7 @@ _TOY_MODELS = {
         where 1 = 0
     """,
     "focus_contract_commitment": "select 1 as ContractCommitmentId",
-    "coverage": """
+    "ai_coverage": """
         select 1 as calls, 1 as priced_calls, 10 as tokens, 10 as priced_tokens,
             0 as compared_calls, 0 as differing_calls, 0 as missing_calls, 0 as missing_tokens,
             cast(null as decimal(38, 18)) as missing_stated_cost,
@@ -133,12 +133,12 @@ _TOY_MODELS = {
             cast(null as varchar) as waiting_for, timestamp '2026-10-31 23:59:50' as usage_until
     """,
     "ai_call_coverage": "select cast(null as varchar) as hold_reason, 0 as missing_calls",
-    "price_coverage": """
+    "ai_price_coverage": """
         select 'USD' as billing_currency, 'effective' as price_date_basis,
             cast(1 as decimal(12, 9)) as basis_cost_share
     """,
     "stg_pricing__list_prices": "select cast('2026-11-21' as timestamp) as recorded_at",
-    "rejected_rows": """
+    "ai_unreadable_records": """
         select cast(null as varchar) as source_name, cast(null as varchar) as raw_table,
             cast(null as varchar) as file, cast(null as bigint) as line,
             cast(null as varchar) as record_key, cast(null as varchar) as field,

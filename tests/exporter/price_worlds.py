@@ -66,7 +66,7 @@ def price_row(chance: random.Random, name: str, **values: str) -> Row:
     digits = row["unit_price"]
     if values.get("unit_price") is None:
         row["unit_price"] = f"{int(digits) // 10_000}.{int(digits) % 10_000:04}"
-    columns = seed_columns("pricing/list_prices.csv")
+    columns = seed_columns("pricing/ai_list_prices.csv")
     return {column: row.get(column, "") for column in columns}
 
 
@@ -169,7 +169,7 @@ def random_multiplier(chance: random.Random, provider: str, model: str) -> Row:
         "recorded_at": random_recording(chance, 0.5),
         "source": "test",
     }
-    columns = seed_columns("pricing/price_multipliers.csv")
+    columns = seed_columns("pricing/ai_price_multipliers.csv")
     return {column: row.get(column, "") for column in columns}
 
 

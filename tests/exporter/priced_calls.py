@@ -116,8 +116,8 @@ def write_csv(path: Path, columns: list[str], rows: Sequence[Row]) -> None:
 PRICED_MODELS = [
     "+path:models/marts/focus/focus_cost_and_usage_v1_4.sql",
     "+ai_calls",
-    "+quarantined_usage",
-    "+rejected_rows",
+    "+ai_unpriced_usage",
+    "+ai_unreadable_records",
 ]
 
 
@@ -154,7 +154,7 @@ class Priced:
         for charges in outcome.charges.values():
             charges.sort(key=charge_order)
         for account, call_id, reason in self.pipeline.rows(
-            "select distinct billing_account_id, call_id, call_hold_reason from quarantined_usage"
+            "select distinct billing_account_id, call_id, call_hold_reason from ai_unpriced_usage"
         ):
             assert (account, call_id) not in outcome.held
             outcome.held[account, call_id] = reason
@@ -163,7 +163,7 @@ class Priced:
         ):
             outcome.avoided[account, call_id] = worth
         for line, name in self.pipeline.rows(
-            "select line, field from rejected_rows where source_name = 'gateway'"
+            "select line, field from ai_unreadable_records where source_name = 'gateway'"
         ):
             outcome.rejected[line] = name
         assert not self.pipeline.rows(

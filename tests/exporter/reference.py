@@ -182,9 +182,9 @@ class PriceBook:
         moment: datetime | None = None,
         multipliers: list[Row] | None = None,
     ) -> None:
-        self.rows = read_seed("pricing/list_prices.csv") if rows is None else rows
+        self.rows = read_seed("pricing/ai_list_prices.csv") if rows is None else rows
         self.multipliers = (
-            read_seed("pricing/price_multipliers.csv") if multipliers is None else multipliers
+            read_seed("pricing/ai_price_multipliers.csv") if multipliers is None else multipliers
         )
         self._known: dict[datetime | None, PriceBook] = {moment: self}
         self._first_prices: dict[tuple[str, ...], datetime] = {}
@@ -201,22 +201,22 @@ class PriceBook:
                 sorted(same, key=lambda row: read_time(row["valid_from"]) or BEGIN_OF_TIME)
             )
         self.aliases: dict[str, dict[str, str]] = defaultdict(dict)
-        aliases = read_seed("reference/model_aliases.csv")
+        aliases = read_seed("reference/ai_model_aliases.csv")
         for row in known_rows(aliases, moment, ("provider", "alias")):
             self.aliases[row["provider"]][row["alias"].lower()] = row["model"]
-        aliases = read_seed("reference/provider_aliases.csv")
+        aliases = read_seed("reference/ai_provider_aliases.csv")
         self.providers = {
             row["alias"]: row["provider"] for row in known_rows(aliases, moment, ("alias",))
         }
         self.issuers = {
             row["provider"]: row["invoice_issuer_name"]
-            for row in read_seed("reference/providers.csv")
+            for row in read_seed("reference/ai_providers.csv")
         }
-        self.meters = {row["meter"]: row for row in read_seed("reference/meters.csv")}
+        self.meters = {row["meter"]: row for row in read_seed("reference/ai_meters.csv")}
         for factor in known_rows(self.multipliers, moment, ("multiplier_id",)):
             self._add_multiples(factor)
         self.fallbacks: dict[str, list[str]] = defaultdict(list)
-        ranked = read_seed("reference/meter_fallbacks.csv")
+        ranked = read_seed("reference/ai_meter_fallbacks.csv")
         for row in sorted(ranked, key=lambda row: int(row["fallback_rank"])):
             self.fallbacks[row["meter"]].append(row["price_meter"])
         # what goes back to the price that it borrowed when its own has ended

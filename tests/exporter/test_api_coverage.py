@@ -90,7 +90,7 @@ def test_coverage_leads_with_what_is_missing_and_what_it_costs(
     mart = rows_of(
         home.database,
         "select sum(missing_calls), sum(missing_tokens), sum(missing_stated_cost),"
-        " max(stated_cost_currency), sum(unknown_cost_calls) from coverage",
+        " max(stated_cost_currency), sum(unknown_cost_calls) from ai_coverage",
     )
     assert mart == [
         (44, found["missingTokens"], Decimal(found["missingStatedCost"]), "USD", 41),

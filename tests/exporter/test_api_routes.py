@@ -177,7 +177,7 @@ def test_credits_and_usage_are_summed_apart(client: TestClient) -> None:
         ({}, "true"),
         ({"subAccountId": "Marketing"}, "sub_account_id = 'Marketing'"),
         ({"providerName": "OpenAI"}, "service_provider_name = 'OpenAI'"),
-        ({"billingPeriodStart": "2026-10-01"}, "billing_period_start >= '2026-10-01'"),
+        ({"billingPeriodStart": "2026-10-01"}, "usage_month >= '2026-10-01'"),
         # an unpriced call has no service: the filter does not narrow the coverage
         ({"serviceName": "OpenAI API"}, "true"),
     ],

@@ -332,7 +332,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def test_each_bad_row_has_its_sentence(built: Built, name: str) -> None:
     rows = rows_of(
         built.database,
-        "select line, field, reason from rejected_rows where file = ? order by line",
+        "select line, field, reason from ai_unreadable_records where file = ? order by line",
         [f"gateway/{name}"],
     )
     expected = REJECTED.get(name, [])
@@ -354,7 +354,7 @@ def test_every_good_row_is_a_call(built: Built) -> None:
 
 def test_no_other_rows_are_rejected(built: Built) -> None:
     expected = sum(len(faults) for faults in REJECTED.values())
-    assert rows_of(built.database, "select count(*) from rejected_rows") == [(expected,)]
+    assert rows_of(built.database, "select count(*) from ai_unreadable_records") == [(expected,)]
 
 
 def test_quoted_fields_keep_their_text(built: Built) -> None:
@@ -386,7 +386,7 @@ def test_a_count_with_decimals_is_that_count(built: Built) -> None:
 
 
 def test_bytes_of_parquet_are_text_and_folders_are_no_columns(built: Built) -> None:
-    query = "select billing_account_id, model from ai_calls where call_id = 'bytes-1'"
+    query = "select billing_account_id, model_as_sent from ai_calls where call_id = 'bytes-1'"
     assert rows_of(built.database, query) == [("Müller", "gpt-5")]
 
 
@@ -410,7 +410,7 @@ def test_times_of_all_formats_are_utc(built: Built) -> None:
 
 def test_no_fault_of_a_line_quotes_what_stands_in_it(built: Built) -> None:
     # a line can hold a prompt
-    query = "select distinct reason from rejected_rows where field is null"
+    query = "select distinct reason from ai_unreadable_records where field is null"
     reasons = [reason for (reason,) in rows_of(built.database, query)]
     assert len(reasons) >= 5
     assert [reason for reason in reasons if "gpt-5" in reason or "bad" in reason] == []
@@ -532,7 +532,7 @@ def test_a_run_goes_on_without_files_that_it_names(set_aside: tuple[Path, str, s
     calls = dict(rows_of(database, "select call_id, count(*) from ai_calls group by all"))
     assert calls.keys() == {"a", *MOVES}
     assert calls["a"] == 1
-    assert rows_of(database, "select count(*) from rejected_rows") == [(2,)]
+    assert rows_of(database, "select count(*) from ai_unreadable_records") == [(2,)]
 
 
 def test_a_call_that_leaves_a_closed_period_is_taken_back_in_a_later_one(

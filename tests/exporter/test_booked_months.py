@@ -74,10 +74,10 @@ def world_of(seed: int) -> World:
 
 
 def run(pipeline: Pipeline, world: World) -> None:
-    pipeline.load_seed("list_prices", world.prices)
-    pipeline.load_seed("price_multipliers", world.multipliers)
-    pipeline.load_seed("models", world.models)
-    for aliases in ("model_aliases", "provider_aliases"):
+    pipeline.load_seed("ai_list_prices", world.prices)
+    pipeline.load_seed("ai_price_multipliers", world.multipliers)
+    pipeline.load_seed("ai_models", world.models)
+    for aliases in ("ai_model_aliases", "ai_provider_aliases"):
         pipeline.load_seed(aliases, known_since_ever(pipeline.seed(aliases)))
     write_raw(pipeline.raw, world.calls, litellm_rows([]), [], world.closings)
     pipeline.run()
@@ -207,7 +207,7 @@ def test_the_worked_example_of_the_page_is_what_comes_out(pipeline: Pipeline) ->
     """A price that was corrected twice after the month of its call had been closed."""
     price = next(
         row
-        for row in pipeline.seed("list_prices")
+        for row in pipeline.seed("ai_list_prices")
         if (row["provider"], row["meter"]) == ("openai", "input")
         and (row["service_tier"], row["processing_mode"]) == ("standard", "realtime")
     )
@@ -219,7 +219,7 @@ def test_the_worked_example_of_the_page_is_what_comes_out(pipeline: Pipeline) ->
             price | {"price_id": unit_price, "unit_price": unit_price, "recorded_at": day}
             for unit_price, day in known.items()
         ],
-        models=[row for row in pipeline.seed("models") if row["model"] == "gpt-5"],
+        models=[row for row in pipeline.seed("ai_models") if row["model"] == "gpt-5"],
         multipliers=[],
         calls=completed(
             [

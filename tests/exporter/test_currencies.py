@@ -235,12 +235,12 @@ def test_a_charge_without_a_rate_holds_its_call_back(built: Pipeline) -> None:
     assert {call: reason for call, reason, _, _ in calls} == HELD
     assert {(cost, currency) for _, _, cost, currency in calls} == {(None, None)}
     held = built.rows(
-        "select call_id, call_hold_reason, count(*) from quarantined_usage group by all"
+        "select call_id, call_hold_reason, count(*) from ai_unpriced_usage group by all"
     )
     assert {call: reason for call, reason, _ in held} == HELD
     assert {meters for _, _, meters in held} == {2}
     # 12 of the 16 calls that a provider can charge for
-    assert built.rows("select sum(priced_calls), sum(calls) from coverage") == [(12, 16)]
+    assert built.rows("select sum(priced_calls), sum(calls) from ai_coverage") == [(12, 16)]
 
 
 def test_calls_that_cost_nothing_are_in_the_currency_of_their_account(built: Pipeline) -> None:
@@ -274,7 +274,7 @@ def test_an_account_is_named_where_the_log_does_not(built: Pipeline) -> None:
 
 def test_rates_and_accounts_that_cannot_be_used_say_why(built: Pipeline) -> None:
     built.run()
-    found = built.rows("select file, line, reason from rejected_rows order by file, line")
+    found = built.rows("select file, line, reason from ai_unreadable_records order by file, line")
     assert found == [
         (
             "billing_accounts/rows.csv",

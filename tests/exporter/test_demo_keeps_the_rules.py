@@ -37,8 +37,8 @@ def test_no_rule_of_any_level_is_broken(
     ("relation", "key"),
     [
         ("ai_calls", "call_key"),
-        ("quarantined_usage", "(call_key, meter)"),
-        ("coverage", "(billing_period_start, provider)"),
+        ("ai_unpriced_usage", "(call_key, meter)"),
+        ("ai_coverage", "(usage_month, service_provider_name)"),
         ("focus_cost_and_usage_daily", "x_ChargeId"),
     ],
 )

@@ -64,7 +64,9 @@ def test_contracts_that_differ_are_both_rejected_and_repeats_in_other_words_are_
         database, "select contract_id, service_provider_name from stg_contracts__contracts"
     )
     assert contracts == [("C", "OpenAI")]
-    rejected = rows_of(database, "select raw_table, record_key, line from rejected_rows order by 3")
+    rejected = rows_of(
+        database, "select raw_table, record_key, line from ai_unreadable_records order by 3"
+    )
     assert rejected == [("contracts", "D", 4), ("contracts", "D", 5)]
 
 
@@ -82,7 +84,7 @@ def test_records_of_one_call_that_differ_are_listed_with_file_and_line(database:
 
 
 def test_what_is_odd_but_counts_is_a_finding(database: Path) -> None:
-    found = rows_of(database, "select finding_type, raw_value from usage_findings order by 1")
+    found = rows_of(database, "select finding_type, raw_value from ai_usage_findings order by 1")
     assert found == [
         ("closed_in_the_future", "2062-04-04 00:00:00"),
         ("unknown_account", "acmee"),

@@ -117,10 +117,12 @@ AI_CALLS = """
     select
         md5(cast(i as varchar)) as booking_key, 'call-' || i as call_id,
         'acme' as billing_account_id, 'dept' as sub_account_id, {nasty} as sub_account_name,
-        'openai' as provider, 'OpenAI' as service_provider_name, 'gpt-' || i % 3 as model,
+        'openai' as provider_as_sent, 'OpenAI' as service_provider_name,
+        'gpt-' || i % 3 as model_as_sent,
         timestamp '2026-01-01' + to_seconds(i * 61) as charge_period_start,
         timestamp '2026-01-01 00:00:01' + to_seconds(i * 61) as charge_period_end,
-        date_trunc('month', charge_period_start) as billing_period_start,
+        date_trunc('month', charge_period_start) as usage_month,
+        usage_month as billing_period_start,
         date_trunc('month', charge_period_start) + to_days(31) - to_seconds(1)
             as billing_period_last_second,
         cast(i % 900 as bigint) as latency_ms, i % 7 = 0 as is_cache_hit,
@@ -149,7 +151,7 @@ COVERAGE = """
 """
 
 REJECTED = """
-    create table rejected_rows as
+    create table ai_unreadable_records as
     select * from (values
         ('gateway', 'gateway_calls', 'a.csv', 3, 'k', 'prompt_tokens', 'r', '-1', 0),
         ('gateway', 'gateway_calls', 'a.csv', 3, 'k', 'ended_at', 'r', 'x', 1),

@@ -45,7 +45,7 @@ class Inputs:
     accounts: list[Row] = field(default_factory=list)
     aliases: list[Row] = field(default_factory=list)
     known_aliases: list[Row] = field(
-        default_factory=lambda: known_since_ever(read_seed("reference/model_aliases.csv"))
+        default_factory=lambda: known_since_ever(read_seed("reference/ai_model_aliases.csv"))
     )
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
 
@@ -245,13 +245,13 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptCharges]:
 
 def load(kept: KeptCharges, inputs: Inputs) -> None:
     world = inputs.world
-    kept.load_seed("list_prices", world.prices)
-    kept.load_seed("price_multipliers", world.multipliers)
-    kept.load_seed("models", world.models)
+    kept.load_seed("ai_list_prices", world.prices)
+    kept.load_seed("ai_price_multipliers", world.multipliers)
+    kept.load_seed("ai_models", world.models)
     columns = inputs.known_aliases[0].keys()
     ours = [{column: row.get(column, "") for column in columns} for row in inputs.aliases]
-    kept.load_seed("model_aliases", inputs.known_aliases + ours)
-    kept.load_seed("provider_aliases", known_since_ever(kept.seed("provider_aliases")))
+    kept.load_seed("ai_model_aliases", inputs.known_aliases + ours)
+    kept.load_seed("ai_provider_aliases", known_since_ever(kept.seed("ai_provider_aliases")))
     write_raw(kept.raw, world.calls, litellm_rows([]), inputs.contracts, world.closings)
     write_csv(kept.raw / "exchange_rates" / "rates.csv", RATE_COLUMNS, inputs.rates)
     write_csv(kept.raw / "billing_accounts" / "accounts.csv", ACCOUNT_COLUMNS, inputs.accounts)

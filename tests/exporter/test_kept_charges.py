@@ -26,9 +26,9 @@ MONTHS = ["2026-08", "2026-09", "2026-10"]
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptCharges]:
     for made in kept_build(tmp_path_factory.mktemp("kept")):
         # a small book is enough, and quick
-        book = made.seed("list_prices")
-        made.load_seed("list_prices", [row for row in book if row["model"] == "gpt-5-mini"])
-        made.load_seed("price_multipliers", made.seed("price_multipliers")[:1])
+        book = made.seed("ai_list_prices")
+        made.load_seed("ai_list_prices", [row for row in book if row["model"] == "gpt-5-mini"])
+        made.load_seed("ai_price_multipliers", made.seed("ai_price_multipliers")[:1])
         yield made
 
 
@@ -60,14 +60,14 @@ def start(kept: KeptCharges, rows: list[Row]) -> None:
 
 
 def mark_all(kept: KeptCharges) -> None:
-    kept.connection.execute(f"update {PRICED} set served_model = '{MARK}'")
+    kept.connection.execute(f"update {PRICED} set model_as_sent = '{MARK}'")
 
 
 def marked_months(kept: KeptCharges) -> list[str]:
     rows = kept.rows(
         f"""
         select distinct strftime(booked_in, '%Y-%m') from {PRICED}
-        where served_model = '{MARK}' order by 1
+        where model_as_sent = '{MARK}' order by 1
         """
     )
     return [month for (month,) in rows]
@@ -88,7 +88,7 @@ def test_months_before_the_first_changed_one_are_not_written(
     kept.build()
     assert marked_months(kept) == untouched
     kept.connection.execute(
-        f"update {PRICED} set served_model = 'gpt-5-mini' where served_model = '{MARK}'"
+        f"update {PRICED} set model_as_sent = 'gpt-5-mini' where model_as_sent = '{MARK}'"
     )
     assert not kept.differences()
 
@@ -112,16 +112,16 @@ def test_a_column_that_no_charge_is_made_of_changes_nothing(kept: KeptCharges) -
 def test_a_new_price_makes_all_months_again(kept: KeptCharges) -> None:
     start(kept, three_months())
     mark_all(kept)
-    book = kept.seed("list_prices")
+    book = kept.seed("ai_list_prices")
     old = next(row for row in book if (row["model"], row["meter"]) == ("gpt-5-mini", "output"))
     again = {**old, "price_id": "again", "unit_price": "77", "recorded_at": "2026-12-01"}
-    kept.load_seed("list_prices", [*book, again])
+    kept.load_seed("ai_list_prices", [*book, again])
     try:
         kept.build()
         assert marked_months(kept) == []
         assert not kept.differences()
     finally:
-        kept.load_seed("list_prices", book)
+        kept.load_seed("ai_list_prices", book)
 
 
 # ---------------------------------------------------------------- what makes everything again
@@ -438,6 +438,6 @@ def test_a_call_that_came_again_in_another_month_is_an_input_of_both(kept: KeptC
     # where it was is as before
     assert marked_months(kept) == ["2026-09"]
     kept.connection.execute(
-        f"update {PRICED} set served_model = 'gpt-5-mini' where served_model = '{MARK}'"
+        f"update {PRICED} set model_as_sent = 'gpt-5-mini' where model_as_sent = '{MARK}'"
     )
     assert not kept.differences()

@@ -118,14 +118,14 @@ def test_what_costs_nothing_is_free_and_no_fault(database: Path) -> None:
     calls = {call: rest for call, *rest in rows_of(database, query)}
     for free in (*FREE, *WITHOUT_MODEL):
         assert calls[free["request_id"]] == [0, None, 0]
-    assert rows_of(database, "from rejected_rows") == []
+    assert rows_of(database, "from ai_unreadable_records") == []
 
 
 def test_usage_without_a_model_is_held_back_and_counted(database: Path) -> None:
-    query = "select call_hold_reason from quarantined_usage where call_id = 'no model'"
+    query = "select call_hold_reason from ai_unpriced_usage where call_id = 'no model'"
     assert set(rows_of(database, query)) == {("unknown_model",)}
     ((calls, priced, unreadable),) = rows_of(
-        database, "select sum(calls), sum(priced_calls), sum(unreadable_records) from coverage"
+        database, "select sum(calls), sum(priced_calls), sum(unreadable_records) from ai_coverage"
     )
     query = "select count(*), count(*) filter (hold_reason is null) from ai_calls where is_billable"
     assert rows_of(database, query) == [(calls, priced)]
@@ -168,14 +168,14 @@ def wrong_rows(database: Path, expected: Iterable[dict[str, str]]) -> list[str]:
     """Give what is wrong of LiteLLM's real rows, by the class that `right_is` names.
 
     A call may always be held back. Where LiteLLM's own cost is not the right one, the call is
-    priced by the book and its cost stands in price_findings beside LiteLLM's.
+    priced by the book and its cost stands in ai_price_findings beside LiteLLM's.
     """
     found = costs(database)
     differing = {
         call
         for (call,) in rows_of(
             database,
-            "select call_id from price_findings where finding_type = 'differs_from_source'",
+            "select call_id from ai_price_findings where finding_type = 'differs_from_source'",
         )
     }
     assumed = {
@@ -234,22 +234,22 @@ def test_a_wrong_cost_would_be_seen(database: Path) -> None:
 
 def test_a_cost_that_differs_from_the_logs_stands_with_both(database: Path) -> None:
     query = (
-        "select call_id, list_cost, source_cost from price_findings"
+        "select call_id, list_cost, source_cost from ai_price_findings"
         " where finding_type = 'differs_from_source' and call_id like 'l22/%'"
     )
     ((_, list_cost, source_cost),) = rows_of(database, query)
     # 3,500 prompt tokens as uncached input; LiteLLM knew which of them were cached
     assert (list_cost, source_cost) == (Decimal("0.01"), Decimal("0.0069"))
     ((compared, differing),) = rows_of(
-        database, "select sum(compared_calls), sum(differing_calls) from coverage"
+        database, "select sum(compared_calls), sum(differing_calls) from ai_coverage"
     )
-    query = "select count(*) from price_findings where finding_type = 'differs_from_source'"
+    query = "select count(*) from ai_price_findings where finding_type = 'differs_from_source'"
     assert rows_of(database, query) == [(differing,)]
     assert compared > differing > 0
 
 
 def test_every_meter_is_repriced_at_the_models_own_list_cost(database: Path) -> None:
-    own = "from repriced_usage where other_provider = provider and other_model = model"
+    own = "from ai_repriced_usage where other_provider = provider and other_model = model"
     query = f"select * {own} and repriced_list_cost is distinct from list_cost"
     assert rows_of(database, query) == []
     used = {

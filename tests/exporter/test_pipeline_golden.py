@@ -30,7 +30,7 @@ SELLERS = {
     "gcp_vertex": "Google Cloud",
 }
 
-FINOPS_MARTS = ("ai_calls", "coverage", "quarantined_usage", "rejected_rows")
+FINOPS_MARTS = ("ai_calls", "ai_coverage", "ai_unpriced_usage", "ai_unreadable_records")
 
 CACHE_HIT = "chatcmpl-721ba03d5fe40ec7f722033e16c8e_cache_hit1793700065.8812"
 PAID_IN_CAPACITY = "gpt-4o-ptu"
@@ -196,7 +196,7 @@ def test_capacity_that_is_paid_apart_holds_its_call_back(build: Build, sample: l
     assert build.call(call_id) == (None, False, "capacity_paid", "success")
     assert build.charges(call_id) == []
     assert build.rows(
-        "select call_id, meter, hold_reason from quarantined_usage order by meter"
+        "select call_id, meter, hold_reason from ai_unpriced_usage order by meter"
     ) == [
         (call_id, "input", "capacity_paid"),
         (call_id, "output", "capacity_paid"),
@@ -224,7 +224,7 @@ def test_a_line_that_stands_twice_counts_once(build: Build, sample: list[dict]) 
     [twice] = {call_id for call_id in delivered if delivered.count(call_id) == 2}
     assert sum(cost for _, _, cost in build.charges(twice)) == Decimal("0.030828")
     assert build.rows("select count(*), count(distinct call_key) from ai_calls") == [(17, 17)]
-    assert build.rows("select count(*) from rejected_rows") == [(0,)]
+    assert build.rows("select count(*) from ai_unreadable_records") == [(0,)]
 
 
 def test_a_call_over_midnight_belongs_to_the_day_on_which_it_began(
@@ -272,7 +272,7 @@ def test_either_form_of_the_log_gives_the_same_rows(
 ) -> None:
     query = "select * from {} order by all"
     relations = ("focus_cost_and_usage_v1_4", "focus_cost_and_usage_daily_v1_4")
-    relations += ("ai_calls", "quarantined_usage", "coverage")
+    relations += ("ai_calls", "ai_unpriced_usage", "ai_coverage")
     file = pipeline.raw / "litellm" / left_out
     content = file.read_text(encoding="utf-8")
     # a CSV file keeps its header

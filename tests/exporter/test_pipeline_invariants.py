@@ -202,10 +202,11 @@ def test_what_is_held_back_or_rejected_is_the_same_for_other_files(
     delivered_otherwise: Path, demo_home: Path
 ) -> None:
     for query in (
-        "select * from quarantined_usage order by all",
+        "select * from ai_unpriced_usage order by all",
         # a record that lies in two files is unreadable in both
-        "select * from coverage where unreadable_records = 0 order by all",
-        "select distinct source_name, record_key, field, reason from rejected_rows order by all",
+        "select * from ai_coverage where unreadable_records = 0 order by all",
+        "select distinct source_name, record_key, field, reason from ai_unreadable_records"
+        " order by all",
     ):
         ours = rows_of(delivered_otherwise / "ai_focus.duckdb", query)
         assert ours == rows_of(demo_home / "ai_focus.duckdb", query)
@@ -217,7 +218,7 @@ def assert_rows_are_the_gateways(ours: Path, demo_home: Path) -> None:
         ("focus_cost_and_usage_v1_4", "x_SourceName"),
         ("focus_cost_and_usage_daily_v1_4", "x_SourceName"),
         ("ai_calls", "source_name"),
-        ("quarantined_usage", "source_name"),
+        ("ai_unpriced_usage", "source_name"),
     ):
         query = f"select * from {relation} where {source} = 'gateway' order by all"
         found = rows_of(ours, query)
@@ -308,7 +309,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 
 PRICED_MODELS = {
     row["model"]
-    for row in csv.DictReader((ROOT / "seeds/pricing/list_prices.csv").open(encoding="utf-8"))
+    for row in csv.DictReader((ROOT / "seeds/pricing/ai_list_prices.csv").open(encoding="utf-8"))
     if row["provider"] == "openai"
 }
 
@@ -458,8 +459,8 @@ def test_calls_without_a_price_and_faulty_rows_change_no_other_row(
         {**row, "call_id": f"new-{row['call_id']}", "provider": "nobody"} for row in calls[3:5]
     ]
     faulty = [{**calls[5], "call_id": "faulty", "prompt_tokens": "7.5"}]
-    held = "select count(distinct call_key) from quarantined_usage"
-    rejected = "select count(*) from rejected_rows"
+    held = "select count(distinct call_key) from ai_unpriced_usage"
+    rejected = "select count(*) from ai_unreadable_records"
     before = pipeline.rows(held)[0][0], pipeline.rows(rejected)[0][0]
     with gateway_log(pipeline, strangers + log + faulty):
         found = snapshot(pipeline)

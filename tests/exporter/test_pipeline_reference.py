@@ -57,7 +57,7 @@ def check_random_log(priced: Priced, seed: int, size: int, contract_count: int) 
     priced.write(log, [], contracts)
     priced.pipeline.run()
     rejected = priced.pipeline.rows(
-        "select record_key from rejected_rows where raw_table = 'contract_prices'"
+        "select record_key from ai_unreadable_records where raw_table = 'contract_prices'"
     )
     assert {key for (key,) in rejected} == idle_contracts(BOOK, contracts) | (
         contradicting_contracts(BOOK, contracts)

@@ -218,7 +218,7 @@ def charged(
 def reviewed() -> list[Row]:
     return [
         row
-        for row in read_seed("pricing/reviewed_differences.csv")
+        for row in read_seed("pricing/ai_reviewed_differences.csv")
         if row["source"].startswith("genai-prices")
     ]
 

@@ -85,10 +85,10 @@ def earlier_worlds(tmp_path_factory: pytest.TempPathFactory, worlds: Priced) -> 
 
 
 def load(priced: Priced, world: World) -> None:
-    priced.pipeline.load_seed("list_prices", world.prices)
-    priced.pipeline.load_seed("price_multipliers", world.multipliers)
-    priced.pipeline.load_seed("models", world.models)
-    for aliases in ("model_aliases", "provider_aliases"):
+    priced.pipeline.load_seed("ai_list_prices", world.prices)
+    priced.pipeline.load_seed("ai_price_multipliers", world.multipliers)
+    priced.pipeline.load_seed("ai_models", world.models)
+    for aliases in ("ai_model_aliases", "ai_provider_aliases"):
         priced.pipeline.load_seed(aliases, known_since_ever(priced.pipeline.seed(aliases)))
     priced.write(world.calls, [], [], world.closings)
 
@@ -403,7 +403,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 @pytest.fixture(scope="module")
 def book_of_demo(demo: Pipeline) -> list[Row]:
     """The book of its first day: what came later would be known after a month was closed."""
-    rows = demo.seed("list_prices")
+    rows = demo.seed("ai_list_prices")
     first_day = min(row["recorded_at"] for row in rows)
     return [row for row in rows if row["recorded_at"] == first_day]
 
@@ -415,13 +415,15 @@ def before(demo: Pipeline, book_of_demo: list[Row]) -> Rows:
 
 
 def with_book(demo: Pipeline, prices: list[Row], closings: list[Row]) -> None:
-    demo.load_seed("list_prices", prices)
+    demo.load_seed("ai_list_prices", prices)
     write_csv(demo.raw / "billing_periods" / "rows.csv", CLOSING_COLUMNS, closings)
     demo.run()
 
 
 def closings_of(months: list[str]) -> list[Row]:
-    issuers = sorted({row["invoice_issuer_name"] for row in read_seed("reference/providers.csv")})
+    issuers = sorted(
+        {row["invoice_issuer_name"] for row in read_seed("reference/ai_providers.csv")}
+    )
     return [
         {"issuer": issuer, "billing_period": month, "closed_at": CLOSED_AT}
         for issuer in issuers
@@ -536,13 +538,13 @@ def test_a_new_model_changes_no_row_and_prices_the_calls_that_waited_for_it(
     with_book(demo, book_of_demo, [])
     waiting = demo.rows(
         """
-        select provider, served_model, count(distinct call_key) from quarantined_usage
+        select provider, model_as_sent, count(distinct call_key) from ai_unpriced_usage
         where call_hold_reason = 'unknown_model' and provider is not null
         group by all order by 3 desc, 1, 2 limit 1
         """
     )
     [(provider, model, calls)] = waiting
-    models = demo.seed("models")
+    models = demo.seed("ai_models")
     chance = random.Random(1)
     prices = [
         price_row(
@@ -556,7 +558,7 @@ def test_a_new_model_changes_no_row_and_prices_the_calls_that_waited_for_it(
         )
         for meter in ("input", "cache_read", "cache_write", "output")
     ]
-    demo.load_seed("models", [*models, {**models[0], "provider": provider, "model": model}])
+    demo.load_seed("ai_models", [*models, {**models[0], "provider": provider, "model": model}])
     try:
         with_book(demo, [*book_of_demo, *prices], [])
         after = focus_rows(demo)
@@ -564,7 +566,7 @@ def test_a_new_model_changes_no_row_and_prices_the_calls_that_waited_for_it(
         added = after.keys() - before.keys()
         assert len({key.split(":")[0] for key in added}) == calls > 0
     finally:
-        demo.load_seed("models", models)
+        demo.load_seed("ai_models", models)
 
 
 def test_a_corrected_price_leaves_closed_months_and_stands_in_the_open_one(

@@ -63,9 +63,9 @@ CHARGED = """
     order by all
 """
 SAME_MODEL = """
-    select billing_period_start as month, billing_currency, provider, model,
+    select usage_month as month, billing_currency, provider, model,
         sum(calls) as calls, sum({column}) as list_cost
-    from repriced_usage
+    from ai_repriced_usage
     where other_provider = provider and other_model = model
     group by all
     order by all
@@ -80,8 +80,8 @@ def assert_the_model_that_served_comes_out_at_its_own_list_cost(
     for column in ("list_cost", "repriced_list_cost"):
         assert connection.execute(SAME_MODEL.format(column=column)).fetchall() == charged
     differing = connection.execute(
-        "select * from repriced_usage where other_provider = provider and other_model = model and"
-        " (list_cost_difference <> 0 or missing_meters is not null"
+        "select * from ai_repriced_usage where other_provider = provider and other_model = model"
+        " and (list_cost_difference <> 0 or missing_meters is not null"
         " or substituted_meters is not null or other_service_tier <> service_tier)"
     ).fetchall()
     assert differing == []
@@ -97,11 +97,11 @@ def test_every_other_model_is_asked_for_the_same_usage(demo_home: Path) -> None:
     rows = rows_of(
         demo_home / "ai_focus.duckdb",
         "select other_provider, other_model, sum(calls), sum(tokens), sum(list_cost)"
-        " from repriced_usage group by all",
+        " from ai_repriced_usage group by all",
     )
     models = {(provider, model) for provider, model, *_ in rows}
     served = rows_of(
-        demo_home / "ai_focus.duckdb", "select distinct provider, model from repriced_usage"
+        demo_home / "ai_focus.duckdb", "select distinct provider, model from ai_repriced_usage"
     )
     assert models == set(served)
     assert len({tuple(sums) for _, _, *sums in rows}) == 1
@@ -111,7 +111,7 @@ def test_a_repriced_cost_is_missing_only_with_a_meter_that_is_named(demo_home: P
     rows = rows_of(
         demo_home / "ai_focus.duckdb",
         "select repriced_list_cost is null, missing_meters is null, count(*)"
-        " from repriced_usage group by all order by all",
+        " from ai_repriced_usage group by all order by all",
     )
     assert [row[:2] for row in rows] == [(False, True), (True, False)]
 
@@ -126,8 +126,9 @@ def test_price_coverage_sums_to_focus(demo_home: Path) -> None:
     )
     covered = rows_of(
         database,
-        "select billing_period_start, provider, billing_currency, price_date_basis, price_rule,"
-        " charges, list_cost, billed_cost from price_coverage order by all",
+        "select billing_period_start, service_provider_name, billing_currency,"
+        " price_date_basis, price_rule,"
+        " charges, list_cost, billed_cost from ai_price_coverage order by all",
     )
     assert covered == focus
     assert len({row[3] for row in covered}) == 3
@@ -136,8 +137,8 @@ def test_price_coverage_sums_to_focus(demo_home: Path) -> None:
 def test_shares_of_a_period_provider_and_currency_add_up_to_one(demo_home: Path) -> None:
     sums = rows_of(
         demo_home / "ai_focus.duckdb",
-        "select sum(billed_cost_share) from price_coverage"
-        " group by billing_period_start, provider, billing_currency",
+        "select sum(billed_cost_share) from ai_price_coverage"
+        " group by billing_period_start, service_provider_name, billing_currency",
     )
     assert sums
     for (share,) in sums:
@@ -150,7 +151,7 @@ def test_charges_by_another_rule_than_exact_are_all_found(demo_home: Path) -> No
     found = rows_of(
         database,
         "select finding_type, billing_currency, sum(charges), sum(list_cost), sum(contracted_cost)"
-        " from price_findings where finding_type <> 'contracted_above_list'"
+        " from ai_price_findings where finding_type <> 'contracted_above_list'"
         " group by all order by all",
     )
     assert found == rows_of(
@@ -162,7 +163,7 @@ def test_charges_by_another_rule_than_exact_are_all_found(demo_home: Path) -> No
     assert found
     # the demo's contracts are discounts
     assert not rows_of(
-        database, "select 1 from price_findings where finding_type = 'contracted_above_list'"
+        database, "select 1 from ai_price_findings where finding_type = 'contracted_above_list'"
     )
 
 
@@ -217,7 +218,7 @@ def test_a_planted_contract_price_above_list_is_found_once_per_price(closed: Pip
     found = closed.rows(
         "select price_id, billing_currency, list_unit_price, contracted_unit_price, charges,"
         " first_charge_period_start, last_charge_period_start, cost_above_list"
-        " from price_findings where finding_type = 'contracted_above_list'"
+        " from ai_price_findings where finding_type = 'contracted_above_list'"
     )
     assert found == charged
 
@@ -228,14 +229,14 @@ def test_late_calls_of_a_closed_period_are_repriced_in_their_own_month(closed: P
     )
     assert corrections[0][0] > LATE_CALLS // 2
     assert_the_model_that_served_comes_out_at_its_own_list_cost(closed.connection)
-    currencies = closed.rows("select distinct billing_currency from repriced_usage order by 1")
+    currencies = closed.rows("select distinct billing_currency from ai_repriced_usage order by 1")
     assert currencies == [("EUR",), ("USD",)]
 
 
 def test_a_price_that_is_corrected_after_the_close_counts_for_the_month_of_the_call(
     closed: Pipeline,
 ) -> None:
-    prices = closed.seed("list_prices")
+    prices = closed.seed("ai_list_prices")
     (price,) = (
         row
         for row in prices
@@ -244,13 +245,13 @@ def test_a_price_that_is_corrected_after_the_close_counts_for_the_month_of_the_c
     )
     before = closed.rows(CHARGED)
     correction = {**price, "price_id": "corrected", "unit_price": "77", "recorded_at": "2026-12-01"}
-    closed.load_seed("list_prices", [*prices, correction])
+    closed.load_seed("ai_list_prices", [*prices, correction])
     closed.run()
     try:
         assert closed.rows(CHARGED) != before
         assert_the_model_that_served_comes_out_at_its_own_list_cost(closed.connection)
     finally:
-        closed.load_seed("list_prices", prices)
+        closed.load_seed("ai_list_prices", prices)
         closed.run()
     assert closed.rows(CHARGED) == before
 

@@ -239,9 +239,9 @@ def test_books_with_every_rule_at_once_price_cases_as_the_reference_says(
     world = random_world(random.Random(seed), models=24, calls=0)
     book = world.book()
     seeds = {
-        "list_prices": world.prices,
-        "price_multipliers": world.multipliers,
-        "models": world.models,
+        "ai_list_prices": world.prices,
+        "ai_price_multipliers": world.multipliers,
+        "ai_models": world.models,
     }
     before = {name: priced.pipeline.seed(name) for name in seeds}
     for name, rows in seeds.items():
@@ -267,14 +267,14 @@ def test_a_price_of_a_block_is_the_cost_of_a_block() -> None:
 def test_a_regions_uplift_holds_for_every_tier_that_the_book_has() -> None:
     """A tier without one would silently cost what it costs in no region."""
     uplifts: dict[tuple[str, str, str], dict[str, str]] = {}
-    for row in read_seed("pricing/price_multipliers.csv"):
+    for row in read_seed("pricing/ai_price_multipliers.csv"):
         if row["price_rule"] == "uplift":
             key = row["provider"], row["model"], row["region_id"]
             uplifts.setdefault(key, {})[row["service_tier"]] = row["factor"]
     for (provider, model, region), factors in uplifts.items():
         tiers = {
             row["service_tier"]
-            for row in read_seed("pricing/list_prices.csv")
+            for row in read_seed("pricing/ai_list_prices.csv")
             if (row["provider"], row["model"], row["region_id"]) == (provider, model, "")
         }
         assert factors.keys() == tiers, (provider, model, region)

@@ -54,7 +54,7 @@ def seeds(tmp_path: Path) -> Path:
 
 
 def book_of(seeds: Path) -> Path:
-    return seeds / "pricing" / "list_prices.csv"
+    return seeds / "pricing" / "ai_list_prices.csv"
 
 
 def read(path: Path) -> list[Row]:
@@ -240,7 +240,7 @@ def test_a_price_is_not_corrected_twice_on_one_day(seeds: Path) -> None:
 
 
 def test_a_new_model_comes_with_its_row_in_the_catalogue(seeds: Path) -> None:
-    for path in (book_of(seeds), seeds / "reference" / "models.csv"):
+    for path in (book_of(seeds), seeds / "reference" / "ai_models.csv"):
         edit(path, without(provider="openai", model="gpt-5"))
     assert prices("update", seeds).stdout.startswith("The price book has all prices")
     before = {path: path.read_bytes() for path in sorted(seeds.rglob("*.csv"))}
@@ -248,10 +248,10 @@ def test_a_new_model_comes_with_its_row_in_the_catalogue(seeds: Path) -> None:
     assert "+ openai gpt-5: OpenAI, GPT-5" in result.stdout
     assert f"+ openai gpt-5 input: 1.25 USD from {DAY} (verified_on)" in result.stdout
     for path, content in before.items():
-        grows = path.name in ("list_prices.csv", "models.csv")
+        grows = path.name in ("ai_list_prices.csv", "ai_models.csv")
         assert path.read_bytes().startswith(content)
         assert (path.read_bytes() != content) == grows
-    assert read(seeds / "reference" / "models.csv")[-1] == {
+    assert read(seeds / "reference" / "ai_models.csv")[-1] == {
         **{"provider": "openai", "model": "gpt-5", "model_developer": "OpenAI"},
         **{"model_family": "GPT-5", "model_version": ""},
     }
@@ -259,7 +259,7 @@ def test_a_new_model_comes_with_its_row_in_the_catalogue(seeds: Path) -> None:
     assert {row["recorded_at"] for row in new if row["provider"] == "openai"} == {DAY}
     shipped = {
         tuple(row[name] for name in (*GPT5_INPUT, "context_threshold", "unit_price"))
-        for row in read(ROOT / "seeds" / "pricing" / "list_prices.csv")
+        for row in read(ROOT / "seeds" / "pricing" / "ai_list_prices.csv")
         if is_row(row, provider="openai", model="gpt-5")
     }
     assert shipped == {
@@ -288,7 +288,7 @@ def test_nothing_is_appended_where_a_row_would_be_refused(seeds: Path) -> None:
     edit(book_of(seeds), with_price("1.4", **GPT5_INPUT, recorded_at=DAY))
     prices(*first)
     edit(book_of(seeds), with_price("1.5", **GPT5_INPUT, recorded_at=DAY))
-    edit(seeds / "reference" / "models.csv", without(provider="openai", model="gpt-4.1"))
+    edit(seeds / "reference" / "ai_models.csv", without(provider="openai", model="gpt-4.1"))
     edit(book_of(seeds), without(provider="openai", model="gpt-4.1"))
     before = {path: path.read_bytes() for path in sorted(seeds.rglob("*.csv"))}
     result = prices("update", seeds, "--models", "openai/gpt-4.1", "--write")
@@ -315,7 +315,7 @@ def test_a_new_model_without_a_known_maker_is_left_out(seeds: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert "azure invented-1" in result.stderr
     assert "whose makers have to be added" in result.stderr
-    assert read(seeds / "reference" / "models.csv")[-1]["model"] == "gpt-invented"
+    assert read(seeds / "reference" / "ai_models.csv")[-1]["model"] == "gpt-invented"
     found = {
         row["meter"]: row["unit_price"]
         for row in read(book_of(seeds))
@@ -386,7 +386,7 @@ def test_a_reviewed_difference_is_left_as_it_is(seeds: Path) -> None:
 
 
 def review(seeds: Path, line: str) -> None:
-    with (seeds / "pricing" / "reviewed_differences.csv").open("a", encoding="utf-8") as file:
+    with (seeds / "pricing" / "ai_reviewed_differences.csv").open("a", encoding="utf-8") as file:
         file.write(f"{line}\n")
 
 
@@ -493,7 +493,7 @@ def test_a_price_that_the_book_cannot_hold_is_refused(
         ("unit_price", "1,25", "is no number"),
         ("unit_price", "-1", "is no number of zero or more"),
         ("unit_price", "0.1234567890123", "has more than 12 decimals"),
-        ("meter", "inputs", "is none of meters.csv"),
+        ("meter", "inputs", "is none of ai_meters.csv"),
         ("currency", "EUR", "is not USD"),
         ("pricing_block", "1000", "is not 1000000"),
         ("context_inclusive", "yes", "is neither true nor false"),
@@ -523,7 +523,7 @@ def test_a_row_with_too_few_cells_is_named(seeds: Path) -> None:
 
 
 def test_a_file_of_other_columns_is_no_price_book(seeds: Path) -> None:
-    other = seeds / "pricing" / "price_multipliers.csv"
+    other = seeds / "pricing" / "ai_price_multipliers.csv"
     result = focus_export("prices", "check", "--book", other)
     assert_one_sentence(result, 2, f"{other} has no column price_id")
 
@@ -588,7 +588,7 @@ def test_a_review_holds_for_its_two_prices_only(seeds: Path) -> None:
     edit(book_of(seeds), with_price("1.4", **GPT5_INPUT))
     result = prices("check", seeds)
     assert result.returncode == 1
-    line = len(read(seeds / "pricing" / "reviewed_differences.csv")) + 1
+    line = len(read(seeds / "pricing" / "ai_reviewed_differences.csv")) + 1
     assert f"  line {line}: openai gpt-5 input, genai-prices" in result.stdout.splitlines()
 
     edit(book_of(seeds), with_price("1.25", **GPT5_INPUT))
@@ -599,7 +599,7 @@ def test_a_review_holds_for_its_two_prices_only(seeds: Path) -> None:
 
 def test_a_review_without_a_reason_is_refused(seeds: Path) -> None:
     review(seeds, "openai,gpt-5,input,standard,realtime,0,genai-prices,1.3,1.25, ")
-    assert_one_sentence(prices("check", seeds), 2, "reviewed_differences.csv, line", "reason")
+    assert_one_sentence(prices("check", seeds), 2, "ai_reviewed_differences.csv, line", "reason")
 
 
 def test_what_only_one_has_is_listed(seeds: Path) -> None:
@@ -856,7 +856,7 @@ def test_the_first_date_of_a_variant_is_the_day_of_a_check() -> None:
 
 
 def test_missing_lists_what_the_table_holds(demo_home: Path) -> None:
-    query = "select count(*), sum(calls) from missing_prices"
+    query = "select count(*), sum(calls) from ai_missing_prices"
     ((kinds, calls),) = rows_of(demo_home / "ai_focus.duckdb", query)
     assert kinds
     result = focus_export("prices", "missing", "--home", demo_home)

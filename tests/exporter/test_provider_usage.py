@@ -137,7 +137,7 @@ def test_buckets_are_no_calls(built: Built) -> None:
     assert built.rows(
         "select calls, missing_calls, tokens, buckets, missing_buckets, bucket_tokens,"
         " missing_bucket_tokens, bucket_requests, unreadable_records"
-        " from coverage order by provider"
+        " from ai_coverage order by provider"
     ) == [
         # 50 of Research, 5 of no department, 1 of the unknown model; of the hour nobody told
         (0, 0, 0, 5, 1, 1850007, 7, 56, 0),
@@ -146,18 +146,18 @@ def test_buckets_are_no_calls(built: Built) -> None:
     assert built.rows("select source_name, calls from ai_source_freshness") == [
         ("provider_usage", 0)
     ]
-    assert built.rows("select served_model, calls, consumed_quantity from missing_prices") == [
+    assert built.rows("select model_as_sent, calls, consumed_quantity from ai_missing_prices") == [
         ("grok-99", 0, 7)
     ]
     assert "Usage reports" in built.stdout
     assert (
         "Not in these totals: 1 sum of usage reports not priced yet; see the table"
-        " quarantined_usage." in built.stderr
+        " ai_unpriced_usage." in built.stderr
     )
 
 
 def test_what_cannot_be_read_says_why(built: Built) -> None:
-    assert built.rows("select line, field, reason from rejected_rows order by line") == [
+    assert built.rows("select line, field, reason from ai_unreadable_records order by line") == [
         (9, "meter", "meter 'words' is no meter that is known."),
         (10, "bucket_width", "bucket_width '1w' is neither 1h nor 1d."),
     ]

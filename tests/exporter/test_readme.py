@@ -95,7 +95,7 @@ def test_the_package_is_promised_at_a_revision_that_is_there() -> None:
 
 
 def test_every_provider_of_the_price_book_is_named() -> None:
-    with (ROOT / "seeds/reference/providers.csv").open(newline="", encoding="utf-8") as stream:
+    with (ROOT / "seeds/reference/ai_providers.csv").open(newline="", encoding="utf-8") as stream:
         names = [row["service_provider_name"] for row in csv.DictReader(stream)]
     assert len(names) == 9
     for page in (README, ROOT / "docs/pricing.md"):
@@ -168,9 +168,11 @@ def test_the_summary_is_that_of_the_demo(demo_run: DemoRun) -> None:
 
 
 def test_what_is_said_of_the_price_lists_is_so() -> None:
-    with (ROOT / "seeds/pricing/list_prices.csv").open(newline="", encoding="utf-8") as stream:
+    with (ROOT / "seeds/pricing/ai_list_prices.csv").open(newline="", encoding="utf-8") as stream:
         prices = list(csv.DictReader(stream))
-    with (ROOT / "seeds/pricing/price_multipliers.csv").open(newline="", encoding="utf-8") as file:
+    with (ROOT / "seeds/pricing/ai_price_multipliers.csv").open(
+        newline="", encoding="utf-8"
+    ) as file:
         uplifts = len(list(csv.DictReader(file)))
     models = len({(price["provider"], price["model"]) for price in prices})
     basis = [price["valid_from_basis"] for price in prices]

@@ -91,13 +91,15 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> Home:
         target.mkdir(parents=True)
         (target / "rows.csv").write_bytes(path.read_bytes())
     pipeline = Pipeline(raw, folder / "build")
-    issuers = sorted({row["invoice_issuer_name"] for row in read_seed("reference/providers.csv")})
+    issuers = sorted(
+        {row["invoice_issuer_name"] for row in read_seed("reference/ai_providers.csv")}
+    )
     closings = [
         {"issuer": issuer, "billing_period": month, "closed_at": "2026-11-22T00:00:00Z"}
         for issuer in issuers
         for month in ("2026-08", "2026-09")
     ]
-    prices = pipeline.seed("list_prices")
+    prices = pipeline.seed("ai_list_prices")
     first_day = min(row["recorded_at"] for row in prices)
     prices = [row for row in prices if row["recorded_at"] == first_day]
     (used,) = pipeline.rows(
@@ -114,7 +116,7 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> Home:
         "valid_to": "",
         "unit_price": "77.7",
     }
-    pipeline.load_seed("list_prices", [*prices, later])
+    pipeline.load_seed("ai_list_prices", [*prices, later])
     write_csv(raw / "billing_periods" / "rows.csv", CLOSING_COLUMNS, closings)
     pipeline.run()
     pipeline.close()
@@ -489,8 +491,8 @@ def test_one_month_alone_can_be_written(demo: Home, tmp_path: Path) -> None:
     assert [it.name for it in written.folder.iterdir()] == ["2026-09"]
     [(calls, missing)] = rows_of(
         demo.published(),
-        "select sum(calls), sum(missing_calls) from coverage"
-        " where billing_period_start = timestamp '2026-09-01'",
+        "select sum(calls), sum(missing_calls) from ai_coverage"
+        " where usage_month = timestamp '2026-09-01'",
     )
     assert (calls, missing) != (0, 0)
     coverage = written.manifest["coverage"]

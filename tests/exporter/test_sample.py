@@ -167,7 +167,7 @@ def test_gateway_has_exactly_two_faulty_rows(gateway: list[Row]) -> None:
 
 
 def test_gateway_uses_only_models_with_a_list_price_but_two(gateway: list[Row]) -> None:
-    with (ROOT / "seeds/pricing/list_prices.csv").open(newline="", encoding="utf-8") as file:
+    with (ROOT / "seeds/pricing/ai_list_prices.csv").open(newline="", encoding="utf-8") as file:
         prices = {
             (
                 row["provider"],

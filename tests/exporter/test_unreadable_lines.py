@@ -1,4 +1,4 @@
-"""A line of any raw table that can't be read stands in rejected_rows, and the rest is built."""
+"""An unreadable line of any raw table stands in ai_unreadable_records; the rest is built."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ def test_an_unreadable_line_of_a_side_input_is_rejected_and_stops_nothing(
 ) -> None:
     rows = rows_of(
         database,
-        "select file, line, field, reason from rejected_rows where raw_table = ? order by all",
+        "select file, line, field, reason from ai_unreadable_records where raw_table = ?"
+        " order by all",
         [table.name],
     )
     found = [(file.partition("/")[2], line, field) for file, line, field, _ in rows]

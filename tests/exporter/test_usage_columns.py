@@ -61,14 +61,14 @@ def test_a_new_column_is_written_everywhere_and_what_stands_around_it_is_kept(co
 
 
 def test_a_new_meter_is_a_row_of_the_seed(copy: Path) -> None:
-    with (copy / "seeds/reference/meters.csv").open("a", encoding="utf-8") as file:
+    with (copy / "seeds/reference/ai_meters.csv").open("a", encoding="utf-8") as file:
         file.write(
             "page,Pages,,,,,Pages,1000 Pages,1000,page_count,blank_pages title_pages,input\n"
         )
     checked = generate(copy, "--check")
     assert checked.returncode == 1
     assert checked.stderr == (
-        "macros/usage_meters.sql is not what seeds/reference/meters.csv says:"
+        "macros/usage_meters.sql is not what seeds/reference/ai_meters.csv says:"
         " run generate_usage_columns.py\n"
     )
     assert generate(copy).returncode == 0

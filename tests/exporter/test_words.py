@@ -78,7 +78,7 @@ def given_reasons(manifest: dict) -> set[str]:
 
 def test_every_reason_of_the_models_has_words_and_an_entry(demo_home: Path) -> None:
     manifest = json.loads((demo_home / "target" / "manifest.json").read_text(encoding="utf-8"))
-    query = (ROOT / "models/marts/finops/quarantined_usage.sql").read_text(encoding="utf-8")
+    query = (ROOT / "models/marts/finops/ai_unpriced_usage.sql").read_text(encoding="utf-8")
     assert "'other_meter_unpriced'" in query
     assert given_reasons(manifest) == HOLD_REASONS.keys()
     explained = rows_of_page("Why a call is not priced yet")
@@ -196,7 +196,7 @@ def test_people_read_no_jargon() -> None:
 )
 def test_jargon_would_be_seen(text: str) -> None:
     assert JARGON.search(NAMES.sub("", text).lower())
-    assert not JARGON.search(NAMES.sub("", "see the table rejected_rows, `uplift`"))
+    assert not JARGON.search(NAMES.sub("", "see the table ai_unreadable_records, `uplift`"))
 
 
 def test_records_that_differ_are_counted_by_what_became_of_them() -> None:
@@ -216,10 +216,10 @@ def test_what_is_missing_is_said_in_words() -> None:
     totals = replace(TOTALS, quarantined=[("unknown_model", 1)], rejected=[])
     assert describe_incomplete(totals) == [
         "Not in these totals: 1 call not priced yet, of unknown cost (model not in the "
-        "price book: 1); see the table quarantined_usage."
+        "price book: 1); see the table ai_unpriced_usage."
     ]
     assert describe_incomplete(TOTALS)[:2] == [
-        "Not in these totals: 2 unreadable lines (gateway 2); see the table rejected_rows.",
+        "Not in these totals: 2 unreadable lines (gateway 2); see the table ai_unreadable_records.",
         "  gateway/a.csv, line 4: started_at 'yesterday' is no date and time",
     ]
 
@@ -243,7 +243,7 @@ def test_how_well_prices_are_known_is_said_where_it_is_asked() -> None:
     # a cost that differs is always said
     assert describe(TOTALS)[-1] == (
         "Costs in the log: of 240 calls with one 99.5 % have that list cost; "
-        "the others are in price_findings."
+        "the others are in ai_price_findings."
     )
     assert describe(same, verbose=True)[-2:] == [
         "Costs in the log: of 240 calls with one 100.0 % have that list cost.",

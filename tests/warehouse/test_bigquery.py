@@ -26,7 +26,7 @@ pytestmark = pytest.mark.parametrize("emulated", ["bigquery"], indirect=True)
 def test_the_demo_has_the_same_rows(demo: Engines) -> None:
     counts = demo.compare("demo")
     assert counts["focus_cost_and_usage"] > 5000
-    assert all(counts[name] for name in ("ai_calls", "coverage", "rejected_rows"))
+    assert all(counts[name] for name in ("ai_calls", "ai_coverage", "ai_unreadable_records"))
 
 
 def test_no_column_is_a_float_or_too_narrow_for_money(demo: Engines) -> None:

@@ -108,11 +108,12 @@ def test_the_consumers_own_prices_stand_beside_the_packages(database: Path) -> N
     """
     assert _rows(database, query) == [(OF_OWN_PRICES,)]
     models = {
-        model for (model,) in _rows(database, "select served_model from finance_ai.missing_prices")
+        model
+        for (model,) in _rows(database, "select model_as_sent from finance_ai.ai_missing_prices")
     }
     assert "gpt-7-preview" not in models
     assert "gpt-7-preview" in {
-        model for (model,) in _rows(built(), "select served_model from missing_prices")
+        model for (model,) in _rows(built(), "select model_as_sent from ai_missing_prices")
     }
 
 
@@ -175,16 +176,16 @@ def test_what_a_build_needs_and_is_not_there_is_named(project: Path, loaded: Pat
 
 
 def test_names_that_both_projects_have_are_each_its_own(database: Path) -> None:
-    assert _rows(database, "from finance.coverage") == [("plant 7", "acme")]
-    assert _rows(database, "select count(*) from finance_ai.coverage")[0][0] > 0
-    assert _rows(database, "select sales_head from finance.regions") == [("Head of EMEA",)]
-    with (ROOT / "seeds" / "reference" / "regions.csv").open(newline="") as file:
+    assert _rows(database, "from finance.ai_coverage") == [("plant 7", "acme")]
+    assert _rows(database, "select count(*) from finance_ai.ai_coverage")[0][0] > 0
+    assert _rows(database, "select sales_head from finance.ai_regions") == [("Head of EMEA",)]
+    with (ROOT / "seeds" / "reference" / "ai_regions.csv").open(newline="") as file:
         regions = len(list(csv.reader(file))) - 1
-    assert _rows(database, "select count(*) from finance_ai.regions") == [(regions,)]
+    assert _rows(database, "select count(*) from finance_ai.ai_regions") == [(regions,)]
 
 
 def test_a_dispatched_macro_is_the_consumers(project: Path, loaded: Path) -> None:
-    arguments = ("--no-populate-cache", "--no-introspect", "--select", "missing_prices")
+    arguments = ("--no-populate-cache", "--no-introspect", "--select", "ai_missing_prices")
     compiled = _dbt(project, "compile", *arguments)
     assert "min(damerau_levenshtein(" in compiled
 
@@ -213,7 +214,7 @@ def test_a_table_that_nobody_knows_is_refused(
     project: Path, loaded: Path, variables: str, said: str
 ) -> None:
     with pytest.raises(AssertionError, match=said):
-        _dbt(project, "run", "--select", "coverage", "--vars", variables)
+        _dbt(project, "run", "--select", "ai_coverage", "--vars", variables)
 
 
 def test_no_macro_asks_for_the_name_of_a_target() -> None:

@@ -18,7 +18,7 @@ TARGETS = (*DIALECTS, "duckdb")
 
 # Every place that may hold a double, and why. An entry that is not needed any more fails.
 DOUBLES_ALLOWED = {
-    "price_coverage": "a share for reading, cast to six decimals; no cost is made of it",
+    "ai_price_coverage": "a share for reading, cast to six decimals; no cost is made of it",
 }
 
 

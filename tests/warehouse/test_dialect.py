@@ -73,15 +73,15 @@ PLANTED = {
     [(dialect, *planted) for dialect in DIALECTS for planted in PLANTED[dialect]],
 )
 def test_a_planted_construct_is_found(dialect: str, construct: str, said: str, remedy: str) -> None:
-    coverage = next(node.sql for node in compiled(dialect) if node.name == "coverage")
-    assert not findings("coverage", coverage, dialect)
+    coverage = next(node.sql for node in compiled(dialect) if node.name == "ai_coverage")
+    assert not findings("ai_coverage", coverage, dialect)
     before, begin, rest = coverage.partition("with ")
     planted = f"planted as (\n\n    select {construct} as planted from calls\n\n),\n\n"
     mutated = before + begin + planted + rest
     line = mutated[: mutated.index(construct)].count("\n") + 1
-    found = [one for one in findings("coverage", mutated, dialect) if said in one.construct]
-    assert found, findings("coverage", mutated, dialect)
-    assert [(one.model, one.line) for one in found] == [("coverage", line)]
+    found = [one for one in findings("ai_coverage", mutated, dialect) if said in one.construct]
+    assert found, findings("ai_coverage", mutated, dialect)
+    assert [(one.model, one.line) for one in found] == [("ai_coverage", line)]
     assert remedy in found[0].remedy
 
 

@@ -8,7 +8,11 @@ import pytest
 from compiled import run_dbt, scratch
 
 GRANTS = {
-    "snowflake": ("select", "analysts", "grant select on analytics.ai_focus.coverage to analysts"),
+    "snowflake": (
+        "select",
+        "analysts",
+        "grant select on analytics.ai_focus.ai_coverage to analysts",
+    ),
     "bigquery": (
         "roles/bigquery.dataViewer",
         "group:finops@example.org",
@@ -26,7 +30,7 @@ def _grants(
     told = ("--target", target, "--vars", json.dumps(variables), "--inline", statement)
     written = run_dbt("compile", *OFFLINE, *told, folder=folder)
     nodes = json.loads((folder / "target" / "manifest.json").read_text())["nodes"].values()
-    names = {"focus_cost_and_usage_v1_4", "coverage", "int_usage"}
+    names = {"focus_cost_and_usage_v1_4", "ai_coverage", "int_usage"}
     found = {node["alias"]: node["config"]["grants"] for node in nodes if node["alias"] in names}
     return found, written
 
@@ -35,11 +39,11 @@ def _grants(
 def test_each_mart_folder_has_its_own_grants(target: str) -> None:
     privilege, grantee, statement = GRANTS[target]
     everybody, one = {privilege: ["everybody"]}, {privilege: [grantee]}
-    call = f"{{{{ get_grant_sql(ref('coverage'), '{privilege}', ['{grantee}']) }}}}"
+    call = f"{{{{ get_grant_sql(ref('ai_coverage'), '{privilege}', ['{grantee}']) }}}}"
     found, written = _grants(target, {"focus_grants": everybody, "finops_grants": one}, call)
     assert found == {
         "focus_cost_and_usage_v1_4": everybody,
-        "coverage": one,
+        "ai_coverage": one,
         "int_usage": {},
     }
     assert statement in written

@@ -144,7 +144,7 @@ def test_files_that_are_loaded_and_built_give_the_same_extracts(
         assert manifest["coverage"] == expected["coverage"]
         assert manifest["build"]["build_id"] == build_id
 
-    rejected = "select raw_table, line, reason from rejected_rows where line is not null"
+    rejected = "select raw_table, line, reason from ai_unreadable_records where line is not null"
     with duckdb.connect(
         str((from_files / "ai_focus.duckdb").resolve()), read_only=True
     ) as connection:

@@ -180,7 +180,7 @@ def copy() -> Path:
     script = str(project / "scripts" / "generate_usage_columns.py")
     written = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert written.stdout == "models/staging/acme/_acme__models.yml\n"
-    models = ("+focus_cost_and_usage_latest", "+rejected_rows", "+int_charge_inputs")
+    models = ("+focus_cost_and_usage_latest", "+ai_unreadable_records", "+int_charge_inputs")
     leave_out = ("--exclude-resource-types", "test", "unit_test")
     run_dbt("build", "--select", *models, *leave_out, folder=base, project=project)
     return base / "ai_focus.duckdb"
@@ -201,7 +201,8 @@ def test_no_unit_test_has_the_sources_one_by_one(copy: Path) -> None:
 def test_a_source_is_new_files_and_one_list_entry_and_its_calls_are_charged(copy: Path) -> None:
     assert _rows(copy, CHARGED.format("acme")) == [("acme", 1, COST)]
     assert _rows(
-        copy, "select raw_table, record_key, field from rejected_rows where source_name = 'acme'"
+        copy,
+        "select raw_table, record_key, field from ai_unreadable_records where source_name = 'acme'",
     ) == [("acme_answers", "a2", "asked_at")]
     inputs = "select input from int_charge_inputs where input like '% usage' group by 1 order by 1"
     assert [name for (name,) in _rows(copy, inputs)] == [
@@ -236,7 +237,7 @@ def test_a_source_of_ones_own_project_is_charged_by_a_variable(own: Path) -> Non
     run_dbt_of_consumers("build", "--exclude-resource-type", "test", folder=own, project=own)
     database = own / "acme.duckdb"
     assert _rows(database, CHARGED.format("assistant")) == [("assistant", 2, 2 * COST)]
-    assert _rows(database, "select calls, priced_calls from coverage") == [(2, 2)]
+    assert _rows(database, "select calls, priced_calls from ai_coverage") == [(2, 2)]
 
 
 @pytest.mark.parametrize(

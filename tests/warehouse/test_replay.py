@@ -102,7 +102,7 @@ def test_another_row_and_another_value_are_found(
     connection: duckdb.DuckDBPyConnection, dialect: str
 ) -> None:
     coverage, charges = (
-        _nodes(dialect, "model")["coverage"],
+        _nodes(dialect, "model")["ai_coverage"],
         _nodes(dialect, "model")["int_charges__usage"],
     )
     fewer = replace(coverage, sql=f"select * from ({coverage.sql}) as rows limit 1")

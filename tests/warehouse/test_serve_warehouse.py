@@ -513,9 +513,9 @@ def test_dbt_records_which_build_the_tables_are_of(place: Place, tmp_path: Path)
             with open_warehouse(emulated.target, load_project()) as opened:
                 return read_record(opened)
 
-        plain.build("--select", "currencies")
+        plain.build("--select", "ai_currencies")
         assert record() == BuildRecord()
-        named.build("--select", "currencies")
+        named.build("--select", "ai_currencies")
         first = record()
         assert (first.build_id, first.started_at, first.tool_version) == (NEXT, None, "1.2.3")
         assert first.finished_at is not None
@@ -524,8 +524,8 @@ def test_dbt_records_which_build_the_tables_are_of(place: Place, tmp_path: Path)
             named.build("--select", "stg_pricing__provider_aliases")
         failed = record()
         assert failed == BuildRecord(invocation_id=failed.invocation_id)
-        named.build("--select", "currencies")
-        plain.build("--select", "currencies")
+        named.build("--select", "ai_currencies")
+        plain.build("--select", "ai_currencies")
         after_plain = record()
         assert after_plain == BuildRecord(invocation_id=after_plain.invocation_id)
         assert len({it.invocation_id for it in (first, failed, after_plain)}) == 3

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.parametrize("emulated", ["snowflake"], indirect=True)
 def test_the_demo_has_the_same_rows(demo: Engines) -> None:
     counts = demo.compare("demo")
     assert counts["focus_cost_and_usage"] > 5000
-    assert all(counts[name] for name in ("ai_calls", "coverage", "rejected_rows"))
+    assert all(counts[name] for name in ("ai_calls", "ai_coverage", "ai_unreadable_records"))
 
 
 def test_focus_columns_need_no_quotes(demo: Engines) -> None:

@@ -6,7 +6,7 @@
     is told again as it was, be it at another price of the same amount, is not corrected. -#}
 {%- set what_a_charge_says = [
     'call_key', 'corrected_in', 'meter', 'slice_above', 'source_name', 'call_id', 'billing_account_id',
-    'billing_account_name', 'sub_account_id', 'sub_account_name', 'served_model', 'deployment', 'region_id',
+    'billing_account_name', 'sub_account_id', 'sub_account_name', 'model_as_sent', 'deployment', 'region_id',
     'started_at', 'ended_at', 'charge_period_start', 'charge_period_end', 'consumed_quantity', 'pricing_quantity',
     'currency', 'list_unit_price', 'contracted_unit_price', 'pricing_currency', 'pricing_currency_list_unit_price',
     'pricing_currency_contracted_unit_price', 'tags_json', 'shared_tags_json',
@@ -102,7 +102,7 @@ corrections as (
         call_id,
         started_at,
         ended_at,
-        served_model,
+        model_as_sent,
         deployment,
         billing_account_id,
         billing_account_name,

@@ -29,7 +29,7 @@ charged as (
         call_id,
         started_at,
         ended_at,
-        served_model,
+        model_as_sent,
         deployment,
         billing_account_id,
         billing_account_name,

@@ -21,13 +21,13 @@ sku_prices as (
 
 providers as (
 
-    select * from {{ price_book('providers') }}
+    select * from {{ price_book('ai_providers') }}
 
 ),
 
 regions as (
 
-    select * from {{ ref('regions') }}
+    select * from {{ ref('ai_regions') }}
 
 ),
 
@@ -143,7 +143,7 @@ select
     cast(sku_prices.price_date_basis as {{ text }}) as x_PriceDateBasis,
     cast(sku_prices.price_id as {{ text }}) as x_PriceId,
     charges.price_rule as x_PriceRule,
-    charges.served_model as x_ServedModel,
+    charges.model_as_sent as x_ServedModel,
     charges.source_name as x_SourceName,
     charges.started_at as x_StartedAt
 from charges

@@ -16,7 +16,7 @@ multipliers as (
 
 meters as (
 
-    select * from {{ ref('meters') }}
+    select * from {{ ref('ai_meters') }}
 
 ),
 

@@ -11,7 +11,7 @@ with list_prices as (
 
 meter_fallbacks as (
 
-    select * from {{ ref('meter_fallbacks') }}
+    select * from {{ ref('ai_meter_fallbacks') }}
 
 ),
 

@@ -15,7 +15,13 @@ with meter_prices as (
         processing_mode,
         context_tokens_gt,
         region_id,
-        region_scope,
+        -- as FOCUS 1.5 drafts it; what no word of a price list tells stays unclassified
+        case
+            when region_scope = 'global' then 'Global'
+            when region_scope in ('us', 'eu') or region_scope like '%(geo)' or region_scope like '%(data zone)'
+                then 'DataZone'
+            when region_scope = 'regional' or region_scope like 'in-region%' then 'Regional'
+        end as serving_scope,
         daily_window,
         weekdays,
         price_date_basis,
@@ -26,19 +32,19 @@ with meter_prices as (
 
 meters as (
 
-    select * from {{ ref('meters') }}
+    select * from {{ ref('ai_meters') }}
 
 ),
 
 models as (
 
-    select * from {{ price_book('models') }}
+    select * from {{ price_book('ai_models') }}
 
 ),
 
 providers as (
 
-    select * from {{ price_book('providers') }}
+    select * from {{ price_book('ai_providers') }}
 
 )
 
@@ -81,8 +87,8 @@ select
         json_member('x_ModelId', 'meter_prices.model'),
         json_member('x_ModelVersion', "nullif(models.model_version, '')"),
         json_member('x_ProcessingMode', 'meter_prices.processing_mode'),
-        json_member('x_RegionScope', "nullif(meter_prices.region_scope, '')"),
         json_member('x_ServiceTier', 'meter_prices.service_tier'),
+        json_member('x_ServingScope', 'meter_prices.serving_scope'),
         json_member('x_TokenCacheAction', "nullif(meters.token_cache_action, '')"),
         json_member('x_TokenDirection', "nullif(meters.token_direction, '')"),
         json_member('x_Weekdays', 'meter_prices.weekdays'),

@@ -77,7 +77,7 @@ price_changes as (
             closings.provider = contract_prices.provider
             and contract_prices.known_from > closings.previous_prices_as_of
             and contract_prices.known_from <= closings.prices_as_of
-    inner join {{ price_book('models') }} as models
+    inner join {{ price_book('ai_models') }} as models
         on
             contract_prices.provider = models.provider
             and coalesce(contract_prices.model, models.model) = models.model
@@ -98,7 +98,7 @@ price_changes as (
             and exchange_rates.valid_from < {{ billing_period_end('closings.billing_period_start') }}
             and {{ later_by('day', var('exchange_rate_days'), 'exchange_rates.valid_from') }}
             > closings.billing_period_start
-    inner join {{ price_book('models') }} as models
+    inner join {{ price_book('ai_models') }} as models
         on closings.provider = models.provider
 
 ),
@@ -153,7 +153,7 @@ concerned as (
     left join changed_names
         on
             deliveries.provider = changed_names.provider
-            and lower(deliveries.served_model) = changed_names.model_name
+            and lower(deliveries.model_as_sent) = changed_names.model_name
     where
         deliveries.ingested_at > first_closings.known_at
         or deliveries.provider_known_from > first_closings.prices_as_of

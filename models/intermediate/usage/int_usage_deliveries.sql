@@ -57,7 +57,7 @@ named as (
         counted.sub_account_name,
         counted.provider_as_sent,
         provider_aliases.provider,
-        counted.model as served_model,
+        counted.model as model_as_sent,
         model_names.model as latest_model,
         counted.requested_model,
         counted.deployment,

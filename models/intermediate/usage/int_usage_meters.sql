@@ -1,4 +1,4 @@
-{#- One row per call, booking and meter with a quantity. What a meter counts stands in the seed meters. The
+{#- One row per call, booking and meter with a quantity. What a meter counts stands in the seed ai_meters. The
     token meters of a call are disjoint and sum to its prompt and completion tokens. -#}
 {%- set meters_of_calls = usage_meters() %}
 
@@ -62,7 +62,7 @@ counted as (
 meters as (
 
     select meter
-    from {{ ref('meters') }}
+    from {{ ref('ai_meters') }}
     where counted_in <> ''
 
     union all

@@ -16,7 +16,7 @@ meter_substitutes as (
         meter,
         price_meter,
         cast(substitute_rank as {{ whole_type() }}) as substitute_rank
-    from {{ ref('meter_substitutes') }}
+    from {{ ref('ai_meter_substitutes') }}
 
 ),
 

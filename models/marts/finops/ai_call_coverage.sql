@@ -13,7 +13,7 @@ held_calls as (
 
 providers as (
 
-    select * from {{ price_book('providers') }}
+    select * from {{ price_book('ai_providers') }}
 
 ),
 
@@ -47,7 +47,7 @@ select
     service_provider_name,
     billing_account_id,
     sub_account_id,
-    {{ billing_period_start('charge_period_start') }} as billing_period_start,
+    {{ billing_period_start('charge_period_start') }} as usage_month,
     charge_period_start,
     is_billable,
     hold_reason,

@@ -12,7 +12,7 @@ held_calls as (
 
 providers as (
 
-    select * from {{ price_book('providers') }}
+    select * from {{ price_book('ai_providers') }}
 
 ),
 
@@ -52,14 +52,15 @@ select
     usage_of_calls.billing_account_name,
     usage_of_calls.sub_account_id,
     usage_of_calls.sub_account_name,
-    usage_of_calls.provider_as_sent as provider,
+    usage_of_calls.provider,
+    usage_of_calls.provider_as_sent,
     providers.service_provider_name,
-    usage_of_calls.served_model as model,
+    usage_of_calls.model,
+    usage_of_calls.model_as_sent,
     usage_of_calls.requested_model,
     usage_of_calls.charge_period_start,
     usage_of_calls.charge_period_end,
-    {{ billing_period_start('usage_of_calls.charge_period_start') }} as billing_period_start,
-    {{ billing_period_end('usage_of_calls.charge_period_start') }} as billing_period_end,
+    {{ billing_period_start('usage_of_calls.charge_period_start') }} as usage_month,
     usage_of_calls.started_at,
     usage_of_calls.ended_at,
     cast(

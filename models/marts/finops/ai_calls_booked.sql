@@ -4,7 +4,7 @@
     no row. -#}
 {%- set booked_on = [
     'call_key', 'source_name', 'call_id', 'billing_account_id', 'billing_account_name', 'sub_account_id',
-    'sub_account_name', 'served_model', 'charge_period_start', 'charge_period_end', 'billing_period_start',
+    'sub_account_name', 'model_as_sent', 'charge_period_start', 'charge_period_end', 'billing_period_start',
     'charge_class', 'billing_currency', 'tags_json',
 ] -%}
 {%- set of_the_call = [
@@ -41,7 +41,7 @@ meters as (
     select
         meter,
         token_direction
-    from {{ ref('meters') }}
+    from {{ ref('ai_meters') }}
 
 ),
 
@@ -288,7 +288,7 @@ select
         when booked.charge_class is null then booked.call_key
         else concat(booked.call_key, '-', {{ hash_of([
             timestamp_text('booked.billing_period_start'), 'booked.billing_account_id', 'booked.billing_account_name',
-            'booked.sub_account_id', 'booked.sub_account_name', 'booked.served_model',
+            'booked.sub_account_id', 'booked.sub_account_name', 'booked.model_as_sent',
             timestamp_text('booked.charge_period_start'), timestamp_text('booked.charge_period_end'),
             'booked.billing_currency', 'booked.tags_json', "case when booked.is_cache_hit then 'hit' end",
         ]) }})
@@ -300,9 +300,10 @@ select
     booked.billing_account_name,
     booked.sub_account_id,
     booked.sub_account_name,
-    booked.provider_as_sent as provider,
+    booked.provider,
+    booked.provider_as_sent,
     providers.service_provider_name,
-    booked.served_model as model,
+    booked.model_as_sent,
     booked.charge_period_start,
     booked.charge_period_end,
     booked.billing_period_start,
@@ -326,5 +327,5 @@ select
     booked.classification,
     booked.tags_json
 from booked
-left join {{ price_book('providers') }} as providers
+left join {{ price_book('ai_providers') }} as providers
     on booked.provider = providers.provider

@@ -97,19 +97,19 @@ contracts as (
 
 offers as (
 
-    select * from {{ ref('commitment_offers') }}
+    select * from {{ ref('ai_commitment_offers') }}
 
 ),
 
 terms as (
 
-    select * from {{ ref('commitment_terms') }}
+    select * from {{ ref('ai_commitment_terms') }}
 
 ),
 
 durations as (
 
-    select * from {{ ref('commitment_durations') }}
+    select * from {{ ref('ai_commitment_durations') }}
 
 ),
 
@@ -119,7 +119,7 @@ fulfillment_intervals as (
         {{ duration_key(duration_unit('iso_interval'), duration_count('iso_interval')) }}
             as duration_key,
         fulfillment_interval as focus_interval
-    from {{ ref('fulfillment_intervals') }}
+    from {{ ref('ai_fulfillment_intervals') }}
 
 ),
 
@@ -129,25 +129,25 @@ payment_intervals as (
         {{ duration_key(duration_unit('iso_interval'), duration_count('iso_interval')) }}
             as duration_key,
         payment_interval as focus_interval
-    from {{ ref('payment_intervals') }}
+    from {{ ref('ai_payment_intervals') }}
 
 ),
 
 payment_models as (
 
-    select * from {{ ref('payment_models') }}
+    select * from {{ ref('ai_payment_models') }}
 
 ),
 
 units as (
 
-    select * from {{ ref('commitment_units') }}
+    select * from {{ ref('ai_commitment_units') }}
 
 ),
 
 currencies as (
 
-    select * from {{ ref('currencies') }}
+    select * from {{ ref('ai_currencies') }}
 
 ),
 

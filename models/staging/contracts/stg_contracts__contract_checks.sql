@@ -23,7 +23,7 @@ contract_rows as (
 
 currencies as (
 
-    select * from {{ ref('currencies') }}
+    select * from {{ ref('ai_currencies') }}
 
 ),
 

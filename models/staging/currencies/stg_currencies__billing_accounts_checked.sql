@@ -8,7 +8,7 @@ with billing_accounts as (
 
 currencies as (
 
-    select * from {{ ref('currencies') }}
+    select * from {{ ref('ai_currencies') }}
 
 ),
 

@@ -8,7 +8,7 @@ with exchange_rates as (
 
 currencies as (
 
-    select * from {{ ref('currencies') }}
+    select * from {{ ref('ai_currencies') }}
 
 ),
 

@@ -74,7 +74,7 @@ with raw_spend_logs as (
 
 token_semantics as (
 
-    select * from {{ ref('token_semantics') }} where source_name = 'litellm'
+    select * from {{ ref('ai_token_semantics') }} where source_name = 'litellm'
 
 ),
 
@@ -217,7 +217,7 @@ typed as (
             case when lower(custom_llm_provider) in {{ providers_of_deployments }} then base_model end,
             model,
             ''
-        ) as served_model
+        ) as model_as_sent
     from token_details
 
 ),
@@ -246,12 +246,12 @@ normalised as (
         case
             when
                 answered.custom_llm_provider is not null
-                and lower(substr(answered.served_model, 1, length(answered.custom_llm_provider) + 1))
+                and lower(substr(answered.model_as_sent, 1, length(answered.custom_llm_provider) + 1))
                 = lower(answered.custom_llm_provider) || '/'
-                then substr(answered.served_model, length(answered.custom_llm_provider) + 2)
+                then substr(answered.model_as_sent, length(answered.custom_llm_provider) + 2)
             -- logged with the provider azure
-            when lower(substr(answered.served_model, 1, 9)) = 'azure_ai/' then substr(answered.served_model, 10)
-            else answered.served_model
+            when lower(substr(answered.model_as_sent, 1, 9)) = 'azure_ai/' then substr(answered.model_as_sent, 10)
+            else answered.model_as_sent
         end as model_of_provider,
         case when answered.is_unanswered then 0 else answered.prompt_tokens_number end
         + case
@@ -454,7 +454,7 @@ select
             then 'cost_not_metered'
         when
             lower(status) = 'success'
-            and served_model <> ''
+            and model_as_sent <> ''
             and prompt_tokens_total + completion_tokens_total + coalesce(web_search_requests_number, 0) = 0
             and coalesce(spend, 0) = 0
             and coalesce(lower(call_type), '') not in (

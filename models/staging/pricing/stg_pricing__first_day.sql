@@ -2,7 +2,7 @@
     later is news, and closed periods don't know it. -#}
 with recordings as (
 
-    {%- for table in ['list_prices', 'price_multipliers', 'model_aliases', 'provider_aliases'] %}
+    {%- for table in ['ai_list_prices', 'ai_price_multipliers', 'ai_model_aliases', 'ai_provider_aliases'] %}
     {{ 'union all' if not loop.first }}
     select {{ to_utc_timestamp('recorded_at') }} as recorded_at from {{ price_book(table) }}
     {%- endfor %}

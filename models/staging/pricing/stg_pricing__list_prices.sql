@@ -1,6 +1,6 @@
 with list_prices as (
 
-    select * from {{ price_book('list_prices') }}
+    select * from {{ price_book('ai_list_prices') }}
 
 ),
 

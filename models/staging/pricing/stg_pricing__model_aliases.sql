@@ -5,7 +5,7 @@ with typed as (
         lower(alias) as alias,
         model,
         {{ to_utc_timestamp('recorded_at') }} as recorded_at
-    from {{ price_book('model_aliases') }}
+    from {{ price_book('ai_model_aliases') }}
 
 ),
 

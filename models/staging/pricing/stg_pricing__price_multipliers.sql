@@ -1,6 +1,6 @@
 with price_multipliers as (
 
-    select * from {{ price_book('price_multipliers') }}
+    select * from {{ price_book('ai_price_multipliers') }}
 
 ),
 

@@ -4,7 +4,7 @@ with typed as (
         alias,
         provider,
         {{ to_utc_timestamp('recorded_at') }} as recorded_at
-    from {{ price_book('provider_aliases') }}
+    from {{ price_book('ai_provider_aliases') }}
 
 ),
 

@@ -11,7 +11,7 @@ with raw_buckets as (
 
 meters as (
 
-    select * from {{ ref('meters') }}
+    select * from {{ ref('ai_meters') }}
 
 ),
 

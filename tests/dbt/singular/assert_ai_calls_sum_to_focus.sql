@@ -5,7 +5,7 @@ with of_calls as (
 
     select
         billing_account_id,
-        billing_period_start,
+        usage_month,
         billing_currency,
         sum(billed_cost) as billed_cost
     from {{ ref('ai_calls') }}
@@ -17,7 +17,7 @@ of_focus as (
 
     select
         BillingAccountId as billing_account_id,
-        {{ billing_period_start('ChargePeriodStart') }} as billing_period_start,
+        {{ billing_period_start('ChargePeriodStart') }} as usage_month,
         BillingCurrency as billing_currency,
         sum(BilledCost) as billed_cost
     from {{ ref('focus_cost_and_usage') }}
@@ -31,7 +31,7 @@ of_focus as (
 
 select
     coalesce(of_calls.billing_account_id, of_focus.billing_account_id) as billing_account_id,
-    coalesce(of_calls.billing_period_start, of_focus.billing_period_start) as billing_period_start,
+    coalesce(of_calls.usage_month, of_focus.usage_month) as usage_month,
     coalesce(of_calls.billing_currency, of_focus.billing_currency) as billing_currency,
     of_calls.billed_cost as billed_cost_of_calls,
     of_focus.billed_cost as billed_cost_of_focus
@@ -39,6 +39,6 @@ from of_calls
 full outer join of_focus
     on
         of_calls.billing_account_id = of_focus.billing_account_id
-        and of_calls.billing_period_start = of_focus.billing_period_start
+        and of_calls.usage_month = of_focus.usage_month
         and of_calls.billing_currency = of_focus.billing_currency
 where coalesce(of_calls.billed_cost, 0) <> coalesce(of_focus.billed_cost, 0)

@@ -9,7 +9,7 @@ with of_coverage as (
         coalesce(sum(missing_stated_cost), 0) as stated_cost,
         coalesce(sum(unknown_cost_calls), 0) as unknown_calls,
         coalesce(sum(missing_buckets), 0) as missing_buckets
-    from {{ ref('coverage') }}
+    from {{ ref('ai_coverage') }}
 
 ),
 

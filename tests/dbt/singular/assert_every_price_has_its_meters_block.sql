@@ -5,7 +5,7 @@ select
     list_prices.pricing_block,
     meters.pricing_block as meters_pricing_block
 from {{ ref('stg_pricing__list_prices') }} as list_prices
-inner join {{ ref('meters') }} as meters
+inner join {{ ref('ai_meters') }} as meters
     on list_prices.meter = meters.meter
 where
     list_prices.pricing_block is null

@@ -7,14 +7,14 @@ select
         when models.model is null then 'model'
         when meters.meter is null then 'meter'
     end as missing
-from {{ price_book('list_prices') }} as list_prices
-left join {{ price_book('providers') }} as providers
+from {{ price_book('ai_list_prices') }} as list_prices
+left join {{ price_book('ai_providers') }} as providers
     on list_prices.provider = providers.provider
-left join {{ price_book('models') }} as models
+left join {{ price_book('ai_models') }} as models
     on
         list_prices.provider = models.provider
         and list_prices.model = models.model
-left join {{ ref('meters') }} as meters
+left join {{ ref('ai_meters') }} as meters
     on list_prices.meter = meters.meter
 where
     providers.provider is null

@@ -10,7 +10,7 @@ with meters as (
         consumed_unit,
         case when consumed_unit = 'Tokens' then token_direction end as token_direction,
         case when consumed_unit = 'Tokens' then token_cache_action end as token_cache_action
-    from {{ ref('meters') }}
+    from {{ ref('ai_meters') }}
 
 ),
 

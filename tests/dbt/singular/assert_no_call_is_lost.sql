@@ -47,7 +47,7 @@ rejected as (
     select
         source_name,
         count(*) as rejected_rows
-    from {{ ref('rejected_rows') }}
+    from {{ ref('ai_unreadable_records') }}
     group by source_name
 
 )

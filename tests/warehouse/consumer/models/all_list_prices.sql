@@ -1,4 +1,4 @@
 -- The package's prices and acme's own, in the package's columns.
-select * from {{ ref('ai_focus', 'list_prices') }}
+select * from {{ ref('ai_focus', 'ai_list_prices') }}
 union all
 select * from {{ ref('own_prices') }}

@@ -3,7 +3,7 @@
     Calls that no price of the other models tells apart are summed first, and their sum is priced: those of a month,
     SKU, region and set of meters between two moments, context bands, slices and hours at which a price changes. -#}
 {%- set month_and_sku = [
-    'billing_period_start', 'billing_currency', 'provider', 'model', 'service_tier', 'processing_mode',
+    'usage_month', 'billing_currency', 'provider', 'model', 'service_tier', 'processing_mode',
 ] -%}
 {%- set usage_key = month_and_sku + ['meters_code'] -%}
 {%- set row_key = usage_key + ['other_provider', 'other_model'] -%}
@@ -88,7 +88,7 @@ numbered_meters as (
         meter,
         cast(pricing_block as {{ whole_type() }}) as pricing_block,
         row_number() over (order by meter) - 1 as meter_number
-    from {{ ref('meters') }}
+    from {{ ref('ai_meters') }}
 
 ),
 
@@ -241,7 +241,7 @@ charged_meters as (
 
     select
         usage_meters.*,
-        {{ billing_period_start('usage_meters.charge_period_start') }} as billing_period_start,
+        {{ billing_period_start('usage_meters.charge_period_start') }} as usage_month,
         charged_calls.billing_currency,
         charged_calls.list_cost,
         meters.meter_bit

@@ -14,7 +14,7 @@ summed as (
 
     select
         charges.billing_period_start,
-        sku_prices.service_provider_name as provider,
+        sku_prices.service_provider_name,
         charges.billing_currency,
         sku_prices.price_date_basis,
         charges.price_rule,
@@ -32,7 +32,8 @@ shared as (
 
     select
         *,
-        sum(billed_cost) over (partition by billing_period_start, provider, billing_currency) as total_billed_cost
+        sum(billed_cost) over (partition by billing_period_start, service_provider_name, billing_currency)
+            as total_billed_cost
     from summed
 
 ),
@@ -60,7 +61,7 @@ of_currencies as (
 
 select
     shared.billing_period_start,
-    shared.provider,
+    shared.service_provider_name,
     shared.billing_currency,
     shared.price_date_basis,
     shared.price_rule,

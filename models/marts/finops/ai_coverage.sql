@@ -18,17 +18,17 @@ source_costs as (
 
 ),
 
-rejected_rows as (
+unreadable_records as (
 
-    select * from {{ ref('rejected_rows') }}
+    select * from {{ ref('ai_unreadable_records') }}
 
 ),
 
 of_calls as (
 
     select
-        call_coverage.billing_period_start,
-        coalesce(call_coverage.service_provider_name, call_coverage.provider_as_sent) as provider,
+        call_coverage.usage_month,
+        coalesce(call_coverage.service_provider_name, call_coverage.provider_as_sent) as service_provider_name,
         {%- for column in call_counts %}
         sum(call_coverage.{{ column }}) as {{ column }},
         {%- endfor %}
@@ -46,8 +46,8 @@ of_calls as (
 buckets as (
 
     select
-        {{ billing_period_start('usage_buckets.charge_period_start') }} as billing_period_start,
-        coalesce(providers.service_provider_name, usage_buckets.provider_as_sent) as provider,
+        {{ billing_period_start('usage_buckets.charge_period_start') }} as usage_month,
+        coalesce(providers.service_provider_name, usage_buckets.provider_as_sent) as service_provider_name,
         case when held_calls.call_key is null then 0 else 1 end as is_missing,
         usage_buckets.prompt_tokens + usage_buckets.completion_tokens as tokens,
         -- the meters of a bucket tell of the same requests
@@ -58,7 +58,7 @@ buckets as (
                         usage_buckets.source_name,
                         usage_buckets.billing_account_id,
                         usage_buckets.provider_as_sent,
-                        usage_buckets.served_model,
+                        usage_buckets.model_as_sent,
                         usage_buckets.charge_period_start,
                         usage_buckets.charge_period_end,
                         usage_buckets.sub_account_id,
@@ -74,7 +74,7 @@ buckets as (
     from {{ ref('int_usage_buckets') }} as usage_buckets
     left join {{ ref('int_held_calls') }} as held_calls
         on usage_buckets.call_key = held_calls.call_key
-    left join {{ price_book('providers') }} as providers
+    left join {{ price_book('ai_providers') }} as providers
         on usage_buckets.provider = providers.provider
     where usage_buckets.is_billable
 
@@ -83,8 +83,8 @@ buckets as (
 of_buckets as (
 
     select
-        billing_period_start,
-        provider,
+        usage_month,
+        service_provider_name,
         count(*) as buckets,
         sum(is_missing) as missing_buckets,
         sum(tokens) as bucket_tokens,
@@ -96,8 +96,8 @@ of_buckets as (
 )
 
 select
-    coalesce(of_calls.billing_period_start, of_buckets.billing_period_start) as billing_period_start,
-    coalesce(of_calls.provider, of_buckets.provider) as provider,
+    coalesce(of_calls.usage_month, of_buckets.usage_month) as usage_month,
+    coalesce(of_calls.service_provider_name, of_buckets.service_provider_name) as service_provider_name,
     {%- for column in call_counts[:-1] %}
     cast(coalesce(of_calls.{{ column }}, 0) as {{ whole_type() }}) as {{ column }},
     {%- endfor %}
@@ -113,15 +113,15 @@ select
 from of_calls
 full outer join of_buckets
     on
-        of_calls.billing_period_start = of_buckets.billing_period_start
-        and of_calls.provider = of_buckets.provider
+        of_calls.usage_month = of_buckets.usage_month
+        and of_calls.service_provider_name = of_buckets.service_provider_name
 
 union all
 
 -- a record of which nobody can say what it is has neither a period nor a provider
 select
-    cast(null as {{ timestamp_type() }}) as billing_period_start,
-    {{ null_text() }} as provider,
+    cast(null as {{ timestamp_type() }}) as usage_month,
+    {{ null_text() }} as service_provider_name,
     cast(0 as {{ whole_type() }}) as calls,
     cast(0 as {{ whole_type() }}) as priced_calls,
     cast(0 as {{ whole_type() }}) as tokens,
@@ -137,6 +137,6 @@ select
     {%- for column in bucket_counts %}
     cast(0 as {{ whole_type() }}) as {{ column }}{{ ',' if not loop.last }}
     {%- endfor %}
-from rejected_rows
+from unreadable_records
 where source_name in ({{ sources }})
 having count(*) > 0

@@ -1,6 +1,6 @@
 with unpriced as (
 
-    select * from {{ ref('quarantined_usage') }}
+    select * from {{ ref('ai_unpriced_usage') }}
     -- the other reasons are no lack of a price
     where hold_reason in ('unknown_model', 'no_price_for_meter', 'no_price_at_time')
 
@@ -19,13 +19,13 @@ known_names as (
 
 meters as (
 
-    select * from {{ ref('meters') }}
+    select * from {{ ref('ai_meters') }}
 
 ),
 
 unknown_names as (
 
-    select distinct provider, served_model from unpriced where model is null
+    select distinct provider, model_as_sent from unpriced where model is null
 
 ),
 
@@ -34,16 +34,16 @@ distances as (
 
     select
         unknown_names.provider,
-        unknown_names.served_model,
+        unknown_names.model_as_sent,
         case
             when unknown_names.provider is null then known_names.provider || '/' || known_names.model
             else known_names.model
         end as known_model,
-        min({{ edit_distance('lower(unknown_names.served_model)', 'known_names.model_name') }}) as distance
+        min({{ edit_distance('lower(unknown_names.model_as_sent)', 'known_names.model_name') }}) as distance
     from unknown_names
     inner join known_names
         on coalesce(unknown_names.provider, known_names.provider) = known_names.provider
-    group by unknown_names.provider, unknown_names.served_model, known_model
+    group by unknown_names.provider, unknown_names.model_as_sent, known_model
 
 ),
 
@@ -51,10 +51,10 @@ ranked as (
 
     select
         provider,
-        served_model,
+        model_as_sent,
         known_model,
         row_number() over (
-            partition by provider, served_model order by distance, known_model
+            partition by provider, model_as_sent order by distance, known_model
         ) as nearness
     from distances
 
@@ -64,20 +64,20 @@ nearest as (
 
     select
         provider,
-        served_model,
+        model_as_sent,
         max(case when nearness = 1 then known_model end)
         || coalesce(', ' || max(case when nearness = 2 then known_model end), '')
         || coalesce(', ' || max(case when nearness = 3 then known_model end), '') as nearest_names
     from ranked
     where nearness <= 3
-    group by provider, served_model
+    group by provider, model_as_sent
 
 )
 
 select
     unpriced.provider_as_sent,
     unpriced.provider,
-    unpriced.served_model,
+    unpriced.model_as_sent,
     unpriced.model,
     unpriced.meter,
     unpriced.service_tier,
@@ -96,12 +96,12 @@ left join meters
 left join nearest
     on
         unpriced.model is null
-        and unpriced.served_model = nearest.served_model
+        and unpriced.model_as_sent = nearest.model_as_sent
         and coalesce(unpriced.provider, '') = coalesce(nearest.provider, '')
 group by
     unpriced.provider_as_sent,
     unpriced.provider,
-    unpriced.served_model,
+    unpriced.model_as_sent,
     unpriced.model,
     unpriced.meter,
     unpriced.service_tier,

@@ -6,6 +6,7 @@ of one charge. All data tests hold, the FOCUS rules of five versions among them.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from decimal import Decimal
@@ -125,4 +126,6 @@ def test_a_category_that_breaks_a_rule_is_noticed(tmp_path: Path) -> None:
         variables={"PYTHONPATH": str(checkout)},
     )
     assert result.returncode == 1
-    assert "assert_no_charge_is_lost_on_the_way_to_focus" in result.stderr
+    results = json.loads((tmp_path / "home" / "target" / "run_results.json").read_text("utf-8"))
+    failed = {it["unique_id"].split(".")[2] for it in results["results"] if it["status"] == "fail"}
+    assert "assert_no_charge_is_lost_on_the_way_to_focus" in failed

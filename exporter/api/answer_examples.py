@@ -42,6 +42,7 @@ def page_example(entry: ApiDataset, project: Project) -> dict[str, Any]:
         "missingStatedCost": "0.0125",
         "statedCostCurrency": "USD",
         "unknownCostCalls": 0,
+        "missingBuckets": 0,
         "calls": 2,
         "pricedCalls": 1,
         "pricedCallsShare": "0.5",

@@ -248,8 +248,8 @@ COVERAGE: dict[str, Any] = {
     "sources say they cost; and how many have one.",
     "required": [
         *("missingCalls", "missingTokens", "missingStatedCost", "statedCostCurrency"),
-        *("unknownCostCalls", "calls", "pricedCalls", "tokens", "pricedTokens", "usageUntil"),
-        *("waitingFor", "rejectedRecords", "countedBy"),
+        *("unknownCostCalls", "missingBuckets", "calls", "pricedCalls", "tokens", "pricedTokens"),
+        *("usageUntil", "waitingFor", "rejectedRecords", "countedBy"),
     ],
     "properties": {
         "missingCalls": {"type": "integer", "description": "Billable calls without a price."},
@@ -263,6 +263,10 @@ COVERAGE: dict[str, Any] = {
         "unknownCostCalls": {
             "type": "integer",
             "description": "Missing calls of which the source tells no cost.",
+        },
+        "missingBuckets": {
+            "type": "integer",
+            "description": "Sums of usage reports, which are no calls, that are not priced yet.",
         },
         "calls": {"type": "integer", "description": "Billable calls."},
         "pricedCalls": {"type": "integer"},

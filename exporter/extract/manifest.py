@@ -57,6 +57,7 @@ def describe_coverage(coverage: Coverage) -> dict[str, Any]:
         else exact_text(missing.stated_cost),
         "stated_cost_currency": missing.currency,
         "unknown_cost_calls": missing.unknown_calls,
+        "missing_buckets": coverage.missing_buckets,
         "calls": coverage.calls,
         "priced_calls": coverage.priced_calls,
         "priced_calls_share": _share(coverage.priced_calls, coverage.calls),
@@ -150,6 +151,10 @@ def describe_gaps(manifest: dict[str, Any]) -> str | None:
         calls = f"{missing.calls:,} of {count_text(coverage['calls'], 'call')}"
         verb = "is" if missing.calls == 1 else "are"
         parts.append(f"{calls} {verb} not priced yet ({describe_cost(missing)}; {reasons})")
+    if coverage is not None and coverage["missing_buckets"]:
+        sums = count_text(coverage["missing_buckets"], "sum")
+        verb = "is" if coverage["missing_buckets"] == 1 else "are"
+        parts.append(f"{sums} of usage reports {verb} not priced yet")
     if manifest["rejected_rows"]:
         parts.append(f"{count_text(manifest['rejected_rows'], 'line')} can't be read")
     if files := manifest["build"].get("set_aside"):

@@ -45,6 +45,7 @@ interface Coverage {
   missingStatedCost: string | null;
   statedCostCurrency: string | null;
   unknownCostCalls: string;
+  missingBuckets: string;
   calls: string;
   pricedCalls: string;
   pricedCallsShare: string | null;

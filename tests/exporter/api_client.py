@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 import httpx
+from charges_table import store_charges
 from conftest import ROOT, environment
 from starlette.testclient import TestClient
 
@@ -77,6 +78,7 @@ def publish(home: Home, name: str, seed: Home, rows: int) -> None:
     folder = home.builds / name
     shutil.copytree(seed.database.resolve().parent, folder)
     with duckdb.connect(str(folder / "ai_focus.duckdb")) as connection:
+        store_charges(connection)
         connection.execute(
             "delete from int_charges where rowid not in"
             f" (select rowid from int_charges order by charge_period_start limit {rows})"

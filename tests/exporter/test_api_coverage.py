@@ -128,8 +128,8 @@ def test_the_summary_says_it_in_words(home: Home) -> None:
         "",
         "Usage until 31 Oct 2026 23:59 UTC, built 27 Nov 2026.",
         "Not complete yet: 2026-10 waits for litellm.",
-        "Delivered more than once: 12 records differ from the one that took their place "
-        "(12 superseded); see the table ai_repeated_records.",
+        "Delivered more than once: 13 records differ from the one that took their place "
+        "(13 superseded); see the table ai_repeated_records.",
     ]
 
 

@@ -146,7 +146,8 @@ COVERAGE = """
         (hold_reason is null)::bigint as priced_calls, 1 - priced_calls as missing_calls,
         tokens * priced_calls as priced_tokens, tokens * missing_calls as missing_tokens,
         case when missing_stated_cost is not null then 'USD' end as stated_cost_currency,
-        (missing_calls = 1 and missing_stated_cost is null)::bigint as unknown_cost_calls
+        (missing_calls = 1 and missing_stated_cost is null)::bigint as unknown_cost_calls,
+        0 as missing_buckets
     from ai_calls
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from conftest import rows_of
 
 from exporter.cli import cli
+from exporter.errors import IncompleteError
 
 COLUMNS = (
     *("provider", "account_id", "model", "bucket_start", "bucket_width", "meter", "quantity"),
@@ -137,7 +139,7 @@ def test_buckets_are_no_calls(built: Built) -> None:
     assert built.rows(
         "select calls, missing_calls, tokens, buckets, missing_buckets, bucket_tokens,"
         " missing_bucket_tokens, bucket_requests, unreadable_records"
-        " from ai_coverage order by provider"
+        " from ai_coverage order by service_provider_name"
     ) == [
         # 50 of Research, 5 of no department, 1 of the unknown model; of the hour nobody told
         (0, 0, 0, 5, 1, 1850007, 7, 56, 0),
@@ -202,3 +204,16 @@ def test_a_month_that_is_closed_keeps_what_was_told_of_it(built: Built, tmp_path
         ("11", "Correction", Decimal(150000), Decimal("0.9")),
     ]
     assert rows_of(tmp_path / "home" / "ai_focus.duckdb", "select * from ai_calls_booked") == []
+
+
+def test_an_extract_says_that_a_bucket_is_not_priced_yet(built: Built, tmp_path: Path) -> None:
+    file = tmp_path / "usage.csv"
+    arguments = ["export", "--home", str(built.home), "--output", str(file), "--strict"]
+    result = CliRunner().invoke(cli, arguments)
+    assert isinstance(result.exception, IncompleteError)
+    assert "1 sum of usage reports is not priced yet" in str(result.exception)
+    result = CliRunner().invoke(cli, arguments[:-1])
+    assert result.exit_code == 0, result.output
+    coverage = json.loads(file.with_name("usage.csv.manifest.json").read_text("utf-8"))["coverage"]
+    assert (coverage["missing_calls"], coverage["missing_buckets"]) == (0, 1)
+    assert coverage["quarantined_calls"] == {}

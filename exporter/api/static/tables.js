@@ -172,6 +172,9 @@ function describeMissing(coverage) {
     const calls = `${count(missingCalls)} calls not priced yet (${count(missingTokens)} tokens)`;
     lines.push(`Not in these totals: ${calls}, ${stated}.`);
   }
+  if (coverage.missingBuckets !== "0") {
+    lines.push(`Not in these totals: ${count(coverage.missingBuckets)} sums of usage reports not priced yet.`);
+  }
   if ((coverage.rejectedRecords ?? "0") !== "0") {
     lines.push(`Not in these totals: ${count(coverage.rejectedRecords ?? "")} unreadable lines of the logs.`);
   }

@@ -15,7 +15,7 @@ select
     provider,
     cast({{ dbt.date_trunc('day', 'started_at') }} as {{ timestamp_type() }}) as usage_day,
     cast(
-        sum(case when superseded_at is null and record_grain is distinct from 'bucket' then 1 else 0 end)
+        sum(case when superseded_at is null and coalesce(record_grain, 'call') <> 'bucket' then 1 else 0 end)
         as {{ whole_type() }}
     ) as calls,
     min(started_at) as first_record_at,

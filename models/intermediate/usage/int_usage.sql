@@ -6,4 +6,4 @@ select
 from {{ ref('int_usage_deliveries') }} as deliveries
 where
     deliveries.superseded_at is null
-    and deliveries.record_grain is distinct from 'bucket'
+    and coalesce(deliveries.record_grain, 'call') <> 'bucket'

@@ -70,7 +70,7 @@ first_bookings as (
             and unpriced.booking_number = 0
     where
         calls.booking_number = 0
-        and calls.record_grain is distinct from 'bucket'
+        and coalesce(calls.record_grain, 'call') <> 'bucket'
         and (
             charged.call_key is not null
             or calls.is_cache_hit
@@ -263,7 +263,7 @@ late_without_charge as (
     where
         calls.booking_number > 0
         and not calls.is_cache_hit
-        and calls.record_grain is distinct from 'bucket'
+        and coalesce(calls.record_grain, 'call') <> 'bucket'
         and corrections.call_key is null
         and unpriced.call_key is null
 

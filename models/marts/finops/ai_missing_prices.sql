@@ -86,7 +86,7 @@ select
     unpriced.hold_reason,
     min(unpriced.charge_period_start) as first_use,
     max(unpriced.charge_period_start) as last_use,
-    count(distinct case when unpriced.record_grain is distinct from 'bucket' then unpriced.call_key end) as calls,
+    count(distinct case when coalesce(unpriced.record_grain, 'call') <> 'bucket' then unpriced.call_key end) as calls,
     cast(sum(unpriced.consumed_quantity) as {{ whole_type() }}) as consumed_quantity,
     meters.consumed_unit,
     nearest.nearest_names

@@ -283,7 +283,7 @@ placed as (
         -- what is said of a call stands on one of its meters; a bucket is no call
         case when calls.meter_bit = calls.first_meter_bit then 1 else 0 end as is_first_meter,
         case
-            when calls.meter_bit = calls.first_meter_bit and calls.record_grain is distinct from 'bucket' then 1
+            when calls.meter_bit = calls.first_meter_bit and coalesce(calls.record_grain, 'call') <> 'bucket' then 1
             else 0
         end as calls,
         calls.prompt_tokens + calls.completion_tokens as tokens,

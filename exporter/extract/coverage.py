@@ -42,6 +42,7 @@ _COUNTS = (
     "missing_calls",
     "missing_tokens",
     "unknown_cost_calls",
+    "buckets",
     "missing_buckets",
 )
 # a row for each hold reason with its own missing calls; what else it has is of all calls together
@@ -78,8 +79,9 @@ class Coverage:
 
     `usage_until` is the start of the last call in UTC, whatever it cost; None without any.
     `waiting` names, for each month of these calls that is not complete, the sources that it waits
-    for. `missing_buckets` are the sums of usage reports, which are no calls, that are not priced
-    yet. `rejected_records` are the unreadable lines beside them, where whoever asks may know.
+    for. `buckets` are the sums of usage reports, which are no calls, and `missing_buckets` those
+    that are not priced yet. `rejected_records` are the unreadable lines beside them, where whoever
+    asks may know.
     """
 
     calls: int
@@ -90,6 +92,7 @@ class Coverage:
     held_back: list[tuple[str, int]] = field(default_factory=list)
     usage_until: datetime | None = None
     waiting: dict[str, list[str]] = field(default_factory=dict)
+    buckets: int = 0
     missing_buckets: int = 0
     rejected_records: int | None = None
 
@@ -138,7 +141,7 @@ def _count(engine: Engine, where: str, parameters: Sequence[str]) -> Coverage:
     if not found:
         return Coverage(0, 0, 0, 0, Missing(0, 0, None, None, 0))
     _, _, calls, priced_calls, tokens, priced_tokens, *missing, first, last = found[0]
-    missing_calls, missing_tokens, unknown_calls, buckets, stated_cost, currency = missing
+    missing_calls, missing_tokens, unknown_calls, *buckets, stated_cost, currency = missing
     return Coverage(
         calls=calls,
         priced_calls=priced_calls,
@@ -147,7 +150,8 @@ def _count(engine: Engine, where: str, parameters: Sequence[str]) -> Coverage:
         missing=Missing(missing_calls, missing_tokens, stated_cost, currency, unknown_calls),
         # one that only buckets have holds no call
         held_back=[(reason, held) for reason, held, *_ in found if reason is not None and held],
-        missing_buckets=buckets,
+        buckets=buckets[0],
+        missing_buckets=buckets[1],
         usage_until=last,
         waiting=_waiting_between(engine, first, last),
     )

@@ -128,6 +128,7 @@ def describe(
     }
     if selection.dataset.focus_id is None and coverage is not None:
         manifest["left_out_calls"] = coverage.missing.calls
+        manifest["left_out_buckets"] = coverage.buckets
     return manifest
 
 
@@ -155,6 +156,9 @@ def describe_gaps(manifest: dict[str, Any]) -> str | None:
         sums = count_text(coverage["missing_buckets"], "sum")
         verb = "is" if coverage["missing_buckets"] == 1 else "are"
         parts.append(f"{sums} of usage reports {verb} not priced yet")
+    if manifest.get("left_out_buckets"):
+        sums = count_text(manifest["left_out_buckets"], "sum")
+        parts.append(f"{sums} of usage reports, which are no calls, can't be in it")
     if manifest["rejected_rows"]:
         parts.append(f"{count_text(manifest['rejected_rows'], 'line')} can't be read")
     if files := manifest["build"].get("set_aside"):

@@ -128,4 +128,5 @@ def test_a_category_that_breaks_a_rule_is_noticed(tmp_path: Path) -> None:
     assert result.returncode == 1
     results = json.loads((tmp_path / "home" / "target" / "run_results.json").read_text("utf-8"))
     failed = {it["unique_id"].split(".")[2] for it in results["results"] if it["status"] == "fail"}
-    assert "assert_no_charge_is_lost_on_the_way_to_focus" in failed
+    # what reads the charges after that is not even built
+    assert "assert_meters_sum_to_call_totals" in failed

@@ -33,12 +33,14 @@ SAMPLE = ROOT / "seeds" / "sample"
 FOLDERS = {
     "raw_gateway_calls": "gateway",
     "raw_litellm_spend_logs": "litellm",
+    "raw_provider_usage": "provider_usage",
     "raw_contracts": "contracts",
     "raw_commitments": "commitments",
     "raw_contract_prices": "contract_prices",
     "raw_provisioned_deployments": "provisioned_deployments",
     "raw_exchange_rates": "exchange_rates",
     "raw_billing_accounts": "billing_accounts",
+    "raw_billing_periods": "billing_periods",
 }
 JSON_COLUMNS = ("headers", "metadata", "request_tags")
 EXTRACTS: dict[str, dict[str, Any]] = {

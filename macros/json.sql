@@ -64,7 +64,7 @@ json_extract_string({{ expression }}, '/{{ key }}')
 {%- endmacro %}
 
 {% macro snowflake__json_member_value(expression, key) -%}
-cast(get({{ snowflake__json(expression) }}, '{{ key }}') as varchar)
+cast(get_path({{ snowflake__json(expression) }}, '["{{ key }}"]') as varchar)
 {%- endmacro %}
 
 {% macro bigquery__json_member_value(expression, key) -%}

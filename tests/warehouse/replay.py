@@ -203,7 +203,7 @@ def _translate_snowflake(tree: exp.Expr) -> None:
         if not cast.is_type("varchar"):
             continue
         # a text in a VARIANT has no quotes
-        if isinstance(value, (exp.GetExtract, exp.JSONExtract)):
+        if isinstance(value, exp.JSONExtract):
             cast.replace(exp.JSONExtractScalar(**value.args))
         elif isinstance(value, exp.Column) and value.table in members and value.name == "value":
             cast.replace(exp.func("json_extract_string", value, exp.Literal.string("$")))

@@ -167,6 +167,7 @@ deliveries as (
     select
         call_key,
         coalesce(tags_json, '') as tags,
+        max(record_grain) as record_grain,
         max(provider) as provider,
         max(provider_as_sent) as provider_as_sent,
         max(started_at) as started_at,
@@ -179,12 +180,6 @@ deliveries as (
     from {{ ref('int_usage_deliveries') }}
     where call_key in (select call_key from corrections)
     group by call_key, coalesce(tags_json, '')
-
-),
-
-buckets as (
-
-    select distinct call_key from {{ ref('int_usage_deliveries') }} where record_grain = 'bucket'
 
 ),
 
@@ -208,13 +203,11 @@ corrected as (
         deliveries.classification,
         corrections.billed_cost
     from corrections
-    left join buckets
-        on corrections.call_key = buckets.call_key
     left join deliveries
         on
             corrections.call_key = deliveries.call_key
             and coalesce(corrections.tags_json, '') = deliveries.tags
-    where buckets.call_key is null
+    where coalesce(deliveries.record_grain, 'call') <> 'bucket'
 
 ),
 
@@ -247,7 +240,7 @@ late_without_charge as (
         calls.{{ column }},
         {%- endfor %}
         cast(0 as {{ cost_type() }}) as billed_cost
-    from {{ ref('int_call_bookings') }} as calls
+    from {{ ref('int_later_bookings') }} as calls
     inner join first_known_later
         on
             calls.call_key = first_known_later.call_key
@@ -261,8 +254,7 @@ late_without_charge as (
             calls.call_key = corrections.call_key
             and calls.booked_in = corrections.billing_period_start
     where
-        calls.booking_number > 0
-        and not calls.is_cache_hit
+        not calls.is_cache_hit
         and coalesce(calls.record_grain, 'call') <> 'bucket'
         and corrections.call_key is null
         and unpriced.call_key is null

@@ -422,7 +422,7 @@ def test_a_new_build_is_served_without_a_failed_request(
             opened.fetch("insert into int_usage_priced select * from kept_aside")
             opened.fetch("insert into int_held_calls select * from held_aside")
         # an empty table has come too
-        (folder,) = (home / "warehouses").iterdir()
+        (folder,) = (home.path / "warehouses").iterdir()
         with open_database(Home(folder).published()) as connection:
             held = connection.execute("select count(*) from int_held_calls").fetchall()
         assert held == [(0,)]

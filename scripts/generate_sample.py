@@ -439,12 +439,13 @@ def gateway_calls() -> str:
     rows += [dict(row) for row in again[:IDENTICAL_DELIVERIES]]
     later = [updated(rng, row) for row in again[IDENTICAL_DELIVERIES:]]
     # One of them comes when OpenAI's August is closed (raw_billing_periods.csv).
-    restated = next(
+    of_august = [
         row
         for row in later
         if row["provider"] == "openai" and str(row["ingested_at"]).startswith("2026-08")
-    )
-    restated["ingested_at"] = AFTER_CLOSING
+    ]
+    for restated in of_august[:1]:
+        restated["ingested_at"] = AFTER_CLOSING
     rows += later
     rows += [gateway_row(rng, call) for call in special_calls(rng) + faulty_calls(rng)]
     rows.sort(key=lambda row: (str(row["ingested_at"]), str(row["call_id"])))

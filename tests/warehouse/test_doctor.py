@@ -11,11 +11,12 @@ from exporter.project import load_project
 from exporter.warehouse.connection import open_warehouse
 
 PROJECT = load_project()
+# nobody has to have usage reports beside logs
 LOGS, OTHERS = (
     sorted(
         f"raw table {table.name}"
         for table in PROJECT.raw_tables()
-        if (table.folder in PROJECT.usage_sources) is is_log
+        if (table.folder in PROJECT.usage_sources and table.folder != "provider_usage") is is_log
     )
     for is_log in (True, False)
 )

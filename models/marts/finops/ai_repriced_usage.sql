@@ -166,6 +166,15 @@ part_time as (
         weekdays
     from window_prices
 
+    union all
+
+    -- holds always, so that every slot has one
+    select
+        {{ null_text() }} as daily_window,
+        cast(null as {{ whole_type() }}) as daily_window_from,
+        cast(null as {{ whole_type() }}) as daily_window_to,
+        {{ null_text() }} as weekdays
+
 ),
 
 days as (
@@ -210,7 +219,7 @@ slots_with_windows as (
             "order by part_time.daily_window, part_time.weekdays"
         ) }} as windows
     from slots
-    left join part_time
+    inner join part_time
         on
             slots.slot_from >= coalesce(part_time.daily_window_from, 0)
             and slots.slot_from < coalesce(part_time.daily_window_to, 86400)
@@ -319,10 +328,12 @@ placed as (
         on
             calls.consumed_quantity > quantities.quantity_above
             and calls.consumed_quantity <= quantities.quantity_up_to
-    -- no price holds before the first moment or after the last
-    left join stretches
+    inner join stretches
         on
-            calls.charge_period_start >= stretches.stretch_from
+            (
+                calls.charge_period_start >= stretches.stretch_from
+                or stretches.stretch_from = {{ begin_of_time() }}
+            )
             and calls.charge_period_start < stretches.stretch_to
 
 ),

@@ -63,7 +63,7 @@ _PRICE_LIST_DAY = "select max(recorded_at) as recorded_at from stg_pricing__list
 _QUARANTINED = """
     select hold_reason, cast(sum(missing_calls) as bigint) as held_calls
     from ai_call_coverage
-    where hold_reason is not null
+    where hold_reason is not null and missing_calls > 0
     group by 1
     order by 2 desc, 1
 """

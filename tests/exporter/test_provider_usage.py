@@ -152,6 +152,8 @@ def test_buckets_are_no_calls(built: Built) -> None:
         ("grok-99", 0, 7)
     ]
     assert "Usage reports" in built.stdout
+    # the reason that holds a bucket holds no call
+    assert "calls not priced yet" not in built.stdout + built.stderr
     assert (
         "Not in these totals: 1 sum of usage reports not priced yet; see the table"
         " ai_unpriced_usage." in built.stderr

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import rows_of
+from pipeline import Pipeline
+from priced_calls import write_csv
 
 from exporter.cli import cli
 from exporter.errors import IncompleteError
@@ -219,3 +221,57 @@ def test_an_extract_says_that_a_bucket_is_not_priced_yet(built: Built, tmp_path:
     coverage = json.loads(file.with_name("usage.csv.manifest.json").read_text("utf-8"))["coverage"]
     assert (coverage["missing_calls"], coverage["missing_buckets"]) == (0, 1)
     assert coverage["quarantined_calls"] == {}
+
+
+def test_a_row_replaces_the_one_of_its_bucket_and_of_no_other(tmp_path: Path) -> None:
+    told = {
+        "provider": "xai",
+        "account_id": "acme",
+        "model": "grok-4.7",
+        "bucket_start": "2026-10-05",
+        "bucket_width": "1d",
+        "meter": "input",
+        "department": "Research",
+        "project_id": "p",
+        "api_key_id": "k",
+        "service_tier": "flex",
+        "processing_mode": "batch",
+        "region": "eu",
+        "quantity": "1",
+    }
+    others = {
+        "provider": "openai",
+        "account_id": "other",
+        "model": "grok-5",
+        "bucket_start": "2026-10-06",
+        "bucket_width": "1h",
+        "meter": "output",
+        "department": "Legal",
+        "project_id": "q",
+        "api_key_id": "l",
+        "service_tier": "",
+        "processing_mode": "",
+        "region": "",
+    }
+    again = told | {
+        "provider": "XAI",
+        "model": "Grok-4.7",
+        "bucket_start": "2026-10-05T00:00:00Z",
+        "meter": "Input",
+        "service_tier": "FLEX",
+        "processing_mode": "Batch",
+        "region": "EU",
+        "quantity": "2",
+    }
+    usage = tmp_path / "raw" / "provider_usage" / "rows.csv"
+    write_csv(usage, list(told), [told, again, *(told | {name: it} for name, it in others.items())])
+    model = "stg_provider_usage__usage"
+    pipeline = Pipeline(tmp_path / "raw", tmp_path / "build", select=[f"+{model}"])
+    faults = "select fault_reason from {} where fault_reason is not null"
+    assert pipeline.rows(faults.format(model)) == []
+    told_of = (
+        f"select list(bucket_quantity order by bucket_quantity) from {model} group by replaces_key"
+    )
+    found = sorted(quantities for (quantities,) in pipeline.rows(told_of))
+    pipeline.close()
+    assert found == [*([1] for _ in others), [1, 2]]

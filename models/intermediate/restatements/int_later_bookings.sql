@@ -36,56 +36,60 @@ older_names as (
 
 ),
 
-price_changes as (
+models as (
 
-    select distinct
-        closings.provider,
-        list_prices.model,
-        closings.billing_period_start,
-        closings.booking_number
-    from closings
-    inner join {{ ref('stg_pricing__list_prices') }} as list_prices
-        on
-            closings.provider = list_prices.provider
-            and list_prices.known_from > closings.previous_prices_as_of
-            and list_prices.known_from <= closings.prices_as_of
+    select * from {{ price_book('ai_models') }}
 
-    union distinct
+),
 
-    select distinct
-        closings.provider,
-        multipliers.model,
-        closings.billing_period_start,
-        closings.booking_number
-    from closings
-    inner join {{ ref('stg_pricing__price_multipliers') }} as multipliers
-        on
-            closings.provider = multipliers.provider
-            and multipliers.known_from > closings.previous_prices_as_of
-            and multipliers.known_from <= closings.prices_as_of
+changes as (
+
+    select
+        provider,
+        model,
+        known_from
+    from {{ ref('stg_pricing__list_prices') }}
 
     union distinct
 
-    select distinct
-        closings.provider,
+    select
+        provider,
+        model,
+        known_from
+    from {{ ref('stg_pricing__price_multipliers') }}
+
+    union distinct
+
+    select
+        models.provider,
         models.model,
-        closings.billing_period_start,
-        closings.booking_number
-    from closings
-    inner join {{ ref('stg_pricing__contract_prices') }} as contract_prices
-        on
-            closings.provider = contract_prices.provider
-            and contract_prices.known_from > closings.previous_prices_as_of
-            and contract_prices.known_from <= closings.prices_as_of
-    inner join {{ price_book('ai_models') }} as models
+        contract_prices.known_from
+    from {{ ref('stg_pricing__contract_prices') }} as contract_prices
+    inner join models
         on
             contract_prices.provider = models.provider
             and coalesce(contract_prices.model, models.model) = models.model
 
+),
+
+price_changes as (
+
+    select
+        closings.provider,
+        changes.model,
+        closings.billing_period_start,
+        closings.booking_number
+    from closings
+    inner join changes
+        on
+            closings.provider = changes.provider
+            and changes.known_from > closings.previous_prices_as_of
+            and changes.known_from <= closings.prices_as_of
+
     union distinct
 
     -- a rate is for whatever is converted at it, on its day and on those that it covers
-    select distinct
+    select
         closings.provider,
         models.model,
         closings.billing_period_start,
@@ -98,7 +102,7 @@ price_changes as (
             and exchange_rates.valid_from < {{ billing_period_end('closings.billing_period_start') }}
             and {{ later_by('day', var('exchange_rate_days'), 'exchange_rates.valid_from') }}
             > closings.billing_period_start
-    inner join {{ price_book('ai_models') }} as models
+    inner join models
         on closings.provider = models.provider
 
 ),

@@ -66,8 +66,8 @@ buckets as (
                     partition by
                         usage_buckets.source_name,
                         usage_buckets.billing_account_id,
-                        usage_buckets.provider_as_sent,
-                        usage_buckets.model_as_sent,
+                        coalesce(usage_buckets.provider, lower(usage_buckets.provider_as_sent)),
+                        lower(usage_buckets.model_as_sent),
                         usage_buckets.charge_period_start,
                         usage_buckets.charge_period_end,
                         usage_buckets.sub_account_id,

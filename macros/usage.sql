@@ -19,6 +19,7 @@
         'boolean': 'boolean',
         'cost': ai_focus.cost_type(),
         'milliseconds': ai_focus.decimal_type(15, 3),
+        'quantity': ai_focus.quantity_type(),
         'text': ai_focus.text_type(),
         'timestamp': ai_focus.timestamp_type(),
         'whole': ai_focus.whole_type(),
@@ -55,6 +56,22 @@
 
 {#- What a call has of a meter: the quantity that it is counted in, less what other meters count of it. -#}
 {% macro usage_quantity(meter) %}{{ return(([meter.counted_in] + meter.less) | join(' - ')) }}{% endmacro %}
+
+{#- Columns of what a call counts beside tokens and searches: images, pages, seconds and so on. -#}
+{% macro unit_columns() %}
+    {%- set of_usage = ai_focus.usage_columns(['usage']) -%}
+    {%- set columns = [] -%}
+    {%- for meter in ai_focus.usage_meters() if meter.counted_in in of_usage and not meter.counted_in.endswith('_tokens') -%}
+        {%- do columns.append(meter.counted_in) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{% endmacro %}
+
+{#- The sum of all that a call counts, each thing once: zero says that nothing is counted. -#}
+{% macro counted_usage(relation) -%}
+{%- set columns = ['prompt_tokens', 'completion_tokens', 'web_search_requests'] + ai_focus.unit_columns() -%}
+{{ relation }}.{{ columns | join(' + ' ~ relation ~ '.') }}
+{%- endmacro %}
 
 {#- The department that a sub account is, as a tag, unless the source itself tagged one. -#}
 {% macro department_member(sub_account_id, sub_account_name, tags) -%}

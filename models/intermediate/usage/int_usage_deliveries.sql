@@ -82,7 +82,9 @@ named as (
         counted.input_audio_tokens,
         counted.input_image_tokens,
         counted.output_audio_tokens,
+        counted.output_image_tokens,
         counted.web_search_requests,
+        counted.{{ unit_columns() | join(',\n        counted.') }},
         {{ service_tier_of('counted.service_tier') }} as service_tier,
         {{ processing_mode_of('counted.processing_mode', 'counted.service_tier') }}
             as processing_mode,
@@ -105,10 +107,7 @@ named as (
         case
             when
                 counted.source_cost < 0
-                and counted.prompt_tokens
-                + counted.completion_tokens
-                + counted.web_search_requests
-                = 0
+                and {{ counted_usage('counted') }} = 0
                 then 'cost_not_metered'
             else counted.source_hold_reason
         end as source_hold_reason,
@@ -132,11 +131,10 @@ named as (
 
 select
     named.*,
-    -- what a provider can charge for: it has tokens, searches or what else a bucket counts, or the source says that it
-    -- cost, or was answered
+    -- what a provider can charge for: something is counted, or the source says that it cost, or was answered
     not named.is_cache_hit
     and (
-        named.prompt_tokens + named.completion_tokens + named.web_search_requests > 0
+        {{ counted_usage('named') }} > 0
         or coalesce(named.bucket_quantity, 0) > 0
         or coalesce(named.source_cost, 0) > 0
         or named.source_hold_reason is not null

@@ -50,7 +50,7 @@ counted as (
                 is_billable
                 and (
                     source_hold_reason is not null
-                    or prompt_tokens + completion_tokens + web_search_requests = 0
+                    or {{ counted_usage('usage_of_calls') }} = 0
                 )
                 then 1
             else 0

@@ -3,8 +3,11 @@
 {%- set token_columns = [
     'prompt_tokens', 'completion_tokens', 'cache_read_tokens', 'all_cache_write_tokens', 'cache_write_5m_tokens',
     'cache_write_1h_tokens', 'reasoning_tokens', 'all_audio_tokens', 'all_image_tokens', 'cache_read_audio_tokens',
-    'cache_read_image_tokens', 'output_audio_tokens', 'web_search_requests',
+    'cache_read_image_tokens', 'output_audio_tokens', 'output_image_tokens', 'web_search_requests', 'output_image_count',
+    'input_pages', 'input_annotated_pages', 'input_characters',
 ] -%}
+{#- Durations, which may have decimals. -#}
+{%- set second_columns = ['seconds', 'audio_length_seconds', 'video_length_seconds', 'duration_seconds'] -%}
 {#- The others are JSON's, where a number is one, and a text like 1.000 has no neighbours of its kind. -#}
 {%- set counts = ['prompt_tokens', 'completion_tokens'] -%}
 {%- set readings = counts if has_ambiguous_counts('litellm_spend_logs', counts) else [] -%}
@@ -26,13 +29,27 @@
     'converse/', 'global/', 'global-standard/', 'gpt5_series/', 'invoke/', 'o_series/', 'responses/',
 ] -%}
 
+{%- set second_faults = [] -%}
+{%- for column in second_columns -%}
+    {%- do second_faults.append([
+        column, column, column ~ ' is not null and coalesce(' ~ column ~ '_number, -1) < 0',
+        'is not a number of zero or more',
+    ]) -%}
+{%- endfor -%}
+
 {#- What is read of metadata, in one list: DuckDB then parses a row's 12 KB once. -#}
 {%- set usage_paths = [
     ['cache_creation_input_tokens'],
     ['cache_read_input_tokens'],
     ['completion_tokens_details', 'audio_tokens'],
+    ['completion_tokens_details', 'image_tokens'],
     ['completion_tokens_details', 'reasoning_tokens'],
+    ['duration_seconds'],
     ['inference_geo'],
+    ['output_image_count'],
+    ['pages_processed'],
+    ['pages_processed_annotation'],
+    ['prompt_tokens_details', 'audio_length_seconds'],
     ['prompt_tokens_details', 'audio_tokens'],
     ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens'],
     ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens'],
@@ -41,8 +58,11 @@
     ['prompt_tokens_details', 'cached_tokens_details'],
     ['prompt_tokens_details', 'cached_tokens_details', 'audio_tokens'],
     ['prompt_tokens_details', 'cached_tokens_details', 'image_tokens'],
+    ['prompt_tokens_details', 'character_count'],
     ['prompt_tokens_details', 'image_tokens'],
+    ['prompt_tokens_details', 'video_length_seconds'],
     ['prompt_tokens_details', 'web_search_requests'],
+    ['seconds'],
     ['server_tool_use', 'web_search_requests'],
     ['speed'],
 ] -%}
@@ -160,6 +180,15 @@ token_details as (
         {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cached_tokens_details', 'image_tokens']) }}
             as cache_read_image_tokens,
         {{ litellm_usage_detail(paths, ['completion_tokens_details', 'audio_tokens']) }} as output_audio_tokens,
+        {{ litellm_usage_detail(paths, ['completion_tokens_details', 'image_tokens']) }} as output_image_tokens,
+        {{ litellm_usage_detail(paths, ['output_image_count']) }} as output_image_count,
+        {{ litellm_usage_detail(paths, ['pages_processed']) }} as input_pages,
+        {{ litellm_usage_detail(paths, ['pages_processed_annotation']) }} as input_annotated_pages,
+        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'character_count']) }} as input_characters,
+        {{ litellm_usage_detail(paths, ['seconds']) }} as seconds,
+        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'audio_length_seconds']) }} as audio_length_seconds,
+        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'video_length_seconds']) }} as video_length_seconds,
+        {{ litellm_usage_detail(paths, ['duration_seconds']) }} as duration_seconds,
         coalesce(
             nullif({{ litellm_usage_detail(paths, ['server_tool_use', 'web_search_requests']) }}, '0'),
             {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'web_search_requests']) }}
@@ -200,6 +229,9 @@ typed as (
         *,
         {%- for column in token_columns %}
         {{ whole_number(column) }} as {{ column }}_number,
+        {%- endfor %}
+        {%- for column in second_columns %}
+        {{ try_decimal(column, 18, 6) }} as {{ column }}_number,
         {%- endfor %}
         {{ try_cost('spend_text') }} as spend,
         {{ try_cost('tool_cost_text') }} as tool_cost,
@@ -266,7 +298,16 @@ normalised as (
         + case
             when coalesce(of_provider.output_includes_reasoning, of_all.output_includes_reasoning) = 'true' then 0
             else coalesce(answered.reasoning_tokens_number, 0)
-        end as completion_tokens_total
+        end as completion_tokens_total,
+        -- where the answer's tokens are told, they are what its images cost
+        case when answered.completion_tokens_number > 0 then 0 else coalesce(answered.output_image_count_number, 0) end
+            as generated_images,
+        cast(
+            coalesce(answered.seconds_number, 0)
+            + coalesce(answered.audio_length_seconds_number, 0)
+            + coalesce(answered.video_length_seconds_number, 0) as {{ quantity_type() }}
+        ) as input_seconds,
+        cast(coalesce(answered.duration_seconds_number, 0) as {{ quantity_type() }}) as output_seconds
     from answered
     left join token_semantics as of_provider
         on lower(answered.custom_llm_provider) = of_provider.provider_as_sent
@@ -337,6 +378,7 @@ checked as (
                 ['completion_tokens', 'completion_tokens', 'completion_tokens is null', 'is empty'],
             ]
             + whole_number_faults(token_columns, readings)
+            + second_faults
             + [
                 ['cache_write_5m_tokens', 'all_cache_write_tokens',
                  'coalesce(cache_write_5m_tokens_number, 0) + coalesce(cache_write_1h_tokens_number, 0)' ~ ' > coalesce(all_cache_write_tokens_number, 0)',
@@ -358,8 +400,9 @@ checked as (
                  ~ ' > prompt_tokens_total',
                  'is less than its cached, cache-write, audio and image tokens together'],
                 ['completion_tokens', 'completion_tokens',
-                 'coalesce(reasoning_tokens_number, 0) + coalesce(output_audio_tokens_number, 0)' ~ ' > completion_tokens_total',
-                 'is less than its reasoning and audio tokens together'],
+                 'coalesce(reasoning_tokens_number, 0) + coalesce(output_audio_tokens_number, 0)'
+                 ~ ' + coalesce(output_image_tokens_number, 0) > completion_tokens_total',
+                 'is less than its reasoning, audio and image tokens together'],
             ]
         ) }}
     from {{ 'read_counts' if readings else 'placed' }}
@@ -424,7 +467,17 @@ select
     coalesce(all_audio_tokens_number, 0) - coalesce(cache_read_audio_tokens_number, 0) as input_audio_tokens,
     coalesce(all_image_tokens_number, 0) - coalesce(cache_read_image_tokens_number, 0) as input_image_tokens,
     coalesce(output_audio_tokens_number, 0) as output_audio_tokens,
+    coalesce(output_image_tokens_number, 0) as output_image_tokens,
     coalesce(web_search_requests_number, 0) as web_search_requests,
+    generated_images,
+    coalesce(input_pages_number, 0) as input_pages,
+    coalesce(input_annotated_pages_number, 0) as input_annotated_pages,
+    coalesce(input_characters_number, 0) as input_characters,
+    cast(0 as {{ whole_type() }}) as output_characters,
+    input_seconds,
+    output_seconds,
+    -- a reranked answer's search units are in no row
+    cast(0 as {{ whole_type() }}) as queries,
     -- Anthropic's fast mode is no tier of its own, but priced like one
     case when lower(speed) = 'fast' then 'fast' else service_tier end as service_tier,
     case when call_type = 'aretrieve_batch' or lower(service_tier) = 'batch' then 'batch' end as processing_mode,
@@ -455,7 +508,9 @@ select
         when
             lower(status) = 'success'
             and model_as_sent <> ''
-            and prompt_tokens_total + completion_tokens_total + coalesce(web_search_requests_number, 0) = 0
+            and prompt_tokens_total + completion_tokens_total + coalesce(web_search_requests_number, 0)
+            + generated_images + coalesce(input_pages_number, 0) + coalesce(input_annotated_pages_number, 0)
+            + coalesce(input_characters_number, 0) + input_seconds + output_seconds = 0
             and coalesce(spend, 0) = 0
             and coalesce(lower(call_type), '') not in (
                 {%- for name in administrative %}

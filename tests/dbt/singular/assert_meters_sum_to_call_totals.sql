@@ -25,6 +25,12 @@ charged as (
         sum(case when meters.token_cache_action = 'Write' then charges.consumed_quantity else 0 end)
             as cache_write_tokens,
         sum(case when meters.consumed_unit = 'Requests' then charges.consumed_quantity else 0 end) as requests,
+        sum(
+            case
+                when meters.consumed_unit in ('Tokens', 'Requests', 'Prompts') then 0
+                else charges.consumed_quantity
+            end
+        ) as units,
         sum(case when charges.meter = 'grounded_prompt' then charges.consumed_quantity else 0 end) as grounded_prompts,
         sum(charges.consumed_quantity) as consumed_quantity
     from {{ ref('int_charges') }} as charges
@@ -43,7 +49,7 @@ compared as (
             when
                 (calls.call_key is null or calls.is_cache_hit or held_calls.call_key is not null)
                 and (charged.input_tokens <> 0 or charged.output_tokens <> 0 or charged.requests <> 0
-                    or charged.grounded_prompts <> 0)
+                    or charged.units <> 0 or charged.grounded_prompts <> 0)
                 then 'charged, but no call, answered from the cache or held back'
             when calls.call_key is null or calls.is_cache_hit or held_calls.call_key is not null then null
             when coalesce(charged.input_tokens, 0) <> calls.prompt_tokens then 'input tokens differ'
@@ -53,6 +59,8 @@ compared as (
                 coalesce(charged.cache_write_tokens, 0)
                 <> calls.cache_write_tokens + calls.cache_write_5m_tokens + calls.cache_write_1h_tokens
                 then 'cache write tokens differ'
+            when coalesce(charged.units, 0) <> calls.{{ unit_columns() | join(' + calls.') }}
+                then 'images, pages, characters, seconds or queries differ'
             -- each search, or the prompt that they were for
             when
                 coalesce(charged.grounded_prompts, 0) = 0

@@ -45,13 +45,18 @@
 
 {#- A hash of all fields of a delivered record, whatever is read of them: equal for a record that was delivered
     again as it was, on every engine. `columns` are texts, none of them empty where it is not null; without them
-    they are those of the raw table. -#}
-{% macro record_hash(table, columns=none) -%}
+    they are those of the raw table. `later` are columns that came after there were hashes: they change none where
+    they are null. -#}
+{% macro record_hash(table, columns=none, later=[]) -%}
     {%- set fields = [ai_focus.sql_text(table)] -%}
-    {%- for column in columns or raw_columns(table) | map(attribute='alias') -%}
+    {%- for column in columns or raw_columns(table) | map(attribute='alias') if column not in later -%}
         {%- do fields.append('coalesce(' ~ column ~ ", '')") -%}
     {%- endfor -%}
-    {{ ai_focus.text_hash('concat(' ~ fields | join(', chr(31), ') ~ ')') }}
+    {%- set named = [fields | join(', chr(31), ')] -%}
+    {%- for column in later -%}
+        {%- do named.append("coalesce(chr(31) || '" ~ column ~ "=' || " ~ column ~ ", '')") -%}
+    {%- endfor -%}
+    {{ ai_focus.text_hash('concat(' ~ named | join(', ') ~ ')') }}
 {%- endmacro %}
 
 {#- What a call has of a meter: the quantity that it is counted in, less what other meters count of it. -#}

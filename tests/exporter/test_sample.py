@@ -17,7 +17,11 @@ GATEWAY_HEADER = (
     "call_id,customer_id,customer_name,provider,model,requested_model,started_at,ended_at,"
     "latency_ms,prompt_tokens,completion_tokens,cached_tokens,cache_write_tokens,reasoning_tokens,"
     "cache_hit,status,service_tier,processing_mode,region,cost_department,cost_feature,cost_user,"
-    "cost_session,classification,headers,ingested_at"
+    "cost_session,classification,headers,total_tokens,cached_audio_tokens,cached_image_tokens,"
+    "cache_write_5m_tokens,cache_write_1h_tokens,input_audio_tokens,input_image_tokens,"
+    "output_audio_tokens,output_image_tokens,web_search_requests,generated_images,input_pages,"
+    "input_annotated_pages,input_characters,output_characters,input_seconds,output_seconds,queries,"
+    "source_cost,metadata,ingested_at"
 )
 FAULTY = {"req_negative001", "req_overcached1"}
 UNPRICED = {("openai", "gpt-7-preview"), ("cohere", "command-r-zz")}

@@ -1,7 +1,19 @@
 {{ config(materialized='table', enabled='gateway' in usage_sources()) }}
 
 {%- set token_columns = [
-    'prompt_tokens', 'completion_tokens', 'cached_tokens', 'cache_write_tokens', 'reasoning_tokens',
+    'prompt_tokens', 'completion_tokens', 'total_tokens', 'cached_tokens', 'cached_audio_tokens',
+    'cached_image_tokens', 'cache_write_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens',
+    'input_audio_tokens', 'input_image_tokens', 'reasoning_tokens', 'output_audio_tokens', 'output_image_tokens',
+    'web_search_requests', 'generated_images', 'input_pages', 'input_annotated_pages', 'input_characters',
+    'output_characters', 'queries',
+] -%}
+{%- set second_columns = ['input_seconds', 'output_seconds'] -%}
+{#- Logs had these from a later version on. -#}
+{%- set later_columns = [
+    'total_tokens', 'cached_audio_tokens', 'cached_image_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens',
+    'input_audio_tokens', 'input_image_tokens', 'output_audio_tokens', 'output_image_tokens', 'web_search_requests',
+    'generated_images', 'input_pages', 'input_annotated_pages', 'input_characters', 'output_characters',
+    'input_seconds', 'output_seconds', 'queries', 'source_cost', 'metadata',
 ] -%}
 {%- set readings = token_columns if has_ambiguous_counts('gateway_calls', token_columns) else [] -%}
 
@@ -17,7 +29,7 @@ typed as (
         _file,
         _line,
         _fault,
-        {{ record_hash('gateway_calls') }} as record_hash,
+        {{ record_hash('gateway_calls', later=later_columns) }} as record_hash,
         call_id,
         coalesce(customer_id, {{ sql_text(var('billing_account_id')) }}) as billing_account_id,
         case
@@ -37,6 +49,10 @@ typed as (
         {{ column }},
         {{ whole_number(column) }} as {{ column }}_number,
         {%- endfor %}
+        {%- for column in second_columns %}
+        {{ column }},
+        {{ try_decimal(column, 18, 6) }} as {{ column }}_number,
+        {%- endfor %}
         cache_hit,
         {{ truth_of('cache_hit') }} as is_cache_hit,
         status,
@@ -47,19 +63,68 @@ typed as (
         cost_feature,
         cost_user,
         cost_session,
+        source_cost as source_cost_text,
+        {{ try_cost('source_cost') }} as source_cost,
         {{ trim_spaces('classification') }} as sent_classification,
         {{ json_members_like(
             'raw_calls.headers',
             'x-cost-',
             "['x-cost-department', 'x-cost-feature', 'x-cost-session', 'x-cost-user']"
         ) }} as further_cost_tags,
+        {{ json_members_prefixed('raw_calls.metadata', 'metadata/') }} as metadata_tags,
         ingested_at as ingested_at_text,
         {{ to_utc_timestamp('ingested_at') }} as ingested_at
     from raw_calls
 
 ),
 
-{{ with_count_readings('typed', readings) if readings -}}
+-- what else a prompt and a completion are made of; a part counts even where its whole is not told
+parts as (
+
+    select
+        *,
+        coalesce(
+            cached_tokens_number,
+            coalesce(cached_audio_tokens_number, 0) + coalesce(cached_image_tokens_number, 0)
+        ) as all_cached_tokens,
+        coalesce(
+            cache_write_tokens_number,
+            coalesce(cache_write_5m_tokens_number, 0) + coalesce(cache_write_1h_tokens_number, 0)
+        ) as all_cache_write_tokens,
+        coalesce(input_audio_tokens_number, coalesce(cached_audio_tokens_number, 0)) as all_audio_tokens,
+        coalesce(input_image_tokens_number, coalesce(cached_image_tokens_number, 0)) as all_image_tokens,
+        coalesce(reasoning_tokens_number, 0) as all_reasoning_tokens,
+        -- what the total has beside prompt and completion
+        coalesce(total_tokens_number - prompt_tokens_number - completion_tokens_number, 0) as tokens_beside
+    from typed
+
+),
+
+-- prompt and completion with all their parts: a total that is larger by one says that it stands beside them
+totals as (
+
+    select
+        *,
+        prompt_tokens_number + case
+            when tokens_beside = all_cached_tokens + all_cache_write_tokens + all_reasoning_tokens
+                then all_cached_tokens + all_cache_write_tokens
+            when all_cached_tokens + all_cache_write_tokens = all_reasoning_tokens then 0
+            when tokens_beside = all_cached_tokens + all_cache_write_tokens
+                then all_cached_tokens + all_cache_write_tokens
+            else 0
+        end as prompt_tokens_total,
+        completion_tokens_number + case
+            when tokens_beside = all_cached_tokens + all_cache_write_tokens + all_reasoning_tokens
+                then all_reasoning_tokens
+            when all_cached_tokens + all_cache_write_tokens = all_reasoning_tokens then 0
+            when tokens_beside = all_reasoning_tokens then all_reasoning_tokens
+            else 0
+        end as completion_tokens_total
+    from parts
+
+),
+
+{{ with_count_readings('totals', readings) if readings -}}
 checked as (
 
     select
@@ -91,12 +156,53 @@ checked as (
             ]
             + whole_number_faults(token_columns, readings)
             + [
+                ['total_tokens', 'total_tokens',
+                 'prompt_tokens_total + completion_tokens_total <> total_tokens_number',
+                 'is not what prompt_tokens and completion_tokens are together, with cached or reasoning tokens or'
+                 ~ ' without'],
+                ['cache_write_tokens', 'cache_write_tokens',
+                 'coalesce(cache_write_5m_tokens_number, 0) + coalesce(cache_write_1h_tokens_number, 0)'
+                 ~ ' > all_cache_write_tokens',
+                 'is less than cache_write_5m_tokens and cache_write_1h_tokens together, which it includes'],
                 ['cached_tokens', 'cached_tokens',
-                 'coalesce(cached_tokens_number, 0) + coalesce(cache_write_tokens_number, 0) > prompt_tokens_number',
+                 'all_cached_tokens + all_cache_write_tokens > prompt_tokens_total',
                  'and cache_write_tokens together exceed prompt_tokens, which includes them'],
+                ['cached_tokens', 'cached_tokens',
+                 'coalesce(cached_audio_tokens_number, 0) + coalesce(cached_image_tokens_number, 0)'
+                 ~ ' > all_cached_tokens',
+                 'is less than cached_audio_tokens and cached_image_tokens together, which it includes'],
+                ['input_audio_tokens', 'input_audio_tokens',
+                 'cached_audio_tokens_number > all_audio_tokens',
+                 'is less than cached_audio_tokens, which it includes'],
+                ['input_image_tokens', 'input_image_tokens',
+                 'cached_image_tokens_number > all_image_tokens',
+                 'is less than cached_image_tokens, which it includes'],
+                ['cached_tokens', 'cached_tokens',
+                 'all_cached_tokens > 0 and all_audio_tokens + all_image_tokens > 0'
+                 ~ ' and coalesce(cached_audio_tokens_number, cached_image_tokens_number) is null',
+                 'and audio or image tokens stand in one prompt: cached_audio_tokens or cached_image_tokens must say'
+                 ~ ' which of them are cached'],
+                ['prompt_tokens', 'prompt_tokens',
+                 'all_cached_tokens + all_cache_write_tokens'
+                 ~ ' + all_audio_tokens - coalesce(cached_audio_tokens_number, 0)'
+                 ~ ' + all_image_tokens - coalesce(cached_image_tokens_number, 0) > prompt_tokens_total',
+                 'is less than its cached, cache-write, audio and image tokens together'],
                 ['reasoning_tokens', 'reasoning_tokens',
-                 'reasoning_tokens_number > completion_tokens_number',
+                 'all_reasoning_tokens > completion_tokens_total',
                  'exceeds completion_tokens, which includes it'],
+                ['completion_tokens', 'completion_tokens',
+                 'all_reasoning_tokens + coalesce(output_audio_tokens_number, 0)'
+                 ~ ' + coalesce(output_image_tokens_number, 0) > completion_tokens_total',
+                 'is less than its reasoning, audio and image tokens together'],
+                ['input_seconds', 'input_seconds',
+                 'input_seconds is not null and coalesce(input_seconds_number, -1) < 0',
+                 'is not a number of zero or more'],
+                ['output_seconds', 'output_seconds',
+                 'output_seconds is not null and coalesce(output_seconds_number, -1) < 0',
+                 'is not a number of zero or more'],
+                ['source_cost', 'source_cost_text',
+                 'source_cost_text is not null and source_cost is null',
+                 'is not a number'],
                 ['cache_hit', 'cache_hit',
                  'cache_hit is not null and is_cache_hit is null',
                  'is neither true nor false'],
@@ -105,7 +211,7 @@ checked as (
                  'is no date and time'],
             ]
         ) }}
-    from {{ 'read_counts' if readings else 'typed' }}
+    from {{ 'read_counts' if readings else 'totals' }}
 
 )
 
@@ -141,29 +247,32 @@ select
         ) as {{ timestamp_type() }}
     ) as ended_at,
     latency_ms,
-    prompt_tokens_number as prompt_tokens,
-    prompt_tokens_number as context_tokens,
-    completion_tokens_number as completion_tokens,
-    coalesce(reasoning_tokens_number, 0) as reasoning_tokens,
-    coalesce(cached_tokens_number, 0) as cache_read_tokens,
-    cast(0 as {{ whole_type() }}) as cache_read_audio_tokens,
-    cast(0 as {{ whole_type() }}) as cache_read_image_tokens,
-    coalesce(cache_write_tokens_number, 0) as cache_write_tokens,
-    cast(0 as {{ whole_type() }}) as cache_write_5m_tokens,
-    cast(0 as {{ whole_type() }}) as cache_write_1h_tokens,
-    cast(0 as {{ whole_type() }}) as input_audio_tokens,
-    cast(0 as {{ whole_type() }}) as input_image_tokens,
-    cast(0 as {{ whole_type() }}) as output_audio_tokens,
-    cast(0 as {{ whole_type() }}) as output_image_tokens,
-    cast(0 as {{ whole_type() }}) as web_search_requests,
-    cast(0 as {{ whole_type() }}) as generated_images,
-    cast(0 as {{ whole_type() }}) as input_pages,
-    cast(0 as {{ whole_type() }}) as input_annotated_pages,
-    cast(0 as {{ whole_type() }}) as input_characters,
-    cast(0 as {{ whole_type() }}) as output_characters,
-    cast(0 as {{ quantity_type() }}) as input_seconds,
-    cast(0 as {{ quantity_type() }}) as output_seconds,
-    cast(0 as {{ whole_type() }}) as queries,
+    prompt_tokens_total as prompt_tokens,
+    prompt_tokens_total as context_tokens,
+    completion_tokens_total as completion_tokens,
+    all_reasoning_tokens as reasoning_tokens,
+    all_cached_tokens as cache_read_tokens,
+    coalesce(cached_audio_tokens_number, 0) as cache_read_audio_tokens,
+    coalesce(cached_image_tokens_number, 0) as cache_read_image_tokens,
+    -- writes beyond the two lifetimes have an unknown one
+    all_cache_write_tokens
+        - coalesce(cache_write_5m_tokens_number, 0)
+        - coalesce(cache_write_1h_tokens_number, 0) as cache_write_tokens,
+    coalesce(cache_write_5m_tokens_number, 0) as cache_write_5m_tokens,
+    coalesce(cache_write_1h_tokens_number, 0) as cache_write_1h_tokens,
+    all_audio_tokens - coalesce(cached_audio_tokens_number, 0) as input_audio_tokens,
+    all_image_tokens - coalesce(cached_image_tokens_number, 0) as input_image_tokens,
+    coalesce(output_audio_tokens_number, 0) as output_audio_tokens,
+    coalesce(output_image_tokens_number, 0) as output_image_tokens,
+    coalesce(web_search_requests_number, 0) as web_search_requests,
+    coalesce(generated_images_number, 0) as generated_images,
+    coalesce(input_pages_number, 0) as input_pages,
+    coalesce(input_annotated_pages_number, 0) as input_annotated_pages,
+    coalesce(input_characters_number, 0) as input_characters,
+    coalesce(output_characters_number, 0) as output_characters,
+    cast(coalesce(input_seconds_number, 0) as {{ quantity_type() }}) as input_seconds,
+    cast(coalesce(output_seconds_number, 0) as {{ quantity_type() }}) as output_seconds,
+    coalesce(queries_number, 0) as queries,
     service_tier,
     processing_mode,
     region as region_id,
@@ -174,9 +283,9 @@ select
     cost_session as session_id,
     classification,
     other_classification,
-    {{ json_object(['further_cost_tags']) }} as further_tags_json,
+    {{ json_object(['further_cost_tags', 'metadata_tags']) }} as further_tags_json,
     true as is_person_tagged,
-    cast(null as {{ cost_type() }}) as source_cost,
+    source_cost,
     {{ null_text() }} as source_hold_reason,
     ingested_at
 from checked

@@ -78,6 +78,18 @@ json_value({{ expression }}, '$."{{ key }}"')
 {#- Of null, TO_JSON_STRING makes the text null. -#}
 {% macro bigquery__json_string(expression) %}if({{ expression }} is null, null, to_json_string({{ expression }})){% endmacro %}
 
+{#- What stands within a JSON text that is one string, as where an export wrote JSON within JSON; other JSON as it is. -#}
+{% macro text_within_json(expression) -%}
+case when {{ expression }} like '"%' then {{ text_of_json_string(expression) }} else {{ expression }} end
+{%- endmacro %}
+
+{% macro text_of_json_string(expression) %}
+{{- return(adapter.dispatch('text_of_json_string', 'ai_focus')(expression)) -}}
+{% endmacro %}
+{% macro default__text_of_json_string(expression) %}json_extract_string({{ expression }}, '$'){% endmacro %}
+{% macro snowflake__text_of_json_string(expression) %}cast({{ snowflake__json(expression) }} as varchar){% endmacro %}
+{% macro bigquery__text_of_json_string(expression) %}json_value({{ expression }}, '$'){% endmacro %}
+
 {#- ',"key":"value"' or nothing: the members of a flat object, to be joined and cut. -#}
 {% macro json_member(key, expression) -%}
 coalesce(',"{{ key }}":' || {{ json_string(expression) }}, '')

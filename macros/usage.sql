@@ -94,3 +94,20 @@ case
                 {{ record }}.prompt_tokens desc nulls last,
                 {{ record }}.record_hash
 {%- endmacro %}
+
+{#- What people call a key; a key itself or its hash, written where its name belongs, is let go. -#}
+{% macro key_alias_of(expression) -%}
+case
+            when lower({{ expression }}) like 'sk-%' then {{ null_text() }}
+            when length({{ expression }}) = 64 and {{ matches('lower(' ~ expression ~ ')', '[0-9a-f]{64}') }} then {{ null_text() }}
+            else nullif({{ trim_spaces(expression) }}, '')
+        end
+{%- endmacro %}
+
+{#- What a source says in a column of its own as a tag, unless it sent that tag itself. -#}
+{% macro column_member(key, column, tags) -%}
+case
+            when {{ column }} is null or {{ json_has_member(tags, key) }} then ''
+            else {{ json_member(key, column) }}
+        end
+{%- endmacro %}

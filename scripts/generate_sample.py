@@ -47,6 +47,10 @@ UNLOGGED = (
     "queries",
     "source_cost",
     "metadata",
+    "end_user_id",
+    "agent_id",
+    "key_alias",
+    "project_id",
 )
 LITELLM_CALLS = 235
 AFTER_CLOSING = "2026-09-03T04:10:00Z"

@@ -21,7 +21,7 @@ GATEWAY_HEADER = (
     "cache_write_5m_tokens,cache_write_1h_tokens,input_audio_tokens,input_image_tokens,"
     "output_audio_tokens,output_image_tokens,web_search_requests,generated_images,input_pages,"
     "input_annotated_pages,input_characters,output_characters,input_seconds,output_seconds,queries,"
-    "source_cost,metadata,ingested_at"
+    "source_cost,metadata,end_user_id,agent_id,key_alias,project_id,ingested_at"
 )
 FAULTY = {"req_negative001", "req_overcached1"}
 UNPRICED = {("openai", "gpt-7-preview"), ("cohere", "command-r-zz")}

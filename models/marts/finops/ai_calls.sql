@@ -107,6 +107,10 @@ select
     usage_of_calls.feature,
     usage_of_calls.user_id,
     usage_of_calls.session_id,
+    usage_of_calls.end_user_id,
+    usage_of_calls.agent_id,
+    usage_of_calls.key_alias,
+    usage_of_calls.project_id,
     usage_of_calls.classification,
     usage_of_calls.tags_json
 from usage_of_calls

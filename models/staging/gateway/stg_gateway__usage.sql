@@ -13,7 +13,8 @@
     'total_tokens', 'cached_audio_tokens', 'cached_image_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens',
     'input_audio_tokens', 'input_image_tokens', 'output_audio_tokens', 'output_image_tokens', 'web_search_requests',
     'generated_images', 'input_pages', 'input_annotated_pages', 'input_characters', 'output_characters',
-    'input_seconds', 'output_seconds', 'queries', 'source_cost', 'metadata',
+    'input_seconds', 'output_seconds', 'queries', 'source_cost', 'metadata', 'end_user_id', 'agent_id', 'key_alias',
+    'project_id',
 ] -%}
 {%- set readings = token_columns if has_ambiguous_counts('gateway_calls', token_columns) else [] -%}
 
@@ -63,6 +64,10 @@ typed as (
         cost_feature,
         cost_user,
         cost_session,
+        end_user_id,
+        agent_id,
+        {{ key_alias_of('key_alias') }} as key_alias,
+        project_id,
         source_cost as source_cost_text,
         {{ try_cost('source_cost') }} as source_cost,
         {{ trim_spaces('classification') }} as sent_classification,
@@ -281,6 +286,10 @@ select
     cost_feature as feature,
     cost_user as user_id,
     cost_session as session_id,
+    end_user_id,
+    agent_id,
+    key_alias,
+    project_id,
     classification,
     other_classification,
     {{ json_object(['further_cost_tags', 'metadata_tags']) }} as further_tags_json,

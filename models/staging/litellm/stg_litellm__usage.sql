@@ -79,6 +79,10 @@
     ['model_map_information', 'model_map_key'],
     ['spend_logs_metadata'],
     ['usage_object'],
+    ['user_api_key_alias'],
+    ['user_api_key_end_user_id'],
+    ['user_api_key_project_alias'],
+    ['user_api_key_project_id'],
     ['user_api_key_team_alias'],
 ] -%}
 {%- for path in usage_paths -%}
@@ -116,7 +120,7 @@ details as (
         _file,
         _line,
         _fault as line_fault,
-        {{ record_hash('litellm_spend_logs') }} as record_hash,
+        {{ record_hash('litellm_spend_logs', later=['end_user_id', 'agent_id', 'billing_agent_id']) }} as record_hash,
         request_id,
         call_type,
         spend as spend_text,
@@ -135,11 +139,14 @@ details as (
         metadata is not null as has_metadata,
         {{ json_texts('metadata', paths) }} as metadata,
         -- a tag that can't be read costs no call
-        case when request_tags is not null and {{ is_json('request_tags') }} then request_tags end as request_tags,
+        case when request_tags is not null and {{ is_json('request_tags') }} then {{ text_within_json('request_tags') }} end
+            as request_tags,
         cache_hit,
         team_id,
         organization_id,
         session_id,
+        end_user_id,
+        coalesce(agent_id, billing_agent_id) as agent_id,
         status,
         updated_at as updated_at_text,
         created_at as created_at_text,
@@ -215,7 +222,11 @@ token_details as (
             ),
             ''
         ) as batch_models,
-        {{ text_in('metadata', paths, ['spend_logs_metadata']) }} as spend_logs_metadata,
+        {{ text_in('metadata', paths, ['spend_logs_metadata']) }} as sent_spend_logs_metadata,
+        {{ key_alias_of(text_in('metadata', paths, ['user_api_key_alias'])) }} as key_alias,
+        nullif(trim({{ text_in('metadata', paths, ['user_api_key_end_user_id']) }}), '') as end_user_of_key,
+        nullif(trim({{ text_in('metadata', paths, ['user_api_key_project_id']) }}), '') as project_of_key,
+        nullif(trim({{ text_in('metadata', paths, ['user_api_key_project_alias']) }}), '') as project_alias,
         nullif(trim({{ text_in('metadata', paths, ['model_map_information', 'model_map_key']) }}), '') as base_model,
         {{ text_in('metadata', paths, ['usage_object']) }} as usage_object,
         {{ text_in('metadata', paths, ['additional_usage_values']) }} as additional_usage_values
@@ -227,6 +238,10 @@ typed as (
 
     select
         *,
+        case
+            when sent_spend_logs_metadata is not null and {{ is_json('sent_spend_logs_metadata') }}
+                then {{ text_within_json('sent_spend_logs_metadata') }}
+        end as spend_logs_metadata,
         {%- for column in token_columns %}
         {{ whole_number(column) }} as {{ column }}_number,
         {%- endfor %}
@@ -488,6 +503,10 @@ select
     {{ null_text() }} as feature,
     user_id,
     session_id,
+    coalesce(end_user_id, end_user_of_key) as end_user_id,
+    agent_id,
+    key_alias,
+    coalesce(project_of_key, project_alias) as project_id,
     {{ null_text() }} as classification,
     {{ null_text() }} as other_classification,
     -- request tags are the users' own scheme; keys of spend_logs_metadata get a prefix, so that the
@@ -495,6 +514,7 @@ select
     {{ json_object([
         json_members_of_tag_list('checked.request_tags'),
         json_members_prefixed('checked.spend_logs_metadata', 'spend_logs_metadata/'),
+        'case when project_of_key <> project_alias then ' ~ json_member('x-cost-project-name', 'project_alias') ~ " else '' end",
     ]) }} as further_tags_json,
     false as is_person_tagged,
     spend as source_cost,

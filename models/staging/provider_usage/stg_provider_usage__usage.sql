@@ -163,6 +163,10 @@ select
     {{ null_text() }} as feature,
     {{ null_text() }} as user_id,
     {{ null_text() }} as session_id,
+    {{ null_text() }} as end_user_id,
+    {{ null_text() }} as agent_id,
+    {{ null_text() }} as key_alias,
+    project_id,
     {{ null_text() }} as classification,
     {{ null_text() }} as other_classification,
     {{ json_object([

@@ -927,9 +927,135 @@ def litellm_spend_logs() -> str:
     return as_csv(rows + [rows[number] for number in repeated])
 
 
+# Usage reports
+
+
+@dataclass(frozen=True)
+class Report:
+    """A department's use of one model without a gateway, as its provider's usage report sums it."""
+
+    department: str
+    provider: str
+    account: tuple[str, str]
+    model: str
+    project: str
+    millions: Mapping[str, int]  # tokens of a working day at the middle of the three months
+    region: str = ""
+    starts: datetime = START
+    ends: datetime = END
+
+
+ACME_OPENAI = ("org-acme", "Acme Manufacturing")
+ACME_ANTHROPIC = ("acme-direct", "Acme Manufacturing, Claude API")
+REPORTS = (
+    Report("Engineering", "anthropic", ACME_ANTHROPIC, "claude-sonnet-5", "proj-build-agents",
+           {"input": 220, "cache_read": 900, "cache_write_5m": 60, "output": 42,
+            "output_reasoning": 12}),
+    # The assistant of the support desk moves to a model of half the price, and is used more.
+    Report("Customer Support", "openai", ACME_OPENAI, "gpt-5.5", "proj-desk-assistant",
+           {"input": 110, "cache_read": 200, "output": 14}, ends=datetime(2026, 9, 21)),
+    Report("Customer Support", "openai", ACME_OPENAI, "gpt-5.4", "proj-desk-assistant",
+           {"input": 165, "cache_read": 300, "output": 21}, starts=datetime(2026, 9, 21)),
+    Report("Marketing", "azure", ("ABCD-EFGH", "Acme Manufacturing, Azure"), "gpt-5",
+           "proj-campaigns", {"input": 120, "cache_read": 100, "output": 22}, region="eastus2"),
+    Report("Finance", "bedrock", ("999988887777", "Acme Manufacturing, AWS"),
+           "us.anthropic.claude-sonnet-4-6", "proj-ledger",
+           {"input": 60, "cache_read": 150, "output": 9}, region="us-east-1"),
+    Report("Legal", "openai", ACME_OPENAI, "gpt-5.4", "proj-contracts",
+           {"input": 80, "output": 8, "output_reasoning": 6}, starts=datetime(2026, 9, 1)),
+    Report("Research", "anthropic", ACME_ANTHROPIC, "claude-opus-5", "proj-simulation",
+           {"input": 45, "cache_read": 160, "output": 11, "output_reasoning": 8}),
+)  # fmt: skip
+# An agent of Research that called itself until somebody stopped it.
+BAD_DAY, BAD_PROJECT, BAD_FACTOR = datetime(2026, 10, 14), "proj-simulation", 8
+TOKENS_PER_REQUEST = 4_000
+BUCKET_COLUMNS = (
+    "provider", "account_id", "account_name", "model", "bucket_start", "bucket_width", "meter",
+    "quantity", "requests", "department", "project_id", "api_key_id", "service_tier",
+    "processing_mode", "region", "ingested_at",
+)  # fmt: skip
+
+
+def bucket_row(*cells: object) -> dict[str, object]:
+    """Return the cells as a row of a usage report."""
+    return dict(zip(BUCKET_COLUMNS, cells, strict=True))
+
+
+def busyness(rng: random.Random, day: datetime) -> Decimal:
+    """Return how much of a usual working day's use a day has: it grows, and weekends are quiet."""
+    growth = 75 + 50 * (day - START).days // DAYS
+    share = 25 if day.weekday() >= 5 else 100
+    return Decimal(growth * share * rng.randrange(90, 111)) / 1_000_000
+
+
+def reported_days(rng: random.Random, report: Report) -> list[dict[str, object]]:
+    """Return the rows of a report, one per day and meter, taken in the night after."""
+    rows = []
+    for number in range(DAYS):
+        day = START + timedelta(days=number)
+        if not report.starts <= day < report.ends:
+            continue
+        factor = busyness(rng, day)
+        if day == BAD_DAY and report.project == BAD_PROJECT:
+            factor *= BAD_FACTOR
+        tokens = {
+            meter: int(millions * factor * 1_000_000) for meter, millions in report.millions.items()
+        }
+        requests = tokens["input"] // TOKENS_PER_REQUEST
+        taken = f"{day + timedelta(days=1):%Y-%m-%d}T02:00:00Z"
+        rows += [
+            bucket_row(
+                report.provider, *report.account, report.model, f"{day:%Y-%m-%d}", "1d", meter,
+                quantity, requests, report.department, report.project, "", "", "", report.region,
+                taken,
+            )
+            for meter, quantity in tokens.items()
+        ]  # fmt: skip
+    return rows
+
+
+def special_buckets() -> list[dict[str, object]]:
+    """Return the buckets of an account without a log: one told twice, one of an hour."""
+    umbra = ("xai", "org-umbra", "Umbra Analytics")
+
+    def of_day(day: int, meter: str, quantity: int, requests: int, taken: str) -> dict[str, object]:
+        return bucket_row(
+            *umbra, "grok-4.7", f"2026-10-{day:02d}", "1d", meter, quantity, requests, "Research",
+            "proj-signals", "key-signals", "", "", "", taken,
+        )  # fmt: skip
+
+    def of_hour(meter: str, quantity: int) -> dict[str, object]:
+        return bucket_row(
+            *umbra, "grok-4-fast-reasoning", "2026-10-06T14:00:00Z", "1h", meter, quantity, 90,
+            "Operations", "proj-desk", "", "", "", "", "2026-10-06T15:10:00Z",
+        )  # fmt: skip
+
+    return [
+        of_day(5, "input", 120_000, 40, "2026-10-06T02:00:00Z"),
+        of_day(5, "cache_read", 60_000, 40, "2026-10-06T02:00:00Z"),
+        of_day(5, "output", 20_000, 40, "2026-10-06T02:00:00Z"),
+        of_day(5, "output_reasoning", 10_000, 40, "2026-10-06T02:00:00Z"),
+        of_day(31, "input", 80_000, 30, "2026-11-01T02:00:00Z"),
+        of_day(31, "output", 15_000, 30, "2026-11-01T02:00:00Z"),
+        of_day(31, "input", 100_000, 35, "2026-11-02T02:00:00Z"),
+        of_hour("prompt", 500_000),
+        of_hour("output", 100_000),
+    ]
+
+
+def provider_usage() -> str:
+    """Return usage reports of several providers as CSV."""
+    rng = random.Random(SEED + 2)
+    rows = special_buckets()
+    for report in REPORTS:
+        rows += reported_days(rng, report)
+    return as_csv(rows)
+
+
 SEEDS = {
     "raw_gateway_calls.csv": gateway_calls,
     "raw_litellm_spend_logs.csv": litellm_spend_logs,
+    "raw_provider_usage.csv": provider_usage,
 }
 
 

@@ -471,7 +471,7 @@ def test_a_refusal_names_the_parameter(home: Path) -> None:
         [missing] = spend["unmatched"]
         assert missing["nearest"][0] == {"value": "team-ds", "name": "Data Science"}
         by_key = await call(client, "summarizecostandusage", providerName="openai")
-        assert by_key["totals"]["rows"] == 2964 and "unmatched" not in by_key
+        assert by_key["totals"]["rows"] == 3423 and "unmatched" not in by_key
         with pytest.raises(mcp.MCPError, match="There is no tool"):
             await client.call_tool("query", {"sql": "select 1"})
 

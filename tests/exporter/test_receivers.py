@@ -453,9 +453,9 @@ def test_cloudzeros_limit_of_rows_splits_a_month(
     expected = expected_of(demo.published(), "cloudzero")
     found = faults("cloudzero", written / "cloudzero", expected)
     assert [it.partition(" ")[2] for it in found] == [
-        "has 1336 rows",
-        "has 1552 rows",
-        "has 1505 rows",
+        "has 1894 rows",
+        "has 2182 rows",
+        "has 2156 rows",
     ]
     folder = deliver_to(demo, tmp_path, "cloudzero", max_rows=1_000).folder
     assert faults("cloudzero", folder, expected) == []
@@ -789,7 +789,7 @@ def test_a_folder_is_written_by_the_command(demo: Home, tmp_path: Path) -> None:
         *("--output", tmp_path),
     )
     assert result.returncode == 0, result.stderr
-    assert f"{tmp_path / 'vantage'}: 4,393 rows in 3 files (2026-08 to 2026-10)" in result.stderr
+    assert f"{tmp_path / 'vantage'}: 6,232 rows in 3 files (2026-08 to 2026-10)" in result.stderr
     assert "Incomplete: " in result.stderr
     for receiver in ("vantage", "cloudzero"):
         expected = expected_of(demo.published(), receiver)

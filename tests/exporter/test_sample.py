@@ -56,12 +56,15 @@ def test_generator_writes_the_committed_bytes(tmp_path: Path) -> None:
     assert [file.name for file in written] == [
         "raw_gateway_calls.csv",
         "raw_litellm_spend_logs.csv",
+        "raw_provider_usage.csv",
     ]
     for file in written:
         assert file.read_bytes() == (SAMPLE / file.name).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["raw_gateway_calls.csv", "raw_litellm_spend_logs.csv"])
+@pytest.mark.parametrize(
+    "name", ["raw_gateway_calls.csv", "raw_litellm_spend_logs.csv", "raw_provider_usage.csv"]
+)
 def test_seeds_are_small_and_end_lines_with_lf(name: str) -> None:
     content = (SAMPLE / name).read_bytes()
     assert len(content) < 1_000_000
@@ -261,3 +264,22 @@ def test_litellm_spend_follows_the_list_prices() -> None:
     total = generator["cost_breakdown"](usage, rates, "")["total_cost"]
     # 2,150 x 2 + 6,000 x 2.5 + 910 x 10 millionths
     assert total == pytest.approx(0.0284, abs=1e-12)
+
+
+def test_usage_reports_tell_of_a_company_that_grows_and_of_one_bad_day() -> None:
+    rows = [row for row in read("raw_provider_usage.csv") if row["account_id"] != "org-umbra"]
+    assert len({row["department"] for row in rows}) == 6
+    tokens: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        tokens[row["department"], row["bucket_start"]] += int(row["quantity"])
+    by_month: dict[str, int] = defaultdict(int)
+    for (_, day), count in tokens.items():
+        by_month[day[:7]] += count
+    assert by_month["2026-08"] < by_month["2026-09"] < by_month["2026-10"]
+    research = {day: count for (name, day), count in tokens.items() if name == "Research"}
+    bad_day = research.pop("2026-10-14")
+    assert bad_day > 5 * max(research.values())
+    assert min(day for name, day in tokens if name == "Legal") == "2026-09-01"
+    desk = [row for row in rows if row["department"] == "Customer Support"]
+    assert {row["model"] for row in desk if row["bucket_start"] < "2026-09-21"} == {"gpt-5.5"}
+    assert {row["model"] for row in desk if row["bucket_start"] >= "2026-09-21"} == {"gpt-5.4"}

@@ -20,6 +20,17 @@
 (
         {%- for group in groups %}
         {{ 'union all' if not loop.first }}
+        {%- if group.mapping %}
+        {{ duckdb__raw_mapped(group, columns) }}
+        {%- else %}
+        {{ duckdb__raw_from_group(group, columns) }}
+        {%- endif %}
+        {%- endfor %}
+)
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro duckdb__raw_from_group(group, columns) -%}
         {%- if group.format == 'csv' %}
         {{ duckdb__raw_from_csv(group, columns) }}
         {%- elif group.format == 'jsonl' %}
@@ -29,9 +40,83 @@
         {%- else %}
         {{ duckdb__raw_from_parquet(group, columns) }}
         {%- endif %}
-        {%- endfor %}
-)
-    {%- endif -%}
+{%- endmacro %}
+
+{#- Files of which a mapping says how their columns become ours: exporter/raw/mapping.py has checked it and written
+    its expressions as SQL over source_1 …, and over members_of_source_1 … for what stands within their JSON. With
+    `rows` each member of an object, or element of an array, that has what is `needed` is a row. -#}
+{% macro duckdb__raw_mapped(group, columns) -%}
+        {%- set mapping = group.mapping -%}
+        {%- set sources = [] -%}
+        {%- for name in mapping.sources -%}{%- do sources.append({'name': name, 'alias': 'source_' ~ loop.index}) -%}{%- endfor %}
+        select
+            {%- for column in columns %}
+            nullif(trim({{ mapping.select.get(column.name, null_text()) }}), '') as {{ column.alias }},
+            {%- endfor %}
+            _file,
+            _line,
+            {%- if mapping.rows %}
+            coalesce(
+                _fault, case when row_name is null then {{ sql_text('The record has nothing under ' ~ mapping.rows.words) }} end
+            ) as _fault
+            {%- else %}
+            _fault
+            {%- endif %}
+        from (
+            select
+                {{ duckdb__members_of(mapping.pointers, 'row_value') }}
+                *
+            from (
+                select
+                    *
+                    {%- if mapping.rows %},
+                    case
+                        when row_name is not null
+                            then json_extract_string({{ mapping.rows.within }}, {{ duckdb__pointer_of('row_name') }})
+                    end as row_value
+                    {%- endif %}
+                from (
+                    select
+                        *
+                        {%- if mapping.rows %},
+                        unnest(coalesce(nullif(list_filter(
+                            case try(json_type({{ mapping.rows.within }}))
+                                when 'OBJECT' then json_keys({{ mapping.rows.within }})
+                                when 'ARRAY'
+                                    then list_transform(
+                                        range(cast(json_array_length({{ mapping.rows.within }}) as bigint)),
+                                        lambda place: cast(place as varchar)
+                                    )
+                            end,
+                            lambda name: json_exists(
+                                {{ mapping.rows.within }},
+                                {{ duckdb__pointer_of('name') }} || {{ sql_text(mapping.rows.needed) }}
+                            )
+                        ), []), [null])) as row_name
+                        {%- endif %}
+                    from (
+                        select
+                            {{ duckdb__members_of(mapping.pointers, 'source_') }}
+                            *
+                        from ({{ duckdb__raw_from_group(group, sources) }}
+                        )
+                    )
+                )
+            )
+        )
+{%- endmacro %}
+
+{#- The members that are read of each JSON text, in one list: DuckDB then parses it once. What is no JSON has none. -#}
+{% macro duckdb__members_of(pointers, prefix) -%}
+                {%- for source in pointers if source.startswith(prefix) %}
+                try(json_extract_string({{ source }}, [
+                    {%- for pointer in pointers[source] %}{{ sql_text(pointer) }}{{ ', ' if not loop.last }}{% endfor -%}
+                ])) as members_of_{{ source }},
+                {%- endfor %}
+{%- endmacro %}
+
+{% macro duckdb__pointer_of(key) -%}
+'/' || replace(replace({{ key }}, '~', '~0'), '/', '~1')
 {%- endmacro %}
 
 {#- A path as the name of one file: DuckDB takes calls[1].csv for a pattern that calls1.csv fits, and a folder

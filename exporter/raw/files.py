@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.project import RawTable
+from exporter.raw.mapping import Mapping, source_columns
 from exporter.raw.shapes import Shape
 from exporter.raw.text import cut_long_lines
 
@@ -21,11 +22,14 @@ class RawFile:
     table: RawTable
     shape: Shape
     bytes: int
+    # where its columns are not the table's own
+    mapping: Mapping | None = None
 
     @property
     def unread(self) -> list[str]:
         """The columns that no model reads; of JSON the keys seen in a sample."""
-        return [name for name in self.shape.columns if name not in self.table.columns]
+        read = source_columns(self.mapping, self.shape) if self.mapping else self.table.columns
+        return [name for name in self.shape.columns if name not in read]
 
 
 def cut_files(files: Sequence[RawFile], folder: Path) -> dict[Path, Path]:
@@ -45,13 +49,14 @@ def group_files(
     table: RawTable, root: Path, files: Sequence[RawFile], copies: dict[Path, Path]
 ) -> list[dict[str, Any]]:
     """Group a table's files by their shape, as macros/raw_duckdb.sql reads them."""
-    groups: dict[Shape, list[RawFile]] = {}
+    groups: dict[tuple[Shape, Mapping | None], list[RawFile]] = {}
     for file in files:
         shape = file.shape
         if shape.format in ("json", "jsonl"):
             # a key may turn up for the first time behind the sample
-            shape = Shape(shape.format, table.columns)
-        groups.setdefault(shape, []).append(file)
+            names = source_columns(file.mapping, shape) if file.mapping else table.columns
+            shape = Shape(shape.format, tuple(names))
+        groups.setdefault((shape, file.mapping), []).append(file)
     return [
         {
             "format": shape.format,
@@ -63,11 +68,13 @@ def group_files(
             **(
                 {"has_ambiguous": True}
                 if any(it.shape.passed.has_ambiguous for it in alike)
+                or (mapping and shape.format == "parquet")
                 else {}
             ),
             **_describe_cuts(alike, copies),
+            **({"mapping": mapping.describe(source_columns(mapping, shape))} if mapping else {}),
         }
-        for shape, alike in groups.items()
+        for (shape, mapping), alike in groups.items()
     ]
 
 

@@ -15,7 +15,14 @@ from exporter.errors import UserError
 from exporter.project import Project, RawTable
 from exporter.raw.files import RawFile, cut_files, group_files
 from exporter.raw.folders import check_root, describe_strangers, tables_by_folder, walk
-from exporter.raw.shapes import Shape, match_table, read_shape
+from exporter.raw.mapping import (
+    FILE_NAMES,
+    Mapping,
+    choose_mapping,
+    describe_lack,
+    read_mappings,
+)
+from exporter.raw.shapes import Shape, list_columns, match_table, read_shape
 
 # the lists of files, beside the build's database: dbt would parse anew for each other variable
 RAW_FILES = "raw_files.json"
@@ -132,11 +139,31 @@ class RawPlan:
         head = f"{len(faults):,} files of {self.root} can't be read:"
         raise UserError("\n  ".join([head, *lines]))
 
-    def add(self, file: Path, tables: list[RawTable], *, is_usage: bool) -> bool:
+    def take_mappings(
+        self, files: list[Path], tables: list[RawTable]
+    ) -> tuple[list[Path], list[Mapping]]:
+        """Take the files of mappings out of a folder's; gives the others and what was read."""
+        if len(tables) > 1:
+            return files, []
+        mappings: list[Mapping] = []
+        for file in files:
+            if file.name not in FILE_NAMES:
+                continue
+            label = os.path.relpath(file, self.root)
+            try:
+                mappings += read_mappings(file, label, tables[0])
+            except UserError as error:
+                # without it other files may be read otherwise
+                self.faults.append(Fault(_printable(label), str(error), may_be_set_aside=False))
+        return [file for file in files if file.name not in FILE_NAMES], mappings
+
+    def add(
+        self, file: Path, tables: list[RawTable], mappings: list[Mapping], *, is_usage: bool
+    ) -> bool:
         """Take in one file or its fault; tells whether it is read."""
         label = str(file.relative_to(self.root))
         try:
-            table, shape, size = _recognise(file, label, tables)
+            table, shape, size, mapping = _recognise(file, label, tables, mappings)
         except UserError as error:
             self.faults.append(Fault(_printable(label), str(error), is_usage))
             return False
@@ -146,7 +173,7 @@ class RawPlan:
                 "spend log once more."
             )
             return False
-        self.read.append(RawFile(file, label, table, shape, size))
+        self.read.append(RawFile(file, label, table, shape, size, mapping))
         if is_usage and not shape.has_records:
             self.remarks.append(f"{label} holds no records.")
         return True
@@ -172,7 +199,8 @@ def find_raw_files(root: Path, project: Project, sources: tuple[str, ...] = ()) 
             Fault(_printable(os.path.relpath(name, root)), text, is_usage)
             for name, text in unreadable.items()
         ]
-        is_read = [plan.add(file, tables, is_usage=is_usage) for file in files]
+        files, mappings = plan.take_mappings(files, tables)
+        is_read = [plan.add(file, tables, mappings, is_usage=is_usage) for file in files]
         if is_usage and any(is_read):
             plan.usage_sources.append(folder)
         if is_usage and not files:
@@ -232,8 +260,11 @@ def plan_files(
     files = list(dict.fromkeys(files))
     # labels are paths below what all files have in common
     plan = RawPlan(Path(os.path.commonpath([file.parent for file in files])))
+    beside = {file.parent / name for file in files for name in FILE_NAMES}
+    files += sorted(file for file in beside if file.is_file() and file not in files)
+    files, mappings = plan.take_mappings(files, folders[source])
     for file in files:
-        plan.add(file, folders[source], is_usage=source in project.usage_sources)
+        plan.add(file, folders[source], mappings, is_usage=source in project.usage_sources)
     plan.faults = [
         Fault(fault.file, _LEAVE_OUT.sub("leave it out", fault.reason), fault.may_be_set_aside)
         for fault in plan.faults
@@ -258,9 +289,9 @@ def _printable(label: str) -> str:
 
 
 def _recognise(
-    file: Path, label: str, tables: list[RawTable]
-) -> tuple[RawTable | None, Shape, int]:
-    """Give a file's table, its shape and its bytes; no table for what is not to be read."""
+    file: Path, label: str, tables: list[RawTable], mappings: list[Mapping]
+) -> tuple[RawTable | None, Shape, int, Mapping | None]:
+    """Give a file's table, shape, bytes and mapping; no table for what is not to be read."""
     try:
         label.encode()
     except UnicodeEncodeError:
@@ -276,7 +307,22 @@ def _recognise(
             "check its permissions or take it out of the raw folder."
         ) from None
     if set(shape.columns) >= _AGGREGATE_COLUMNS:
-        return None, shape, status.st_size
+        return None, shape, status.st_size, None
     # an empty JSON array is no other table's either
-    table = match_table(shape, label, tables) if shape.columns else tables[0]
-    return table, shape, status.st_size
+    if not shape.columns:
+        return tables[0], shape, status.st_size, None
+    if len(tables) == 1:
+        mapping = choose_mapping(file, shape, tables[0], mappings)
+        if mapping is not None:
+            return tables[0], shape, status.st_size, mapping
+    try:
+        return match_table(shape, label, tables), shape, status.st_size, None
+    except UserError:
+        lack = describe_lack(file, shape, tables[0], mappings)
+        if lack is None:
+            raise
+        raise UserError(
+            f"{label} has not what {mappings[0].name} reads: it has {list_columns(shape.columns)} "
+            f"and lacks {lack}; correct the mapping, add one for this file behind a line --- or "
+            "take the file out of the raw folder."
+        ) from None

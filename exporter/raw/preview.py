@@ -7,7 +7,9 @@ from glob import escape
 
 import duckdb
 
+from exporter.raw.expressions import Member, quote
 from exporter.raw.files import RawFile
+from exporter.raw.mapping import pointer_to
 from exporter.raw.plan import RawPlan
 from exporter.raw.shapes import connection, json_elements, list_columns
 from exporter.sql import DuckDB
@@ -35,14 +37,17 @@ def preview(plan: RawPlan) -> Iterator[str]:
     widths = [max(len(row[place]) for row in rows) for place in range(3)] if rows else []
     for file, (label, table, size, days) in zip(plan.read, rows, strict=True):
         yield f"{label:<{widths[0]}}  {table:<{widths[1]}}  {size:>{widths[2]}} bytes  {days}"
+        if file.mapping:
+            yield f"  mapped by {file.mapping.name}"
         if file.unread:
             yield f"  not read: {list_columns(file.unread)}"
 
 
 def _days(file: RawFile, is_whole: bool) -> str:
-    if file.table.time is None or file.table.time not in file.shape.columns:
+    time = _time(file)
+    if time is None:
         return "-"
-    moment = f"try_cast({_time(file, file.table.time)} as timestamptz)"
+    moment = f"try_cast({time} as timestamptz)"
     try:
         rows = _rows(file)
         if not is_whole:
@@ -56,10 +61,16 @@ def _days(file: RawFile, is_whole: bool) -> str:
     return "-" if first is None else f"{first} to {last if is_whole else '…'}"
 
 
-def _time(file: RawFile, name: str) -> str:
+def _time(file: RawFile) -> str | None:
+    """Give the SQL of when a record happened; none where a mapping computes it."""
+    column = file.table.time or ""
+    told = dict(file.mapping.columns).get(column) if file.mapping else Member((column,))
+    name = told.name if isinstance(told, Member) else ("",)
+    if name[0] not in file.shape.columns:
+        return None
     if file.shape.format in ("csv", "parquet"):
-        return DuckDB(connection()).column(name)
-    return f"json ->> '/{name}'"
+        return DuckDB(connection()).column(name[0]) if len(name) == 1 else None
+    return f"json ->> {quote(pointer_to(name))}"
 
 
 def _rows(file: RawFile) -> duckdb.DuckDBPyRelation:

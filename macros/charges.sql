@@ -90,3 +90,19 @@ from {{ relation }}
             else ''
         end
 {%- endmacro %}
+
+{#- An amount that the source states and takes off is a credit, which consumes nothing. -#}
+{% macro usage_charge_category(usage) -%}
+case when {{ usage }}.price_rule = 'stated' and {{ usage }}.consumed_quantity < 0 then 'Credit' else 'Usage' end
+{%- endmacro %}
+
+{% macro usage_consumed_quantity(usage) -%}
+case
+            when {{ usage }}.price_rule = 'stated' and {{ usage }}.consumed_quantity < 0 then null
+            else {{ usage }}.consumed_quantity
+        end
+{%- endmacro %}
+
+{% macro usage_cost_basis(usage) -%}
+case when {{ usage }}.price_rule = 'stated' then 'stated' else 'computed' end
+{%- endmacro %}

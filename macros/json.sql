@@ -360,3 +360,52 @@ coalesce(
     ''
 )
 {%- endmacro %}
+
+{#- The sum of a JSON object's members, each an amount; null where one of them is none, and of what is no object.
+    Takes a column with its relation, as json_members_like() does. -#}
+{% macro json_total_of_members(expression) %}
+{{- return(adapter.dispatch('json_total_of_members', 'ai_focus')(expression)) -}}
+{% endmacro %}
+
+{% macro duckdb__json_total_of_members(expression) -%}
+{%- set amount = try_cost(duckdb__json_member_text(expression, 'key')) -%}
+case
+    when
+        json_valid({{ expression }})
+        and json_type({{ expression }}) = 'OBJECT'
+        and len(list_filter(json_keys({{ expression }}), lambda key: {{ amount }} is null)) = 0
+        then list_sum(list_transform(json_keys({{ expression }}), lambda key: {{ amount }}))
+end
+{%- endmacro %}
+
+{% macro snowflake__json_total_of_members(expression) -%}
+{%- set relation, column = expression.split('.') -%}
+(
+    select max(of_text.total)
+    from (
+        select
+            texts.json_text,
+            case
+                when
+                    count(*) = count({{ try_cost('cast(member.value as varchar)') }})
+                    and count(*) = count(member.key)
+                    then sum({{ try_cost('cast(member.value as varchar)') }})
+            end as total
+        from
+            (select distinct {{ column }} as json_text from {{ relation }}) as texts,
+            lateral flatten(input => {{ snowflake__json('texts.json_text') }}) as member
+        group by texts.json_text
+    ) as of_text
+    where of_text.json_text = {{ expression }}
+)
+{%- endmacro %}
+
+{% macro bigquery__json_total_of_members(expression) -%}
+(
+    select if(count(*) = count(amount), sum(amount), null)
+    from (
+        select {{ try_cost('text') }} as amount
+        from {{ bigquery__json_members(expression) | indent(4) }}
+    )
+)
+{%- endmacro %}

@@ -66,7 +66,8 @@
 {% macro unit_columns() %}
     {%- set of_usage = ai_focus.usage_columns(['usage']) -%}
     {%- set columns = [] -%}
-    {%- for meter in ai_focus.usage_meters() if meter.counted_in in of_usage and not meter.counted_in.endswith('_tokens') -%}
+    {%- for meter in ai_focus.usage_meters() | rejectattr('meter', 'in', ai_focus.stated_meters())
+        if meter.counted_in in of_usage and not meter.counted_in.endswith('_tokens') -%}
         {%- do columns.append(meter.counted_in) -%}
     {%- endfor -%}
     {{ return(columns) }}
@@ -110,4 +111,23 @@ case
             when {{ column }} is null or {{ json_has_member(tags, key) }} then ''
             else {{ json_member(key, column) }}
         end
+{%- endmacro %}
+
+{#- Meters of amounts that a source states beside what is counted: one of each, at the amount. -#}
+{% macro stated_meters() %}
+    {%- set found = [] -%}
+    {%- for meter in ai_focus.usage_meters() if meter.meter.startswith('stated_') -%}
+        {%- do found.append(meter.meter) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+{% macro stated_meter_list() %}'{{ ai_focus.stated_meters() | join("', '") }}'{% endmacro %}
+
+{#- All that sources state is in USD. -#}
+{% macro stated_currency() %}cast('USD' as {{ text_type() }}){% endmacro %}
+
+{#- The key of the price of such an amount, and of its SKU. -#}
+{% macro stated_price_id(provider, name, meter) -%}
+'stated:' || {{ provider }} || '/' || {{ name }} || '/' || {{ meter }}
 {%- endmacro %}

@@ -67,6 +67,12 @@
     {'name': 'further_tags_json', 'type': 'text', 'about': 'usage', 'otherwise': 'null'},
     {'name': 'is_person_tagged', 'type': 'boolean', 'about': 'usage', 'otherwise': 'false'},
     {'name': 'source_cost', 'type': 'cost', 'about': 'usage', 'otherwise': 'null'},
+    {'name': 'stated_tool_cost', 'type': 'cost', 'about': 'usage', 'otherwise': 'null'},
+    {'name': 'stated_guardrail_cost', 'type': 'cost', 'about': 'usage', 'otherwise': 'null'},
+    {'name': 'stated_fee', 'type': 'cost', 'about': 'usage', 'otherwise': 'null'},
+    {'name': 'stated_margin', 'type': 'cost', 'about': 'usage', 'otherwise': 'null'},
+    {'name': 'stated_discount', 'type': 'cost', 'about': 'usage', 'otherwise': 'null'},
+    {'name': 'has_own_price', 'type': 'boolean', 'about': 'usage', 'otherwise': 'false'},
     {'name': 'source_hold_reason', 'type': 'text', 'about': 'usage', 'otherwise': 'null'},
     {'name': 'ingested_at', 'type': 'timestamp', 'about': 'usage', 'otherwise': 'null'},
 ]) }}

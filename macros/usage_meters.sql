@@ -25,5 +25,11 @@
     {'meter': 'output_character', 'counted_in': 'output_characters', 'less': [], 'counted_after': ''},
     {'meter': 'query', 'counted_in': 'queries', 'less': [], 'counted_after': ''},
     {'meter': 'request', 'counted_in': 'unmetered_requests', 'less': [], 'counted_after': ''},
+    {'meter': 'stated_call', 'counted_in': 'stated_call_cost', 'less': [], 'counted_after': ''},
+    {'meter': 'stated_tool', 'counted_in': 'stated_tool_cost', 'less': [], 'counted_after': ''},
+    {'meter': 'stated_guardrail', 'counted_in': 'stated_guardrail_cost', 'less': [], 'counted_after': ''},
+    {'meter': 'stated_fee', 'counted_in': 'stated_fee', 'less': [], 'counted_after': ''},
+    {'meter': 'stated_margin', 'counted_in': 'stated_margin', 'less': [], 'counted_after': ''},
+    {'meter': 'stated_discount', 'counted_in': 'stated_discount', 'less': [], 'counted_after': ''},
 ]) }}
 {% endmacro %}

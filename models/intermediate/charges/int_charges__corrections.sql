@@ -88,12 +88,12 @@ corrections as (
         {{ usage_charge_id('compared') }}
         || case when sign = -1 then ':reversal-' else ':correction-' end
         || {{ year_and_month('corrected_in') }} as charge_id,
-        'Usage' as charge_category,
+        {{ usage_charge_category('compared') }} as charge_category,
         'Correction' as charge_class,
         case when sign = -1 then 'reversal' else 'correction' end as correction_kind,
         'Usage-Based' as charge_frequency,
         'Standard' as pricing_category,
-        'computed' as cost_basis,
+        {{ usage_cost_basis('compared') }} as cost_basis,
         corrected_in as billing_period_start,
         charge_period_start,
         charge_period_end,
@@ -114,7 +114,7 @@ corrections as (
         meter_price_id,
         contract_price_id,
         price_rule,
-        case when sign = -1 then -consumed_quantity else consumed_quantity end as consumed_quantity,
+        sign * {{ usage_consumed_quantity('compared') }} as consumed_quantity,
         case when sign = -1 then -pricing_quantity else pricing_quantity end as pricing_quantity,
         currency as billing_currency,
         list_unit_price,

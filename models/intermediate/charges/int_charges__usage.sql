@@ -17,10 +17,10 @@ charged as (
 
     select
         {{ usage_charge_id('usage_priced') }} as charge_id,
-        'Usage' as charge_category,
+        {{ usage_charge_category('usage_priced') }} as charge_category,
         'Usage-Based' as charge_frequency,
         'Standard' as pricing_category,
-        'computed' as cost_basis,
+        {{ usage_cost_basis('usage_priced') }} as cost_basis,
         booked_in as billing_period_start,
         charge_period_start,
         charge_period_end,
@@ -41,7 +41,7 @@ charged as (
         meter_price_id,
         contract_price_id,
         price_rule,
-        consumed_quantity,
+        {{ usage_consumed_quantity('usage_priced') }} as consumed_quantity,
         pricing_quantity,
         currency as billing_currency,
         list_unit_price,

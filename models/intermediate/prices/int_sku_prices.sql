@@ -2,7 +2,19 @@
 
 {#- What a FOCUS row says of its SKU: names and details, the same for every call at one price. -#}
 
-with meter_prices as (
+with meters as (
+
+    select * from {{ ref('ai_meters') }}
+
+),
+
+models as (
+
+    select * from {{ price_book('ai_models') }}
+
+),
+
+meter_prices as (
 
     -- a price is the same in every version of the book that has it
     select distinct
@@ -28,17 +40,27 @@ with meter_prices as (
         price_rule
     from {{ ref('int_meter_prices') }}
 
-),
+    union all
 
-meters as (
-
-    select * from {{ ref('ai_meters') }}
-
-),
-
-models as (
-
-    select * from {{ price_book('ai_models') }}
+    -- an amount that a source states is its own price
+    select
+        {{ stated_price_id('models.provider', 'models.model', 'meters.meter') }} as meter_price_id,
+        {{ null_text() }} as price_id,
+        models.provider,
+        models.model,
+        meters.meter,
+        {{ null_text() }} as service_tier,
+        {{ null_text() }} as processing_mode,
+        cast(null as {{ whole_type() }}) as context_tokens_gt,
+        {{ null_text() }} as region_id,
+        {{ null_text() }} as serving_scope,
+        {{ null_text() }} as daily_window,
+        {{ null_text() }} as weekdays,
+        'stated' as price_date_basis,
+        'stated' as price_rule
+    from models
+    cross join meters
+    where meters.meter in ({{ stated_meter_list() }})
 
 ),
 
@@ -67,7 +89,7 @@ select
     meter_prices.provider || '/' || meter_prices.model || '/' || meter_prices.meter as sku_id,
     meters.sku_meter,
     meter_prices.provider || '/' || meter_prices.model || '/' || meter_prices.meter
-    || '/' || meter_prices.service_tier || '-' || meter_prices.processing_mode
+    || '/' || coalesce(meter_prices.service_tier || '-' || meter_prices.processing_mode, 'stated')
     || case
         when meter_prices.context_tokens_gt > 0
             then '-above-' || cast(meter_prices.context_tokens_gt as {{ text_type() }})

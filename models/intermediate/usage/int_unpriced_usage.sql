@@ -3,7 +3,7 @@
 {#- One row per call, booking and meter that has no price, or none in the currency of
     its bill, and why. One such meter holds its whole call back. -#}
 
--- hardly ever one
+-- hardly ever one; what a source states beside a price is in its own currency
 with models_of_several_currencies as (
 
     select
@@ -11,7 +11,9 @@ with models_of_several_currencies as (
         model
     from {{ ref('int_meter_prices') }}
     group by provider, model
-    having min(currency) <> max(currency)
+    having
+        min(currency) <> max(currency)
+        or min(currency) <> {{ stated_currency() }}
 
 ),
 

@@ -1,5 +1,11 @@
 {#- One row per delivery of a call that counts or once counted, with the names of the price book. -#}
 
+{%- set quantities = [
+    'prompt_tokens', 'completion_tokens', 'reasoning_tokens', 'cache_read_tokens', 'cache_read_audio_tokens',
+    'cache_read_image_tokens', 'cache_write_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens',
+    'input_audio_tokens', 'input_image_tokens', 'output_audio_tokens', 'output_image_tokens', 'web_search_requests',
+] + unit_columns() %}
+
 with counted as (
 
     select
@@ -69,22 +75,11 @@ named as (
         {{ second_of_day('counted.started_at') }} as started_second_of_day,
         {{ iso_weekday('counted.started_at') }} as started_weekday,
         counted.latency_ms,
-        counted.prompt_tokens,
         counted.context_tokens,
-        counted.completion_tokens,
-        counted.reasoning_tokens,
-        counted.cache_read_tokens,
-        counted.cache_read_audio_tokens,
-        counted.cache_read_image_tokens,
-        counted.cache_write_tokens,
-        counted.cache_write_5m_tokens,
-        counted.cache_write_1h_tokens,
-        counted.input_audio_tokens,
-        counted.input_image_tokens,
-        counted.output_audio_tokens,
-        counted.output_image_tokens,
-        counted.web_search_requests,
-        counted.{{ unit_columns() | join(',\n        counted.') }},
+        -- of what is taken back the tokens are those of the call that was charged
+        {%- for quantity in quantities %}
+        case when counted.source_cost < 0 then 0 else counted.{{ quantity }} end as {{ quantity }},
+        {%- endfor %}
         {{ service_tier_of('counted.service_tier') }} as service_tier,
         {{ processing_mode_of('counted.processing_mode', 'counted.service_tier') }}
             as processing_mode,
@@ -111,14 +106,15 @@ named as (
         ]) }} as tags_json,
         counted.shared_tags_json,
         counted.source_cost,
-        -- an amount that the source took back, of which nothing tells what for
-        case
-            when
-                counted.source_cost < 0
-                and {{ counted_usage('counted') }} = 0
-                then 'cost_not_metered'
-            else counted.source_hold_reason
-        end as source_hold_reason,
+        -- what is taken back is an amount
+        case when counted.source_cost < 0 then counted.source_cost end as stated_call_cost,
+        counted.stated_tool_cost,
+        counted.stated_guardrail_cost,
+        counted.stated_fee,
+        counted.stated_margin,
+        counted.stated_discount,
+        counted.has_own_price,
+        counted.source_hold_reason,
         counted.ingested_at,
         counted.superseded_at,
         counted.moved_at,
@@ -144,7 +140,11 @@ select
     and (
         {{ counted_usage('named') }} > 0
         or coalesce(named.bucket_quantity, 0) > 0
-        or coalesce(named.source_cost, 0) > 0
+        or coalesce(named.source_cost, 0) <> 0
+        or coalesce(
+            named.stated_tool_cost, named.stated_guardrail_cost, named.stated_fee, named.stated_margin,
+            named.stated_discount
+        ) is not null
         or named.source_hold_reason is not null
     ) as is_billable,
     -- capacity bought in advance pays for the call, unless it spilled over to pay-as-you-go

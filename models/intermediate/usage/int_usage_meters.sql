@@ -1,6 +1,7 @@
 {#- One row per call, booking and meter with a quantity. What a meter counts stands in the seed ai_meters. The
     token meters of a call are disjoint and sum to its prompt and completion tokens. -#}
-{%- set meters_of_calls = usage_meters() %}
+{%- set meters_of_calls = usage_meters() | rejectattr('meter', 'in', stated_meters()) | list -%}
+{%- set stated_meters_of_calls = usage_meters() | selectattr('meter', 'in', stated_meters()) | list %}
 
 -- a model is counted by the prompt while it has a price of it; when it has none any more, its searches are searches
 with grounded_prompt_prices as (
@@ -50,7 +51,22 @@ counted as (
                 is_billable
                 and (
                     source_hold_reason is not null
-                    or {{ counted_usage('usage_of_calls') }} = 0
+                    or (
+                        {{ counted_usage('usage_of_calls') }} = 0
+                        -- nothing but what the source states apart
+                        and not coalesce(
+                            source_cost <= coalesce(stated_tool_cost, 0)
+                            + coalesce(stated_guardrail_cost, 0)
+                            + coalesce(stated_fee, 0)
+                            + coalesce(stated_margin, 0)
+                            + coalesce(stated_discount, 0)
+                            + cast('0.000000001' as {{ cost_type() }})
+                            and coalesce(
+                                stated_tool_cost, stated_guardrail_cost, stated_fee, stated_margin, stated_discount
+                            ) is not null,
+                            false
+                        )
+                    )
                 )
                 then 1
             else 0
@@ -63,7 +79,14 @@ meters as (
 
     select meter
     from {{ ref('ai_meters') }}
-    where counted_in <> ''
+    where
+        counted_in <> ''
+        and meter not in ({{ stated_meter_list() }})
+
+    union all
+
+    -- whatever the source states; taken apart below, since hardly a call has such an amount
+    select 'stated' as meter
 
     union all
 
@@ -76,17 +99,28 @@ metered as (
 
     select
         counted.*,
-        coalesce(counted.bucket_meter, meters.meter) as meter,
+        coalesce(counted.bucket_meter, meters.meter) as counted_meter,
         case
             when counted.bucket_meter is not null
                 then case when meters.meter is null then counted.bucket_quantity end
+            when meters.meter = 'stated'
+                then
+                    case
+                        when
+                            coalesce(
+                                {{ stated_meters_of_calls | map(attribute='counted_in') | join(', ') }}
+                            ) is not null
+                            then 1
+                    end
+            -- an amount for the whole call is all that it has
+            when counted.stated_call_cost is not null then 0
             else
                 case meters.meter
                     {%- for meter in meters_of_calls %}
                     when '{{ meter.meter }}' then {{ usage_quantity(meter) }}
                     {%- endfor %}
                 end
-        end as consumed_quantity,
+        end as counted_quantity,
         case meters.meter
             {%- for meter in meters_of_calls if meter.counted_after %}
             when '{{ meter.meter }}'
@@ -97,6 +131,77 @@ metered as (
     from counted
     cross join meters
 
+),
+
+used as (
+
+    select * from metered where counted_quantity <> 0
+
+),
+
+stated_meters as (
+
+    select meter
+    from {{ ref('ai_meters') }}
+    where meter in ({{ stated_meter_list() }})
+
+),
+
+-- since when an account's discounts are those of its contracts
+contracted_accounts as (
+
+    select
+        billing_account_id,
+        provider,
+        min(known_from) as known_from
+    from {{ ref('stg_pricing__contract_prices') }}
+    group by 1, 2
+
+),
+
+stated as (
+
+    select
+        used.*,
+        coalesce(stated_meters.meter, used.counted_meter) as meter,
+        -- what lies beyond the decimals of a price is a float's
+        round(
+            case
+                when used.stated_call_cost is not null
+                    then case when stated_meters.meter = 'stated_call' then used.stated_call_cost end
+                {%- for meter in stated_meters_of_calls if meter.meter != 'stated_call' %}
+                when stated_meters.meter = '{{ meter.meter }}' then
+                    {%- if meter.meter == 'stated_tool' %}
+                    -- searches that are counted have their own price
+                    case when used.web_search_requests = 0 then used.{{ meter.counted_in }} end
+                    {%- elif meter.meter == 'stated_discount' %}
+                    case when contracted_accounts.billing_account_id is null then used.{{ meter.counted_in }} end
+                    {%- else %} used.{{ meter.counted_in }}
+                    {%- endif %}
+                {%- endfor %}
+            end,
+            12
+        ) as stated_amount
+    from used
+    left join stated_meters
+        on used.counted_meter = 'stated'
+    left join contracted_accounts
+        on
+            used.counted_meter = 'stated'
+            and used.billing_account_id = contracted_accounts.billing_account_id
+            and used.provider = contracted_accounts.provider
+            and used.prices_as_of >= contracted_accounts.known_from
+
 )
 
-select * from metered where consumed_quantity <> 0
+select
+    *,
+    case
+        when counted_meter <> 'stated' then counted_quantity
+        when stated_amount < 0 then -1
+        else 1
+    end as consumed_quantity
+from stated
+where
+    counted_meter <> 'stated'
+    or stated_amount <> 0

@@ -59,9 +59,24 @@ list_priced as (
 
     select
         usage_meters.*,
-        coalesce(window_prices.meter_price_id, all_day_prices.meter_price_id) as meter_price_id,
-        coalesce(window_prices.unit_price, all_day_prices.unit_price) as pricing_currency_list_unit_price,
-        coalesce(window_prices.currency, all_day_prices.currency) as pricing_currency,
+        case
+            when usage_meters.stated_amount is null
+                then coalesce(window_prices.meter_price_id, all_day_prices.meter_price_id)
+            else {{ stated_price_id('usage_meters.provider', 'usage_meters.model', 'usage_meters.meter') }}
+        end as meter_price_id,
+        case
+            when usage_meters.stated_amount is null then coalesce(window_prices.unit_price, all_day_prices.unit_price)
+            -- of a model that nobody knows, and more than a unit price can be, is no price
+            when
+                usage_meters.model is not null
+                and not usage_meters.is_capacity_paid
+                and abs(usage_meters.stated_amount) < 99999999
+                then cast(abs(usage_meters.stated_amount) as {{ price_type() }})
+        end as pricing_currency_list_unit_price,
+        case
+            when usage_meters.stated_amount is null then coalesce(window_prices.currency, all_day_prices.currency)
+            else {{ stated_currency() }}
+        end as pricing_currency,
         case
             when coalesce(window_prices.context_rule, all_day_prices.context_rule) = 'slice'
                 then nullif(coalesce(window_prices.context_tokens_gt, all_day_prices.context_tokens_gt), 0)
@@ -76,6 +91,7 @@ list_priced as (
             as quantity_before,
         case
             when usage_meters.is_capacity_paid then 'none'
+            when usage_meters.stated_amount is not null then 'stated'
             -- a bucket has the price of its start, whatever it costs later in it
             when
                 usage_meters.record_grain = 'bucket'

@@ -22,6 +22,8 @@ with charged_calls as (
         billing_currency,
         sum(list_cost) as list_cost
     from {{ ref('int_charges') }}
+    -- what a source states for what no meter counts has no price of another model
+    where coalesce(cost_basis, 'computed') <> 'stated'
     group by call_key, billing_currency
 
 ),
@@ -39,6 +41,7 @@ usage_meters as (
     where
         is_current
         and not is_cache_hit
+        and stated_amount is null
 
 ),
 

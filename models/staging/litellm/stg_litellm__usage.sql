@@ -37,6 +37,9 @@
     ]) -%}
 {%- endfor -%}
 
+{#- Costs are floats, and so is their sum. -#}
+{%- set a_billionth = "cast('0.000000001' as " ~ cost_type() ~ ")" -%}
+
 {#- What is read of metadata, in one list: DuckDB then parses a row's 12 KB once. -#}
 {%- set usage_paths = [
     ['cache_creation_input_tokens'],
@@ -72,11 +75,15 @@
     ['batch_models'],
     ['cost_breakdown', 'additional_costs'],
     ['cost_breakdown', 'data_residency'],
+    ['cost_breakdown', 'discount_amount'],
     ['cost_breakdown', 'guardrail_cost'],
+    ['cost_breakdown', 'margin_fixed_amount'],
+    ['cost_breakdown', 'margin_total_amount'],
     ['cost_breakdown', 'service_tier'],
     ['cost_breakdown', 'tool_usage_cost'],
     ['cost_breakdown', 'vertex_location'],
     ['model_map_information', 'model_map_key'],
+    ['model_map_information', 'model_map_value', 'key'],
     ['spend_logs_metadata'],
     ['usage_object'],
     ['user_api_key_alias'],
@@ -133,6 +140,7 @@ details as (
         {{ to_utc_timestamp('end_time') }} as ended_at,
         {{ try_decimal('request_duration_ms', 15, 3) }} as latency_ms,
         model,
+        model_id,
         model_group,
         custom_llm_provider,
         user_id,
@@ -211,6 +219,15 @@ token_details as (
         {{ text_in('metadata', paths, ['cost_breakdown', 'tool_usage_cost']) }} as tool_cost_text,
         {{ text_in('metadata', paths, ['cost_breakdown', 'guardrail_cost']) }} as guardrail_cost_text,
         {{ text_in('metadata', paths, ['cost_breakdown', 'additional_costs']) }} as additional_costs,
+        coalesce(
+            {{ text_in('metadata', paths, ['cost_breakdown', 'margin_total_amount']) }},
+            {{ text_in('metadata', paths, ['cost_breakdown', 'margin_fixed_amount']) }}
+        ) as margin_text,
+        {{ text_in('metadata', paths, ['cost_breakdown', 'discount_amount']) }} as discount_text,
+        -- the deployment's own entry of the price map, which bears its id
+        coalesce(
+            {{ text_in('metadata', paths, ['model_map_information', 'model_map_value', 'key']) }} = model_id, false
+        ) as has_own_price,
         {{ text_in('metadata', paths, ['user_api_key_team_alias']) }} as team_alias,
         {{ text_in('metadata', paths, ['azure_spillover']) }} as azure_spillover,
         nullif(
@@ -251,6 +268,9 @@ typed as (
         {{ try_cost('spend_text') }} as spend,
         {{ try_cost('tool_cost_text') }} as tool_cost,
         {{ try_cost('guardrail_cost_text') }} as guardrail_cost,
+        {{ try_cost('margin_text') }} as margin,
+        {{ try_cost('discount_text') }} as discount,
+        {{ json_total_of_members('token_details.additional_costs') }} as additional_cost,
         -- a finished batch names the snapshot that served each request; several of them can't be told
         -- apart, and their joined names have no price; what has no name is no model of the book
         coalesce(
@@ -269,6 +289,16 @@ typed as (
 
 ),
 
+with_stated_costs as (
+
+    select
+        *,
+        coalesce(guardrail_cost, 0) + coalesce(additional_cost, 0) + coalesce(margin, 0) - coalesce(discount, 0)
+            as cost_beside_usage
+    from typed
+
+),
+
 answered as (
 
     select
@@ -276,12 +306,12 @@ answered as (
         -- LiteLLM writes an estimate of the prompt's tokens on calls that failed before anybody answered
         coalesce(
             lower(status) = 'failure'
-            and spend = 0
+            and spend <= greatest(cost_beside_usage + coalesce(tool_cost, 0), 0) + {{ a_billionth }}
             -- older rows have additional_usage_values alone, newer ones fill it with nulls
             and coalesce(usage_object, additional_usage_values, '{}') = '{}',
             false
         ) as is_unanswered
-    from typed
+    from with_stated_costs
 
 ),
 
@@ -518,12 +548,17 @@ select
     ]) }} as further_tags_json,
     false as is_person_tagged,
     spend as source_cost,
+    nullif(tool_cost, 0) as stated_tool_cost,
+    nullif(guardrail_cost, 0) as stated_guardrail_cost,
+    nullif(additional_cost, 0) as stated_fee,
+    nullif(margin, 0) as stated_margin,
+    -nullif(discount, 0) as stated_discount,
+    has_own_price,
     case
-        -- what a tool cost is in no token; searches that are counted have their own price
+        -- costs of which not every one is an amount
         when
-            tool_cost > 0 and coalesce(web_search_requests_number, 0) = 0
-            or guardrail_cost > 0
-            or coalesce(additional_costs, '{}') <> '{}'
+            coalesce(additional_costs, '{}') not in ('{}', '[]', '')
+            and additional_cost is null
             then 'cost_not_metered'
         when
             lower(status) = 'success'
@@ -531,7 +566,7 @@ select
             and prompt_tokens_total + completion_tokens_total + coalesce(web_search_requests_number, 0)
             + generated_images + coalesce(input_pages_number, 0) + coalesce(input_annotated_pages_number, 0)
             + coalesce(input_characters_number, 0) + input_seconds + output_seconds = 0
-            and coalesce(spend, 0) = 0
+            and coalesce(spend, 0) between 0 and greatest(cost_beside_usage, 0) + {{ a_billionth }}
             and coalesce(lower(call_type), '') not in (
                 {%- for name in administrative %}
                 '{{ name }}', 'a{{ name }}'{{ ',' if not loop.last }}

@@ -175,6 +175,10 @@ select
     ]) }} as further_tags_json,
     false as is_person_tagged,
     cast(null as {{ cost_type() }}) as source_cost,
+    {%- for name in ['stated_tool_cost', 'stated_guardrail_cost', 'stated_fee', 'stated_margin', 'stated_discount'] %}
+    cast(null as {{ cost_type() }}) as {{ name }},
+    {%- endfor %}
+    false as has_own_price,
     {{ null_text() }} as source_hold_reason,
     ingested_at
 from checked

@@ -22,7 +22,8 @@ of_focus as (
         sum(BilledCost) as billed_cost
     from {{ ref('focus_cost_and_usage') }}
     where
-        ChargeCategory = 'Usage'
+        -- what a source takes back is a credit of its call
+        (ChargeCategory = 'Usage' or x_CostBasis = 'stated')
         -- a bucket is no call
         and x_CallId is not null
     group by 1, 2, 3

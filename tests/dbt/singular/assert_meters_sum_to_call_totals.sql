@@ -27,7 +27,7 @@ charged as (
         sum(case when meters.consumed_unit = 'Requests' then charges.consumed_quantity else 0 end) as requests,
         sum(
             case
-                when meters.consumed_unit in ('Tokens', 'Requests', 'Prompts') then 0
+                when meters.consumed_unit in ('Tokens', 'Requests', 'Prompts', 'Amounts') then 0
                 else charges.consumed_quantity
             end
         ) as units,

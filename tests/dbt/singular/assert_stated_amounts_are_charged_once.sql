@@ -1,0 +1,65 @@
+{#- What a source states for what no meter counts is charged to its call once, corrections included, to the 12
+    decimals of a price, and nothing else is: a call costs what its meters come to and these amounts. A tool's cost is
+    that of searches where they are counted, and a discount is that of the account's contracts where it has some. -#}
+{%- set amounts = stated_meters() %}
+
+with charged as (
+
+    select
+        call_key,
+        {%- for meter in amounts %}
+        sum(
+            case
+                when meter = '{{ meter }}'
+                    then coalesce(pricing_currency_effective_cost, billed_cost)
+                else 0
+            end
+        ) as {{ meter }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('int_charges') }}
+    where cost_basis = 'stated'
+    group by call_key
+
+),
+
+stated as (
+
+    select
+        usage_of_calls.call_key,
+        usage_of_calls.stated_call_cost is not null as is_stated_whole,
+        round(usage_of_calls.stated_call_cost, 12) as stated_call,
+        case when usage_of_calls.web_search_requests = 0 then round(usage_of_calls.stated_tool_cost, 12) end
+            as stated_tool,
+        round(usage_of_calls.stated_guardrail_cost, 12) as stated_guardrail,
+        round(usage_of_calls.stated_fee, 12) as stated_fee,
+        round(usage_of_calls.stated_margin, 12) as stated_margin,
+        round(usage_of_calls.stated_discount, 12) as stated_discount
+    from {{ ref('int_usage') }} as usage_of_calls
+    left join {{ ref('int_held_calls') }} as held_calls
+        on usage_of_calls.call_key = held_calls.call_key
+    where
+        held_calls.call_key is null
+        and not usage_of_calls.is_cache_hit
+        and coalesce(
+            usage_of_calls.stated_call_cost, usage_of_calls.stated_tool_cost, usage_of_calls.stated_guardrail_cost,
+            usage_of_calls.stated_fee, usage_of_calls.stated_margin, usage_of_calls.stated_discount
+        ) is not null
+
+)
+
+select
+    coalesce(stated.call_key, charged.call_key) as call_key
+from stated
+full outer join charged
+    on stated.call_key = charged.call_key
+where
+    {%- for meter in amounts %}
+    {{ 'or ' if not loop.first }}(
+        coalesce(charged.{{ meter }}, 0)
+        <> {% if meter != 'stated_call' %}case when stated.is_stated_whole then 0 else {% endif -%}
+        coalesce(stated.{{ meter }}, 0){{ ' end' if meter != 'stated_call' }}
+        {%- if meter == 'stated_discount' %}
+        and charged.stated_discount <> 0
+        {%- endif %}
+    )
+    {%- endfor %}

@@ -37,6 +37,7 @@
     {'name': 'cache_write_tokens', 'type': 'whole', 'about': 'usage', 'otherwise': '0'},
     {'name': 'cache_write_5m_tokens', 'type': 'whole', 'about': 'usage', 'otherwise': '0'},
     {'name': 'cache_write_1h_tokens', 'type': 'whole', 'about': 'usage', 'otherwise': '0'},
+    {'name': 'cache_write_12h_tokens', 'type': 'whole', 'about': 'usage', 'otherwise': '0'},
     {'name': 'input_audio_tokens', 'type': 'whole', 'about': 'usage', 'otherwise': '0'},
     {'name': 'input_image_tokens', 'type': 'whole', 'about': 'usage', 'otherwise': '0'},
     {'name': 'output_audio_tokens', 'type': 'whole', 'about': 'usage', 'otherwise': '0'},

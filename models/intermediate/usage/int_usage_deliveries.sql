@@ -3,7 +3,8 @@
 {%- set quantities = [
     'prompt_tokens', 'completion_tokens', 'reasoning_tokens', 'cache_read_tokens', 'cache_read_audio_tokens',
     'cache_read_image_tokens', 'cache_write_tokens', 'cache_write_5m_tokens', 'cache_write_1h_tokens',
-    'input_audio_tokens', 'input_image_tokens', 'output_audio_tokens', 'output_image_tokens', 'web_search_requests',
+    'cache_write_12h_tokens', 'input_audio_tokens', 'input_image_tokens', 'output_audio_tokens', 'output_image_tokens',
+    'web_search_requests',
 ] + unit_columns() %}
 
 with counted as (

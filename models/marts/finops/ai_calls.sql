@@ -77,6 +77,7 @@ select
     usage_of_calls.prompt_tokens + usage_of_calls.completion_tokens as total_tokens,
     usage_of_calls.cache_read_tokens,
     usage_of_calls.cache_write_tokens + usage_of_calls.cache_write_5m_tokens + usage_of_calls.cache_write_1h_tokens
+    + usage_of_calls.cache_write_12h_tokens
         as cache_write_tokens,
     usage_of_calls.reasoning_tokens,
     -- a call without a charge cost nothing (answered from the gateway's cache, failed, no tokens);

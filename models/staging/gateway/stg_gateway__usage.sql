@@ -265,6 +265,7 @@ select
         - coalesce(cache_write_1h_tokens_number, 0) as cache_write_tokens,
     coalesce(cache_write_5m_tokens_number, 0) as cache_write_5m_tokens,
     coalesce(cache_write_1h_tokens_number, 0) as cache_write_1h_tokens,
+    cast(0 as {{ whole_type() }}) as cache_write_12h_tokens,
     all_audio_tokens - coalesce(cached_audio_tokens_number, 0) as input_audio_tokens,
     all_image_tokens - coalesce(cached_image_tokens_number, 0) as input_image_tokens,
     coalesce(output_audio_tokens_number, 0) as output_audio_tokens,

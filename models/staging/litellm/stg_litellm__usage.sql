@@ -2,9 +2,9 @@
 
 {%- set token_columns = [
     'prompt_tokens', 'completion_tokens', 'cache_read_tokens', 'all_cache_write_tokens', 'cache_write_5m_tokens',
-    'cache_write_1h_tokens', 'reasoning_tokens', 'all_audio_tokens', 'all_image_tokens', 'cache_read_audio_tokens',
-    'cache_read_image_tokens', 'output_audio_tokens', 'output_image_tokens', 'web_search_requests', 'output_image_count',
-    'input_pages', 'input_annotated_pages', 'input_characters',
+    'cache_write_1h_tokens', 'cache_write_12h_tokens', 'reasoning_tokens', 'all_audio_tokens', 'all_image_tokens',
+    'cache_read_audio_tokens', 'cache_read_image_tokens', 'output_audio_tokens', 'output_image_tokens',
+    'web_search_requests', 'output_image_count', 'input_pages', 'input_annotated_pages', 'input_characters',
 ] -%}
 {#- Durations, which may have decimals. -#}
 {%- set second_columns = ['seconds', 'audio_length_seconds', 'video_length_seconds', 'duration_seconds'] -%}
@@ -14,6 +14,8 @@
 
 {#- Where a deployment has a name of its own, the model that serves it stands in metadata. -#}
 {%- set providers_of_deployments = "('azure', 'azure_ai', 'bedrock')" -%}
+{#- Azure's router is no model: the row says which one it chose. -#}
+{%- set routers = "('model_router', 'model-router', 'azure_ai/model_router', 'azure_ai/model-router')" -%}
 {%- set first_part = dbt.split_part('model_of_route', "'/'", 1) -%}
 {%- set first_batch_model = dbt.split_part('batch_models', "','", 1) -%}
 {#- Calls that administer things: a success of theirs without tokens is no answer of a model. -#}
@@ -56,7 +58,9 @@
     ['prompt_tokens_details', 'audio_tokens'],
     ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens'],
     ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens'],
+    ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_12h_input_tokens'],
     ['prompt_tokens_details', 'cache_creation_tokens'],
+    ['prompt_tokens_details', 'cache_write_tokens'],
     ['prompt_tokens_details', 'cached_tokens'],
     ['prompt_tokens_details', 'cached_tokens_details'],
     ['prompt_tokens_details', 'cached_tokens_details', 'audio_tokens'],
@@ -67,6 +71,7 @@
     ['prompt_tokens_details', 'web_search_requests'],
     ['seconds'],
     ['server_tool_use', 'web_search_requests'],
+    ['service_tier'],
     ['speed'],
 ] -%}
 {%- set paths = [
@@ -133,6 +138,8 @@ details as (
         spend as spend_text,
         prompt_tokens,
         completion_tokens,
+        total_tokens,
+        api_base,
         start_time as start_time_text,
         end_time as end_time_text,
         request_duration_ms as request_duration_ms_text,
@@ -178,7 +185,8 @@ token_details as (
         ) as cache_read_tokens,
         coalesce(
             nullif({{ litellm_usage_detail(paths, ['cache_creation_input_tokens']) }}, '0'),
-            {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cache_creation_tokens']) }}
+            nullif({{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cache_creation_tokens']) }}, '0'),
+            {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cache_write_tokens']) }}
         ) as all_cache_write_tokens,
         {{ litellm_usage_detail(
             paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens']
@@ -186,6 +194,9 @@ token_details as (
         {{ litellm_usage_detail(
             paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens']
         ) }} as cache_write_1h_tokens,
+        {{ litellm_usage_detail(
+            paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_12h_input_tokens']
+        ) }} as cache_write_12h_tokens,
         {{ litellm_usage_detail(paths, ['completion_tokens_details', 'reasoning_tokens']) }} as reasoning_tokens,
         {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'audio_tokens']) }} as all_audio_tokens,
         {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'image_tokens']) }} as all_image_tokens,
@@ -208,7 +219,17 @@ token_details as (
             nullif({{ litellm_usage_detail(paths, ['server_tool_use', 'web_search_requests']) }}, '0'),
             {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'web_search_requests']) }}
         ) as web_search_requests,
-        {{ text_in('metadata', paths, ['cost_breakdown', 'service_tier']) }} as service_tier,
+        -- the tier that was billed; else the one that the provider says it served
+        coalesce(
+            {{ text_in('metadata', paths, ['cost_breakdown', 'service_tier']) }},
+            case
+                -- what was answered at once was in no batch, whatever a provider's answer says
+                when
+                    lower({{ litellm_usage_detail(paths, ['service_tier']) }}) <> 'batch'
+                    or coalesce(call_type, 'pass_through_endpoint') in ('pass_through_endpoint', 'aretrieve_batch')
+                    then {{ litellm_usage_detail(paths, ['service_tier']) }}
+            end
+        ) as service_tier,
         {{ litellm_usage_detail(paths, ['speed']) }} as speed,
         -- one provider tells one of them: OpenAI's data residency, Vertex AI's location, Anthropic's geography
         coalesce(
@@ -265,6 +286,7 @@ typed as (
         {%- for column in second_columns %}
         {{ try_decimal(column, 18, 6) }} as {{ column }}_number,
         {%- endfor %}
+        {{ whole_number('total_tokens') }} as total_tokens_number,
         {{ try_cost('spend_text') }} as spend,
         {{ try_cost('tool_cost_text') }} as tool_cost,
         {{ try_cost('guardrail_cost_text') }} as guardrail_cost,
@@ -281,7 +303,12 @@ typed as (
                     then {{ first_batch_model }}
                 when call_type = 'aretrieve_batch' then batch_models
             end,
-            case when lower(custom_llm_provider) in {{ providers_of_deployments }} then base_model end,
+            case
+                when
+                    lower(custom_llm_provider) in {{ providers_of_deployments }}
+                    and lower(base_model) not in {{ routers }}
+                    then base_model
+            end,
             model,
             ''
         ) as model_as_sent
@@ -341,6 +368,12 @@ normalised as (
         end as prompt_tokens_total,
         case when answered.is_unanswered then 0 else answered.completion_tokens_number end
         + case
+            when answered.total_tokens_number = answered.prompt_tokens_number + answered.completion_tokens_number then 0
+            -- the row's own sum goes before what is known of its provider
+            when
+                answered.total_tokens_number
+                = answered.prompt_tokens_number + answered.completion_tokens_number + answered.reasoning_tokens_number
+                then answered.reasoning_tokens_number
             when coalesce(of_provider.output_includes_reasoning, of_all.output_includes_reasoning) = 'true' then 0
             else coalesce(answered.reasoning_tokens_number, 0)
         end as completion_tokens_total,
@@ -375,7 +408,9 @@ routed as (
 
 ),
 
--- Bedrock's region may stand before the model; an inference profile (us., eu.) is a model of its own
+-- Bedrock's region may stand before the model, in its ARN or in the host that was called; an inference profile
+-- (us., eu.) is a model of its own. An ARN of a model or of such a profile ends with its name; one of a profile that
+-- somebody made for himself is the model's name
 placed as (
 
     select
@@ -385,7 +420,18 @@ placed as (
                 lower(custom_llm_provider) = 'bedrock'
                 and {{ matches(first_part, '[a-z]{2}(-gov|-iso|-isob)?-[a-z]+-[0-9]') }}
                 then {{ first_part }}
-        end as region_of_name
+        end as region_of_name,
+        case
+            when
+                lower(substr(model_of_route, 1, 7)) = 'arn:aws'
+                then nullif({{ dbt.split_part('model_of_route', "':'", 4) }}, '')
+        end as region_of_arn,
+        case
+            when lower(custom_llm_provider) = 'bedrock' and lower(api_base) like '%//bedrock-runtime%.amazonaws.com%'
+                -- the region that is assumed anyway, and then said to be, is told by no host: one of a proxy may be
+                -- written so
+                then nullif(nullif({{ dbt.split_part('lower(api_base)', "'.'", 2) }}, 'amazonaws'), 'us-east-1')
+        end as region_of_host
     from routed
 
 ),
@@ -426,8 +472,9 @@ checked as (
             + second_faults
             + [
                 ['cache_write_5m_tokens', 'all_cache_write_tokens',
-                 'coalesce(cache_write_5m_tokens_number, 0) + coalesce(cache_write_1h_tokens_number, 0)' ~ ' > coalesce(all_cache_write_tokens_number, 0)',
-                 'and cache_write_1h_tokens together exceed all cache writes'],
+                 'coalesce(cache_write_5m_tokens_number, 0) + coalesce(cache_write_1h_tokens_number, 0)'
+                 ~ ' + coalesce(cache_write_12h_tokens_number, 0) > coalesce(all_cache_write_tokens_number, 0)',
+                 'and those of 1 and 12 hours together exceed all cache writes'],
                 ['cached_tokens', 'cache_read_tokens',
                  'cache_read_tokens_number > 0 and cached_kinds is null'
                  ~ ' and coalesce(all_audio_tokens_number, 0) + coalesce(all_image_tokens_number, 0) > 0',
@@ -479,8 +526,12 @@ select
     case when team_id is not null then coalesce(team_alias, team_id) end as sub_account_name,
     coalesce(custom_llm_provider, '') as provider_as_sent,
     case
-        when region_of_name is null then model_of_route
-        else substr(model_of_route, length(region_of_name) + 2)
+        when region_of_name is not null then substr(model_of_route, length(region_of_name) + 2)
+        when
+            region_of_arn is not null
+            and (model_of_route like '%:foundation-model/%' or model_of_route like '%:inference-profile/%')
+            then {{ dbt.split_part('model_of_route', "'/'", 2) }}
+        else model_of_route
     end as model,
     model_group as requested_model,
     model_group as deployment,
@@ -506,9 +557,11 @@ select
     -- writes beyond the breakdown have an unknown lifetime
     coalesce(all_cache_write_tokens_number, 0)
         - coalesce(cache_write_5m_tokens_number, 0)
-        - coalesce(cache_write_1h_tokens_number, 0) as cache_write_tokens,
+        - coalesce(cache_write_1h_tokens_number, 0)
+        - coalesce(cache_write_12h_tokens_number, 0) as cache_write_tokens,
     coalesce(cache_write_5m_tokens_number, 0) as cache_write_5m_tokens,
     coalesce(cache_write_1h_tokens_number, 0) as cache_write_1h_tokens,
+    coalesce(cache_write_12h_tokens_number, 0) as cache_write_12h_tokens,
     coalesce(all_audio_tokens_number, 0) - coalesce(cache_read_audio_tokens_number, 0) as input_audio_tokens,
     coalesce(all_image_tokens_number, 0) - coalesce(cache_read_image_tokens_number, 0) as input_image_tokens,
     coalesce(output_audio_tokens_number, 0) as output_audio_tokens,
@@ -526,7 +579,7 @@ select
     -- Anthropic's fast mode is no tier of its own, but priced like one
     case when lower(speed) = 'fast' then 'fast' else service_tier end as service_tier,
     case when call_type = 'aretrieve_batch' or lower(service_tier) = 'batch' then 'batch' end as processing_mode,
-    coalesce(region, region_of_name) as region_id,
+    coalesce(region, region_of_name, region_of_arn, region_of_host) as region_id,
     -- LiteLLM's own response cache, never the provider's prompt cache
     coalesce({{ truth_of('cache_hit') }}, false) as is_cache_hit,
     status,

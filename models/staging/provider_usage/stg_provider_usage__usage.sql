@@ -142,6 +142,7 @@ select
     case when token_cache_action = 'Write' then quantity_number else 0 end as cache_write_tokens,
     cast(0 as {{ whole_type() }}) as cache_write_5m_tokens,
     cast(0 as {{ whole_type() }}) as cache_write_1h_tokens,
+    cast(0 as {{ whole_type() }}) as cache_write_12h_tokens,
     cast(0 as {{ whole_type() }}) as input_audio_tokens,
     cast(0 as {{ whole_type() }}) as input_image_tokens,
     cast(0 as {{ whole_type() }}) as output_audio_tokens,

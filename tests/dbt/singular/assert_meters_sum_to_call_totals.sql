@@ -58,6 +58,7 @@ compared as (
             when
                 coalesce(charged.cache_write_tokens, 0)
                 <> calls.cache_write_tokens + calls.cache_write_5m_tokens + calls.cache_write_1h_tokens
+                + calls.cache_write_12h_tokens
                 then 'cache write tokens differ'
             when coalesce(charged.units, 0) <> calls.{{ unit_columns() | join(' + calls.') }}
                 then 'images, pages, characters, seconds or queries differ'

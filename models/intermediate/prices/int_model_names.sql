@@ -3,7 +3,9 @@
 {#- One row per version of the prices, name and stretch of time with the model of the price book that the
     name leads to: a model's own name since it has a price; before that, and without one, the alias of a
     snapshot that is known to cost the same; else, of the names in use, the longest alias with a star that
-    they begin with. Dates are never cut from a name: snapshots differ in price. -#}
+    they begin with. Dates are never cut from a name: snapshots differ in price. A name that its own provider's stands
+    before, as in openai/gpt-5-mini, leads where the rest does, unless it is known as it is. -#}
+{%- set first_part = dbt.split_part('served_names.model_name', "'/'", 1) %}
 
 with price_snapshots as (
 
@@ -57,6 +59,29 @@ served_names as (
 
 ),
 
+prefixed_names as (
+
+    select distinct
+        served_names.provider,
+        served_names.model_name,
+        substr(served_names.model_name, length({{ first_part }}) + 2) as bare_name
+    from served_names
+    inner join provider_aliases
+        on
+            served_names.provider = provider_aliases.provider
+            and {{ first_part }} = provider_aliases.alias
+    where served_names.model_name like '%/%'
+
+),
+
+names_to_find as (
+
+    select provider, model_name from served_names
+    union distinct
+    select provider, bare_name as model_name from prefixed_names
+
+),
+
 other_names as (
 
     select provider, alias as model_name, model, known_from, 0 as name_rank
@@ -64,17 +89,17 @@ other_names as (
     where not is_star
     union all
     select
-        served_names.provider,
-        served_names.model_name,
+        names_to_find.provider,
+        names_to_find.model_name,
         model_aliases.model,
         model_aliases.known_from,
         100000 - length(model_aliases.alias) as name_rank
-    from served_names
+    from names_to_find
     inner join model_aliases
         on
-            served_names.provider = model_aliases.provider
+            names_to_find.provider = model_aliases.provider
             and model_aliases.is_star
-            and substr(served_names.model_name, 1, length(model_aliases.alias) - 1)
+            and substr(names_to_find.model_name, 1, length(model_aliases.alias) - 1)
             = substr(model_aliases.alias, 1, length(model_aliases.alias) - 1)
 
 ),
@@ -124,18 +149,56 @@ names as (
             and ranked.model_name = own_names.model_name
     where ranked.choice = 1
 
+),
+
+known_names as (
+
+    select distinct
+        prices_as_of,
+        provider,
+        model_name
+    from names
+
+),
+
+all_names as (
+
+    select * from names
+
+    union all
+
+    select
+        bare_names.prices_as_of,
+        bare_names.provider,
+        prefixed_names.model_name,
+        bare_names.model,
+        bare_names.known_from,
+        bare_names.valid_from,
+        bare_names.valid_to
+    from prefixed_names
+    inner join names as bare_names
+        on
+            prefixed_names.provider = bare_names.provider
+            and prefixed_names.bare_name = bare_names.model_name
+    left join known_names
+        on
+            bare_names.prices_as_of = known_names.prices_as_of
+            and prefixed_names.provider = known_names.provider
+            and prefixed_names.model_name = known_names.model_name
+    where known_names.model_name is null
+
 )
 
 select
-    names.prices_as_of,
+    all_names.prices_as_of,
     price_snapshots.is_latest,
-    names.provider,
-    names.model_name,
-    names.model,
-    names.known_from,
-    names.valid_from,
-    names.valid_to
-from names
+    all_names.provider,
+    all_names.model_name,
+    all_names.model,
+    all_names.known_from,
+    all_names.valid_from,
+    all_names.valid_to
+from all_names
 inner join price_snapshots
-    on names.prices_as_of = price_snapshots.prices_as_of
-where names.valid_from < names.valid_to
+    on all_names.prices_as_of = price_snapshots.prices_as_of
+where all_names.valid_from < all_names.valid_to

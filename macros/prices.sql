@@ -53,6 +53,17 @@ end
 {% macro begin_of_time() %}cast('1900-01-01 00:00:00' as {{ timestamp_type() }}){% endmacro %}
 {% macro end_of_time() %}cast('9999-12-31 00:00:00' as {{ timestamp_type() }}){% endmacro %}
 
+{#- The part of a price's window that own prices leave to it, from a left join of windows; and whether there is one. -#}
+{% macro left_window(price, window) -%}
+greatest({{ price }}.valid_from, coalesce({{ window }}.left_from, {{ price }}.valid_from)) as valid_from,
+        least({{ price }}.valid_to, coalesce({{ window }}.left_to, {{ price }}.valid_to)) as valid_to
+{%- endmacro %}
+
+{% macro is_left(price, window) -%}
+{{ window }}.left_from is null
+        or greatest({{ price }}.valid_from, {{ window }}.left_from) < least({{ price }}.valid_to, {{ window }}.left_to)
+{%- endmacro %}
+
 {#- What is counted before a meter's own quantity at a price that it borrows: reasoning that costs what output does
     comes after the output, so that slices cut the two as one. -#}
 {% macro preceding_quantity(usage, price_meter) -%}

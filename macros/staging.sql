@@ -83,11 +83,12 @@
 {% macro default__text_hash(expression) %}md5({{ expression }}){% endmacro %}
 {% macro bigquery__text_hash(expression) %}to_hex(md5({{ expression }})){% endmacro %}
 
-{#- The columns of ai_unreadable_records for a staging model that carries first_fault(). -#}
+{#- The columns of ai_unreadable_records for a staging model that carries first_fault(). One of several raw tables
+    says itself of which each row is. -#}
 {% macro rejected_rows_of(relation, source_name, raw_table, record_key) -%}
 select
     cast('{{ source_name }}' as {{ text_type() }}) as source_name,
-    cast('{{ raw_table }}' as {{ text_type() }}) as raw_table,
+    cast({{ 'raw_table' if raw_table is none else sql_text(raw_table) }} as {{ text_type() }}) as raw_table,
     _file as file,
     _line as line,
     {{ record_key }} as record_key,

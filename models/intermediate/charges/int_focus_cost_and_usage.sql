@@ -21,7 +21,7 @@ sku_prices as (
 
 providers as (
 
-    select * from {{ price_book('ai_providers') }}
+    select * from {{ ref('stg_pricing__providers') }}
 
 ),
 
@@ -108,9 +108,11 @@ select
         as {{ text }}
     ) as PricingUnit,
     cast(coalesce(sku_prices.service_provider_name, providers.service_provider_name) as {{ text }}) as ProviderName,
-    -- what no model is sold by is the seller's own
+    -- what no model is sold by is the seller's own; of a model in own prices alone nobody says who developed it
     cast(
-        coalesce(sku_prices.model_developer, providers.service_provider_name) as {{ text }}
+        coalesce(
+            sku_prices.model_developer, sku_prices.service_provider_name, providers.service_provider_name
+        ) as {{ text }}
     ) as PublisherName,
     charges.region_id as RegionId,
     cast(

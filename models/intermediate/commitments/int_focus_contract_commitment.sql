@@ -14,7 +14,7 @@ issuers as (
         service_provider_name,
         invoice_issuer_legal_name,
         invoice_issuer_name
-    from {{ price_book('ai_providers') }}
+    from {{ ref('stg_pricing__providers') }}
 
 ),
 

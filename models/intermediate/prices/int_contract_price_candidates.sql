@@ -15,7 +15,7 @@ meter_prices as (
 
 models as (
 
-    select * from {{ price_book('ai_models') }}
+    select * from {{ ref('stg_pricing__models') }}
 
 ),
 

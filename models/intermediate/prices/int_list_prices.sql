@@ -1,10 +1,17 @@
-{#- Two prices of one key differ in time only. -#}
+{#- Two prices of one key differ in time only, and in whether somebody's own takes the place of the book's. -#}
 {%- set key = 'provider, model, meter, service_tier, processing_mode, context_tokens_gt, region_id, daily_window,'
-    ~ ' weekdays' -%}
+    ~ ' weekdays, is_own' -%}
+{#- What an own price takes the place of: all context bands at its hours; a price that a factor makes, at any. -#}
+{%- set sku = ['prices_as_of', 'provider', 'model', 'meter', 'service_tier', 'processing_mode', 'region_id'] -%}
+{%- set nullable = ['region_id', 'daily_window', 'weekdays'] -%}
+{%- set taken = {'hours': sku + ['daily_window', 'weekdays'], 'sku': sku} -%}
 
 with list_prices as (
 
-    select * from {{ ref('stg_pricing__list_prices') }}
+    select
+        *,
+        case when price_origin = 'list_prices' then 1 else 0 end as is_own
+    from {{ ref('stg_pricing__list_prices') }}
 
 ),
 
@@ -34,7 +41,10 @@ known as (
         list_prices.*,
         row_number() over (
             partition by price_snapshots.prices_as_of, {{ key }}, list_prices.valid_from
-            order by list_prices.recorded_at desc, list_prices.price_id desc
+            order by
+                list_prices.recorded_at desc,
+                case when list_prices.price_origin = 'price_book' then 0 else 1 end,
+                list_prices.price_id desc
         ) as correction_rank
     from price_snapshots
     inner join list_prices
@@ -57,11 +67,12 @@ dated as (
 
 ),
 
-in_force as (
+timelines as (
 
     select
         prices_as_of,
         price_id,
+        is_own,
         provider,
         model,
         meter,
@@ -90,6 +101,83 @@ in_force as (
 
 ),
 
+{%- for name, columns in taken.items() %}
+
+own_{{ name }} as (
+
+    select
+        {{ columns | join(', ') }},
+        valid_from,
+        valid_to,
+        max(valid_to) over (
+            partition by {{ columns | join(', ') }}
+            order by valid_from, valid_to
+            rows between unbounded preceding and 1 preceding
+        ) as taken_before
+    from timelines
+    where is_own = 1
+
+),
+
+-- what own prices leave of a time line: before the first, between two, after the last
+left_{{ name }} as (
+
+    select
+        {{ columns | join(', ') }},
+        coalesce(taken_before, {{ begin_of_time() }}) as left_from,
+        valid_from as left_to
+    from own_{{ name }}
+
+    union all
+
+    select
+        {{ columns | join(', ') }},
+        max(valid_to) as left_from,
+        {{ end_of_time() }} as left_to
+    from own_{{ name }}
+    group by {{ columns | join(', ') }}
+
+),
+{%- endfor %}
+
+in_force as (
+
+    select
+        timelines.prices_as_of,
+        timelines.price_id,
+        timelines.provider,
+        timelines.model,
+        timelines.meter,
+        timelines.unit_price,
+        timelines.currency,
+        timelines.service_tier,
+        timelines.processing_mode,
+        timelines.context_tokens_gt,
+        timelines.context_rule,
+        timelines.region_id,
+        timelines.region_scope,
+        timelines.daily_window,
+        timelines.daily_window_from,
+        timelines.daily_window_to,
+        timelines.weekdays,
+        {{ left_window('timelines', 'left_hours') }},
+        timelines.price_date_basis,
+        timelines.price_rule
+    from timelines
+    left join left_hours
+        on
+            timelines.is_own = 0
+            {%- for column in taken.hours %}
+            {%- if column in nullable %}
+            and coalesce(timelines.{{ column }}, '') = coalesce(left_hours.{{ column }}, '')
+            {%- else %}
+            and timelines.{{ column }} = left_hours.{{ column }}
+            {%- endif %}
+            {%- endfor %}
+    where {{ is_left('timelines', 'left_hours') }}
+
+),
+
 listed_skus as (
 
     select
@@ -101,13 +189,14 @@ listed_skus as (
         processing_mode,
         coalesce(region_id, '') as region_id,
         min(valid_from) as valid_from
-    from in_force
+    from timelines
+    where is_own = 0
     group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
 -- a factor makes prices of a region or tier that has none of its own; it is put on token prices only
-derived as (
+multiplied as (
 
     select
         in_force.prices_as_of,
@@ -161,6 +250,40 @@ derived as (
             listed_skus.valid_from is null
             or greatest(in_force.valid_from, multipliers.valid_from) < listed_skus.valid_from
         )
+
+),
+
+derived as (
+
+    select
+        multiplied.prices_as_of,
+        multiplied.price_id,
+        multiplied.provider,
+        multiplied.model,
+        multiplied.meter,
+        multiplied.unit_price,
+        multiplied.currency,
+        multiplied.service_tier,
+        multiplied.processing_mode,
+        multiplied.context_tokens_gt,
+        multiplied.context_rule,
+        multiplied.region_id,
+        multiplied.region_scope,
+        multiplied.daily_window,
+        multiplied.daily_window_from,
+        multiplied.daily_window_to,
+        multiplied.weekdays,
+        {{ left_window('multiplied', 'left_sku') }},
+        multiplied.price_date_basis,
+        multiplied.price_rule
+    from multiplied
+    left join left_sku
+        on
+            coalesce(multiplied.region_id, '') = coalesce(left_sku.region_id, '')
+            {%- for column in taken.sku if column not in nullable %}
+            and multiplied.{{ column }} = left_sku.{{ column }}
+            {%- endfor %}
+    where {{ is_left('multiplied', 'left_sku') }}
 
 )
 

@@ -41,6 +41,7 @@ model_aliases as (
 provider_aliases as (
 
     select * from {{ ref('stg_pricing__provider_aliases') }}
+    {{ where_known() }}
 
 ),
 

@@ -10,7 +10,7 @@ with meters as (
 
 models as (
 
-    select * from {{ price_book('ai_models') }}
+    select * from {{ ref('stg_pricing__models') }}
 
 ),
 
@@ -66,7 +66,7 @@ meter_prices as (
 
 providers as (
 
-    select * from {{ price_book('ai_providers') }}
+    select * from {{ ref('stg_pricing__providers') }}
 
 )
 

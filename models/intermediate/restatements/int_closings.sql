@@ -68,7 +68,7 @@ with_prices as (
 
 providers as (
 
-    select provider, invoice_issuer_name from {{ price_book('ai_providers') }}
+    select provider, invoice_issuer_name from {{ ref('stg_pricing__providers') }}
 
 )
 

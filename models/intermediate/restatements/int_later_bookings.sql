@@ -38,7 +38,7 @@ older_names as (
 
 models as (
 
-    select * from {{ price_book('ai_models') }}
+    select * from {{ ref('stg_pricing__models') }}
 
 ),
 

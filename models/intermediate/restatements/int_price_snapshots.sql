@@ -22,6 +22,7 @@ changes as (
     select known_from from {{ ref('stg_currencies__exchange_rates') }}
     union distinct
     select known_from from {{ ref('stg_pricing__provider_aliases') }}
+    {{ where_known() }}
     union distinct
     select known_from from {{ ref('stg_pricing__model_aliases') }}
 

@@ -18,7 +18,7 @@ with repeated as (
 
 provider_aliases as (
 
-    select * from {{ price_book('ai_provider_aliases') }}
+    select * from {{ ref('stg_pricing__provider_aliases') }}
 
 ),
 

@@ -26,6 +26,7 @@ with counted as (
 provider_aliases as (
 
     select * from {{ ref('stg_pricing__provider_aliases') }}
+    {{ where_known() }}
 
 ),
 

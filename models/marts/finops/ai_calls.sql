@@ -12,7 +12,7 @@ held_calls as (
 
 providers as (
 
-    select * from {{ price_book('ai_providers') }}
+    select * from {{ ref('stg_pricing__providers') }}
 
 ),
 

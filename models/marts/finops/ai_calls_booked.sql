@@ -319,5 +319,5 @@ select
     booked.classification,
     booked.tags_json
 from booked
-left join {{ price_book('ai_providers') }} as providers
+left join {{ ref('stg_pricing__providers') }} as providers
     on booked.provider = providers.provider

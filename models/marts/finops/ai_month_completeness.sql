@@ -22,7 +22,7 @@ closed as (
         providers.provider,
         billing_periods.billing_period_start
     from {{ ref('stg_billing__billing_periods') }} as billing_periods
-    inner join {{ price_book('ai_providers') }} as providers
+    inner join {{ ref('stg_pricing__providers') }} as providers
         on billing_periods.invoice_issuer_name = providers.invoice_issuer_name
 
 ),

@@ -24,7 +24,7 @@ contract_prices as (
 
 providers as (
 
-    select * from {{ price_book('ai_providers') }}
+    select * from {{ ref('stg_pricing__providers') }}
 
 ),
 

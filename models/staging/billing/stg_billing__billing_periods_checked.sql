@@ -11,15 +11,15 @@ provider_aliases as (
     select
         provider_aliases.alias,
         providers.invoice_issuer_name
-    from {{ price_book('ai_provider_aliases') }} as provider_aliases
-    inner join {{ price_book('ai_providers') }} as providers
+    from {{ ref('stg_pricing__provider_aliases') }} as provider_aliases
+    inner join {{ ref('stg_pricing__providers') }} as providers
         on provider_aliases.provider = providers.provider
 
 ),
 
 issuers as (
 
-    select distinct invoice_issuer_name from {{ price_book('ai_providers') }}
+    select distinct invoice_issuer_name from {{ ref('stg_pricing__providers') }}
 
 ),
 

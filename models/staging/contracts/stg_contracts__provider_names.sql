@@ -2,13 +2,13 @@
     of one provider however they are typed. -#}
 with provider_aliases as (
 
-    select * from {{ price_book('ai_provider_aliases') }}
+    select * from {{ ref('stg_pricing__provider_aliases') }}
 
 ),
 
 providers as (
 
-    select * from {{ price_book('ai_providers') }}
+    select * from {{ ref('stg_pricing__providers') }}
 
 ),
 

@@ -8,7 +8,7 @@ with contract_prices as (
 
 provider_aliases as (
 
-    select alias, provider from {{ price_book('ai_provider_aliases') }}
+    select alias, provider from {{ ref('stg_pricing__provider_aliases') }}
 
 ),
 

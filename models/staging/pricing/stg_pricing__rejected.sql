@@ -7,3 +7,13 @@ union all
 {{ rejected_rows_of(
     ref('stg_pricing__provisioned_deployments_checked'), 'pricing', 'provisioned_deployments', 'deployment'
 ) }}
+
+union all
+
+{{ rejected_rows_of(
+    ref('stg_pricing__own_prices_checked'), 'pricing', none, "provider || '/' || model || '/' || meter"
+) }}
+
+union all
+
+{{ rejected_rows_of(ref('stg_pricing__own_providers_checked'), 'pricing', none, 'alias') }}

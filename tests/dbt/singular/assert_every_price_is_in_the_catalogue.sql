@@ -1,4 +1,4 @@
-{#- Every list price has its provider, model and meter in the reference seeds, and so every price of a
+{#- Every list price has its provider, model and meter in the reference tables, and so every price of a
     meter has its SKU: the catalogue is joined inside, and a missing entry would lose charges. -#}
 select
     list_prices.price_id,
@@ -7,10 +7,10 @@ select
         when models.model is null then 'model'
         when meters.meter is null then 'meter'
     end as missing
-from {{ price_book('ai_list_prices') }} as list_prices
-left join {{ price_book('ai_providers') }} as providers
+from {{ ref('stg_pricing__list_prices') }} as list_prices
+left join {{ ref('stg_pricing__providers') }} as providers
     on list_prices.provider = providers.provider
-left join {{ price_book('ai_models') }} as models
+left join {{ ref('stg_pricing__models') }} as models
     on
         list_prices.provider = models.provider
         and list_prices.model = models.model

@@ -1,15 +1,22 @@
 {#- A list price of the seed is one price of the price book, unchanged, and of at least one meter, until a row with
-    its key and first day replaces it: one recorded later, or on the same day under a later id. -#}
+    its key and first day replaces it: one recorded later, or on the same day under a later id. An own price is one too,
+    and what it takes the place of is left out. -#}
 with list_prices as (
 
     select
         *,
+        case when price_origin = 'list_prices' then 1 else 0 end as is_own,
         row_number() over (
             partition by
                 provider, model, meter, service_tier, processing_mode, context_tokens_gt, region_id, daily_window,
-                weekdays, valid_from
-            order by recorded_at desc, price_id desc
-        ) as replacements
+                weekdays, valid_from, case when price_origin = 'list_prices' then 1 else 0 end
+            order by
+                recorded_at desc, case when price_origin = 'price_book' then 0 else 1 end, price_id desc
+        ) as replacements,
+        max(case when price_origin = 'list_prices' then 1 else 0 end) over (
+            partition by
+                provider, model, meter, service_tier, processing_mode, region_id, daily_window, weekdays
+        ) as has_own
     from {{ ref('stg_pricing__list_prices') }}
 
 ),
@@ -44,6 +51,7 @@ left join dated
     on list_prices.price_id = dated.price_id
 where
     list_prices.replacements = 1
+    and list_prices.is_own = list_prices.has_own
     -- what ends where it begins is withdrawn
     and coalesce(list_prices.valid_to <> coalesce(list_prices.valid_from, {{ begin_of_time() }}), true)
     and (

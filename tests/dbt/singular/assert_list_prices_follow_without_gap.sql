@@ -1,6 +1,6 @@
 {#- A listed price of a region, of some hours or days, or of a long context holds until the next one of its key
     begins, and so does a factor: in a gap the price of all would take its place unseen. Without a price of all,
-    usage is held back. -#}
+    usage is held back. Own prices end where their rows say, and what they take the place of is left out. -#}
 with list_prices as (
 
     select
@@ -18,7 +18,15 @@ with list_prices as (
                 daily_window, weekdays
             order by valid_from
         ) as next_valid_from
-    from {{ ref('int_list_prices') }}
+    from {{ ref('int_list_prices') }} as prices
+    where not exists (
+        select 1 from {{ ref('stg_pricing__list_prices') }} as own_prices
+        where
+            own_prices.price_origin = 'list_prices'
+            and own_prices.provider = prices.provider
+            and own_prices.model = prices.model
+            and own_prices.meter = prices.meter
+    )
 
 ),
 

@@ -232,7 +232,7 @@ def _read_providers(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     try:
         with open_cursor(connection) as cursor:
             rows = cursor.execute(
-                "select provider, service_provider_name from ai_providers"
+                "select provider, service_provider_name from stg_pricing__providers"
             ).fetchall()
     except duckdb.CatalogException:
         # the file of a project that leaves the table elsewhere: a name is written as it is then

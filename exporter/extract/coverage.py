@@ -18,7 +18,7 @@ COVERAGE_RELATIONS = (
     "ai_call_coverage",
     "ai_month_completeness",
     "ai_unreadable_records",
-    "ai_providers",
+    "stg_pricing__providers",
 )
 
 # columns of ai_call_coverage by which it can be asked for

@@ -98,7 +98,7 @@ def test_tables_are_copied_and_no_raw_table(manifest: dict[str, Any], plan: Copy
     # a view that reads raw tables itself would be empty in a copy
     assert not [name for name in plan.tables if name.startswith("raw_")]
     assert not [name for name in plan.views if name in stored]
-    assert {"int_usage_priced", "int_held_calls", "ai_providers"} < set(plan.tables)
+    assert {"int_usage_priced", "int_held_calls", "stg_pricing__providers"} < set(plan.tables)
 
 
 def test_without_a_relation_the_plan_lacks_its_tables(manifest: dict[str, Any]) -> None:

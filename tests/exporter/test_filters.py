@@ -293,7 +293,7 @@ def test_a_build_without_the_table_of_providers_takes_names_as_they_are(
 ) -> None:
     home = copy_home(demo_home, tmp_path / "home")
     with duckdb.connect(str(home.database.resolve())) as connection:
-        connection.execute("drop table ai_providers")
+        connection.execute("drop table stg_pricing__providers")
     with closing(Service(home)) as service, service.builds.current() as build:
         assert build.providers == {}
 

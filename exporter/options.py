@@ -92,8 +92,9 @@ def build_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--strict",
             is_flag=True,
-            help="Exit 3 when calls are not priced yet or lines can't be read; publish nothing "
-            "when a closed month is another one than in the build before.",
+            help="Exit 3 when calls are not priced yet, cost otherwise than the log says for no "
+            "known reason, or lines can't be read; publish nothing when a "
+            "closed month is another one than in the build before.",
         ),
     )
     for option in reversed(options):

@@ -88,7 +88,8 @@ def _describe_stated_costs(totals: Totals) -> str:
     agreeing = _share(totals.compared_calls - totals.differing_calls, totals.compared_calls)
     stated = count_text(totals.compared_calls, "call")
     text = f"Costs in the log: of {stated} with one {agreeing} have that list cost"
-    return f"{text}; the others are in ai_price_findings." if totals.differing_calls else f"{text}."
+    others = "; the others are in ai_cost_comparison with the reason"
+    return f"{text}{others if totals.differing_calls else ''}."
 
 
 def _describe_repeated(totals: Totals) -> str:
@@ -121,7 +122,8 @@ def describe_incomplete(
 ) -> list[str]:
     """Give a sentence for everything that the datasets lack; what the demo lacks is one line."""
     lines = _describe_lacks(totals, set_aside)
-    if not is_demo or _lacks(totals) != _DEMO_LACKS or totals.missing_buckets:
+    others = totals.missing_buckets or totals.unexplained_calls
+    if not is_demo or _lacks(totals) != _DEMO_LACKS or others:
         return lines
     unpriced, unreadable = _DEMO_LACKS
     on_purpose = (
@@ -150,6 +152,11 @@ def _describe_lacks(totals: Totals, set_aside: Sequence[Fault]) -> list[str]:
         lines.append(
             f"Not in these totals: {count_text(totals.missing_buckets, 'sum')} of usage reports "
             "not priced yet; see the table ai_unpriced_usage."
+        )
+    if totals.unexplained_calls:
+        lines.append(
+            f"Not explained: {count_text(totals.unexplained_calls, 'call')} cost otherwise than "
+            "the log says, for no known reason; see the table ai_cost_comparison."
         )
     if totals.quarantined:
         reasons = ", ".join(

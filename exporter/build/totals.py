@@ -33,6 +33,7 @@ _COVERAGE = """
         cast(coalesce(sum(priced_tokens), 0) as bigint) as priced_tokens,
         cast(coalesce(sum(compared_calls), 0) as bigint) as compared_calls,
         cast(coalesce(sum(differing_calls), 0) as bigint) as differing_calls,
+        cast(coalesce(sum(unexplained_calls), 0) as bigint) as unexplained_calls,
         cast(coalesce(sum(missing_calls), 0) as bigint) as missing_calls,
         cast(coalesce(sum(missing_tokens), 0) as bigint) as missing_tokens,
         sum(missing_stated_cost) as missing_stated_cost,
@@ -145,6 +146,8 @@ class Totals:
     # sums of an hour or a day that usage reports tell, which are no calls; those without a price
     buckets: int = 0
     missing_buckets: int = 0
+    # those of the differing calls for whose difference there is no reason
+    unexplained_calls: int = 0
 
 
 def seal(database: Path) -> None:
@@ -161,9 +164,8 @@ def read_totals(database: Path) -> Totals:
 
 def ask_totals(engine: Engine) -> Totals:
     """Ask for the totals of what a build or a warehouse holds."""
-    calls, priced_calls, tokens, priced_tokens, compared, differing, *others = engine.fetch(
-        _COVERAGE
-    )[0]
+    [coverage] = engine.fetch(_COVERAGE)
+    calls, priced_calls, tokens, priced_tokens, compared, differing, unexplained, *others = coverage
     *missing, buckets, missing_buckets = others
     months = engine.fetch(_MONTHS)
     [(recorded_at,)] = engine.fetch(_PRICE_LIST_DAY)
@@ -175,6 +177,7 @@ def ask_totals(engine: Engine) -> Totals:
         priced_tokens=priced_tokens,
         compared_calls=compared,
         differing_calls=differing,
+        unexplained_calls=unexplained,
         missing=Missing(*missing),
         usage_until=max((it[3] for it in months if it[3] is not None), default=None),
         waiting=[(it[0], it[2]) for it in months if not it[1]],

@@ -124,7 +124,8 @@ _TOY_MODELS = {
     "focus_contract_commitment": "select 1 as ContractCommitmentId",
     "ai_coverage": """
         select 1 as calls, 1 as priced_calls, 10 as tokens, 10 as priced_tokens,
-            0 as compared_calls, 0 as differing_calls, 0 as missing_calls, 0 as missing_tokens,
+            0 as compared_calls, 0 as differing_calls, 0 as unexplained_calls,
+            0 as missing_calls, 0 as missing_tokens,
             cast(null as decimal(38, 18)) as missing_stated_cost,
             cast(null as varchar) as stated_cost_currency, 0 as unknown_cost_calls,
             0 as buckets, 0 as missing_buckets

@@ -168,14 +168,14 @@ def wrong_rows(database: Path, expected: Iterable[dict[str, str]]) -> list[str]:
     """Give what is wrong of LiteLLM's real rows, by the class that `right_is` names.
 
     A call may always be held back. Where LiteLLM's own cost is not the right one, the call is
-    priced by the book and its cost stands in ai_price_findings beside LiteLLM's.
+    priced by the book and its cost stands in ai_cost_comparison beside LiteLLM's.
     """
     found = costs(database)
     differing = {
         call
         for (call,) in rows_of(
             database,
-            "select call_id from ai_price_findings where finding_type = 'differs_from_source'",
+            "select call_id from ai_cost_comparison where is_different",
         )
     }
     assumed = {
@@ -234,8 +234,8 @@ def test_a_wrong_cost_would_be_seen(database: Path) -> None:
 
 def test_a_cost_that_differs_from_the_logs_stands_with_both(database: Path) -> None:
     query = (
-        "select call_id, list_cost, source_cost from ai_price_findings"
-        " where finding_type = 'differs_from_source' and call_id like 'l22/%'"
+        "select call_id, computed_cost, stated_cost from ai_cost_comparison"
+        " where is_different and call_id like 'l22/%'"
     )
     ((_, list_cost, source_cost),) = rows_of(database, query)
     # 3,500 prompt tokens as uncached input; LiteLLM knew which of them were cached
@@ -243,7 +243,7 @@ def test_a_cost_that_differs_from_the_logs_stands_with_both(database: Path) -> N
     ((compared, differing),) = rows_of(
         database, "select sum(compared_calls), sum(differing_calls) from ai_coverage"
     )
-    query = "select count(*) from ai_price_findings where finding_type = 'differs_from_source'"
+    query = "select count(*) from ai_cost_comparison where is_different"
     assert rows_of(database, query) == [(differing,)]
     assert compared > differing > 0
 

@@ -236,6 +236,22 @@ def test_only_what_the_demo_lacks_on_purpose_is_called_so() -> None:
     assert "purpose" not in " ".join(describe_incomplete(whole))
 
 
+def test_a_cost_that_differs_for_no_known_reason_is_incomplete() -> None:
+    said = (
+        "Not explained: 2 calls cost otherwise than the log says, for no known reason; "
+        "see the table ai_cost_comparison."
+    )
+    assert said in describe_incomplete(replace(TOTALS, unexplained_calls=2))
+    assert "Not explained" not in " ".join(describe_incomplete(TOTALS))
+    # nothing of it is on purpose
+    demo = replace(
+        TOTALS,
+        quarantined=[("unknown_model", 30), ("capacity_paid", 14)],
+        unexplained_calls=1,
+    )
+    assert len(describe_incomplete(demo, is_demo=True)) > 1
+
+
 def test_how_well_prices_are_known_is_said_where_it_is_asked() -> None:
     same = replace(TOTALS, differing_calls=0)
     assert "Prices:" not in " ".join(describe(TOTALS))
@@ -243,7 +259,7 @@ def test_how_well_prices_are_known_is_said_where_it_is_asked() -> None:
     # a cost that differs is always said
     assert describe(TOTALS)[-1] == (
         "Costs in the log: of 240 calls with one 99.5 % have that list cost; "
-        "the others are in ai_price_findings."
+        "the others are in ai_cost_comparison with the reason."
     )
     assert describe(same, verbose=True)[-2:] == [
         "Costs in the log: of 240 calls with one 100.0 % have that list cost.",

@@ -11,7 +11,7 @@ with call_coverage as (
 
 source_costs as (
 
-    select * from {{ ref('int_source_costs') }}
+    select * from {{ ref('ai_cost_comparison') }}
 
 ),
 
@@ -32,6 +32,8 @@ select
     cast(sum(call_coverage.unknown_cost_calls) as {{ whole_type() }}) as unknown_cost_calls,
     count(source_costs.is_different) as compared_calls,
     cast(sum(case when source_costs.is_different then 1 else 0 end) as {{ whole_type() }}) as differing_calls,
+    cast(sum(case when source_costs.reason = 'unexplained' then 1 else 0 end) as {{ whole_type() }})
+        as unexplained_calls,
     cast(0 as {{ whole_type() }}) as unreadable_records,
     {%- for column in bucket_counts %}
     cast(sum(call_coverage.{{ column }}) as {{ whole_type() }}) as {{ column }}{{ ',' if not loop.last }}
@@ -58,6 +60,7 @@ select
     cast(0 as {{ whole_type() }}) as unknown_cost_calls,
     cast(0 as {{ whole_type() }}) as compared_calls,
     cast(0 as {{ whole_type() }}) as differing_calls,
+    cast(0 as {{ whole_type() }}) as unexplained_calls,
     cast(sum(records) as {{ whole_type() }}) as unreadable_records,
     {%- for column in bucket_counts %}
     cast(0 as {{ whole_type() }}) as {{ column }}{{ ',' if not loop.last }}

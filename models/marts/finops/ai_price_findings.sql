@@ -1,5 +1,3 @@
-{%- set no_cost -%}cast(null as {{ cost_type() }}){%- endset -%}
-
 with charges as (
 
     select * from {{ ref('int_charges') }}
@@ -9,12 +7,6 @@ with charges as (
 sku_prices as (
 
     select * from {{ ref('int_sku_prices') }}
-
-),
-
-source_costs as (
-
-    select * from {{ ref('int_source_costs') }} where is_different
 
 ),
 
@@ -66,10 +58,7 @@ contracted_above_list as (
         max(charge_period_start) as last_charge_period_start,
         sum(list_cost) as list_cost,
         sum(contracted_cost) as contracted_cost,
-        sum(contracted_cost - list_cost) as cost_above_list,
-        {{ null_text() }} as call_key,
-        {{ null_text() }} as call_id,
-        {{ no_cost }} as source_cost
+        sum(contracted_cost - list_cost) as cost_above_list
     from priced_charges
     where contracted_unit_price > list_unit_price
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
@@ -97,43 +86,12 @@ assumed_prices as (
         max(charge_period_start) as last_charge_period_start,
         sum(list_cost) as list_cost,
         sum(contracted_cost) as contracted_cost,
-        {{ no_cost }} as cost_above_list,
-        {{ null_text() }} as call_key,
-        {{ null_text() }} as call_id,
-        {{ no_cost }} as source_cost
+        cast(null as {{ cost_type() }}) as cost_above_list
     from priced_charges
-    -- that reasoning costs what output does assumes nothing
-    where price_rule not in ('exact', 'output_price')
+    -- that reasoning costs what output does assumes nothing, and a stated amount is its own price
+    where price_rule not in ('exact', 'output_price', 'stated')
     group by 1, 2, 4, 5, 6, 7, 8, 9, 10
     having sum(standing) > 0
-
-),
-
-differing_costs as (
-
-    select
-        'differs_from_source' as finding_type,
-        billing_account_id,
-        {{ null_text() }} as contract_price_id,
-        provider,
-        model,
-        {{ null_text() }} as meter,
-        {{ null_text() }} as sku_price_id,
-        {{ null_text() }} as price_id,
-        'USD' as billing_currency,
-        'USD' as pricing_currency,
-        cast(null as {{ price_type() }}) as list_unit_price,
-        cast(null as {{ price_type() }}) as contracted_unit_price,
-        cast(null as {{ whole_type() }}) as charges,
-        charge_period_start as first_charge_period_start,
-        charge_period_start as last_charge_period_start,
-        list_cost,
-        {{ no_cost }} as contracted_cost,
-        {{ no_cost }} as cost_above_list,
-        call_key,
-        call_id,
-        source_cost
-    from source_costs
 
 ),
 
@@ -142,8 +100,6 @@ findings as (
     select * from contracted_above_list
     union all
     select * from assumed_prices
-    union all
-    select * from differing_costs
 
 )
 
@@ -165,8 +121,5 @@ select
     last_charge_period_start,
     cast(list_cost as {{ cost_type() }}) as list_cost,
     cast(contracted_cost as {{ cost_type() }}) as contracted_cost,
-    cast(cost_above_list as {{ cost_type() }}) as cost_above_list,
-    call_key,
-    call_id,
-    cast(source_cost as {{ cost_type() }}) as source_cost
+    cast(cost_above_list as {{ cost_type() }}) as cost_above_list
 from findings

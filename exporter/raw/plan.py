@@ -21,6 +21,7 @@ from exporter.raw.mapping import (
     choose_mapping,
     describe_lack,
     read_mappings,
+    shipped_mappings,
 )
 from exporter.raw.shapes import Shape, list_columns, match_table, read_shape
 
@@ -317,8 +318,12 @@ def _recognise(
             return tables[0], shape, status.st_size, mapping
     try:
         return match_table(shape, label, tables), shape, status.st_size, None
-    except UserError:
+    except UserError as error:
         lack = describe_lack(file, shape, tables[0], mappings)
+        if lack is None and shipped_mappings(tables[0]):
+            raise UserError(
+                f"{str(error).removesuffix('.')}, or say in mapping.yml which column is which."
+            ) from None
         if lack is None:
             raise
         raise UserError(

@@ -309,6 +309,17 @@ def test_a_file_that_lacks_what_the_mapping_reads_is_named(
     assert "lacks Tokens in" in sentence
 
 
+def test_an_unknown_log_is_told_of_mappings(tmp_path: Path, project: Project) -> None:
+    (tmp_path / "gateway").mkdir()
+    # Portkey's export without its ids
+    call = json.loads((CALLS / "portkey-logs.jsonl").read_text().splitlines()[0])
+    del call["id"]
+    (tmp_path / "gateway" / "a.jsonl").write_text(json.dumps(call))
+    with pytest.raises(UserError) as caught:
+        plan_raw_files(tmp_path, project)
+    assert "or say in mapping.yml which column is which." in str(caught.value)
+
+
 def test_a_faulty_mapping_stops_a_build_that_sets_files_aside(
     tmp_path: Path, project: Project
 ) -> None:

@@ -147,8 +147,11 @@ def check(
 @command.command(name="missing", short_help="List usage that has no price.")
 @home_option
 @table_or_json_option
+@click.option(
+    "--rows", "as_rows", is_flag=True, help="Print rows for raw/list_prices, to be filled in (CSV)."
+)
 @click.option("--strict", is_flag=True, help="Exit with 3 when anything has no price.")
-def missing(home: Home, fmt: str, strict: bool) -> None:
+def missing(home: Home, fmt: str, as_rows: bool, strict: bool) -> None:
     """List the usage of the published build that has no price, and what a price needs to name.
 
     It shows the table ai_missing_prices. Once the price is in the book, the next build prices the
@@ -157,10 +160,14 @@ def missing(home: Home, fmt: str, strict: bool) -> None:
     import json
 
     from exporter.build import totals
-    from exporter.prices.report import missing_table
+    from exporter.prices.report import missing_csv, missing_table
+    from exporter.project import load_project
 
     rows = totals.read_missing_prices(home.published())
-    if fmt == "json":
+    if as_rows:
+        tables = {table.name: table.columns for table in load_project().raw_tables()}
+        click.echo(missing_csv(rows, tables["list_prices"]), nl=False)
+    elif fmt == "json":
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=str))
     else:
         click.echo("\n".join(missing_table(rows)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import asdict
 from typing import Any
@@ -161,6 +163,25 @@ def missing_table(rows: list[dict[str, Any]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in cells
     ]
+
+
+def missing_csv(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
+    """Give a row of raw/list_prices for each missing price; unit_price is to be filled in."""
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    keys = {
+        (
+            row["provider"] or row["provider_as_sent"],
+            row["model"] or row["model_as_sent"],
+            *(row["meter"], row["service_tier"], row["processing_mode"], row["region_id"]),
+        )
+        for row in rows
+    }
+    names = ("provider", "model", "meter", "service_tier", "processing_mode", "region_id")
+    for key in sorted(keys, key=lambda one: [part or "" for part in one]):
+        writer.writerow(dict(zip(names, key, strict=True)))
+    return buffer.getvalue()
 
 
 def _missing_cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -881,3 +881,18 @@ def test_missing_is_incomplete_with_strict(demo_home: Path) -> None:
 def test_missing_without_a_build_says_so(tmp_path: Path) -> None:
     result = focus_export("prices", "missing", "--home", tmp_path)
     assert_one_sentence(result, 2, "There is no build")
+
+
+def test_missing_gives_rows_of_the_shape_of_own_prices_without_a_price() -> None:
+    from exporter.prices.report import missing_csv
+
+    row = {
+        **{"provider": None, "provider_as_sent": "cohere", "model": None, "model_as_sent": "r-zz"},
+        **{"meter": "input", "service_tier": "standard", "processing_mode": "realtime"},
+        "region_id": None,
+    }
+    columns = ("provider", "model", "meter", "unit_price", "service_tier", "processing_mode")
+    assert missing_csv([row, row], (*columns, "region_id")).splitlines() == [
+        "provider,model,meter,unit_price,service_tier,processing_mode,region_id",
+        "cohere,r-zz,input,,standard,realtime,",
+    ]

@@ -239,7 +239,7 @@ BREAKS: dict[str, list[str]] = {
     "assert_every_price_is_in_the_catalogue": [
         f"delete from ai_models where model = {ONE.format(column='model', table='ai_list_prices')}",
         f"delete from ai_meters where meter = {ONE.format(column='meter', table='ai_list_prices')}",
-        "delete from ai_providers where provider = 'openai'",
+        "delete from stg_pricing__providers where provider = 'openai'",
         "update ai_list_prices set model = null where rowid = 0",
         "delete from int_sku_prices where rowid = 0",
     ],

@@ -111,7 +111,19 @@ and (
             {{ dbt.position("',' || " ~ usage ~ ".region_id || ','", price ~ '.regions_priced_apart') }}, 0
         ) = 0
     )
-    or ({{ usage }}.region_id is null and {{ price }}.is_region_assumed_if_unknown)
+    -- a region without a price of its own has the one of us-east-1, unless it is a partition apart
+    or (
+        {{ price }}.is_region_assumed_if_unknown
+        and (
+            {{ usage }}.region_id is null
+            or (
+                {{ price }}.region_id = 'us-east-1'
+                and {{ usage }}.region_id not like '%-gov-%'
+                and {{ usage }}.region_id not like 'cn-%'
+                and {{ dbt.position("',' || " ~ usage ~ ".region_id || ','", price ~ '.regions_priced_apart') }} = 0
+            )
+        )
+    )
     or (
         {{ price }}.region_id is null
         and (

@@ -96,7 +96,7 @@ def update(
     recorded_at = datetime.combine(as_of, time.min) if as_of else _now()
     proposal = propose(lists, recorded_at, patterns, all_models=all_models)
     if write:
-        append(lists.book, proposal.prices, proposal.models, recorded_at)
+        append(lists.book, proposal.prices, proposal.models, proposal.aliases, recorded_at)
     click.echo("\n".join(describe_proposal(lists.book, proposal, write)))
     for note in proposal.notes:
         click.echo(f"Note: {note}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -30,7 +31,9 @@ _ROW_COLUMNS = (
     *("region_id", "region_scope", "daily_window_start", "daily_window_end", "weekdays"),
     *("valid_from", "valid_to", "valid_from_basis", "recorded_at", "source", "source_ref"),
 )
+_DEVELOPERS = "ai_model_developers.csv"
 _MODEL_COLUMNS = ("provider", "model", "model_developer", "model_family", "model_version")
+_ALIAS_COLUMNS = ("provider", "alias", "model", "source", "recorded_at")
 _Item = TypeVar("_Item")
 _Group = TypeVar("_Group", bound=Hashable)
 
@@ -67,7 +70,12 @@ class Book:
     model_aliases: dict[tuple[str, str], str]
     provider_aliases: dict[str, str]
     blocks: dict[str, int]
+    units: dict[str, str]
+    # (provider or empty, how a name's word begins or empty, developer), the first that fits counts
+    developers: list[tuple[str, str, str]]
+    sellers: dict[str, str]
     models_table: Table
+    aliases_table: Table
 
     @cached_property
     def timelines(self) -> dict[Key, Timeline]:
@@ -88,6 +96,19 @@ class Book:
     def newest_record(self) -> datetime:
         """The latest recorded_at."""
         return max(row.recorded_at for row in self.rows)
+
+    @cached_property
+    def names(self) -> dict[tuple[str, str], str]:
+        """The models by their names in lower case: logs write them in either."""
+        return {(provider, model.lower()): model for provider, model in self.models}
+
+    def developer_of(self, provider: str, model: str) -> str | None:
+        """Tell who made a model, by its provider or by a word of its name."""
+        name = model.lower()
+        for seller, word, developer in self.developers:
+            if seller in ("", provider) and re.search(rf"(?<![a-z]){re.escape(word)}", name):
+                return developer
+        return None
 
     def model_of(self, provider: str, name: str) -> str | None:
         """Give the model that a name is an alias of; a star ends an alias that is a prefix."""
@@ -160,17 +181,36 @@ def load_book(book: Path | None) -> Book:
     if not reference.is_dir():
         reference = load_project().path / "seeds" / "reference"
     models = read_table(reference / "ai_models.csv", _MODEL_COLUMNS)
-    aliases = read_table(reference / "ai_model_aliases.csv", ["provider", "alias", "model"])
+    aliases = read_table(reference / "ai_model_aliases.csv", _ALIAS_COLUMNS)
     providers = read_table(reference / "ai_provider_aliases.csv", ["alias", "provider"])
-    meters = read_table(reference / "ai_meters.csv", ["meter", "pricing_block"])
+    meters = read_table(reference / "ai_meters.csv", ["meter", "pricing_block", "consumed_unit"])
+    developers = reference / _DEVELOPERS
+    if not developers.exists():
+        developers = load_project().path / "seeds" / "reference" / _DEVELOPERS
+    makers_of = read_table(developers, ["provider", "word", "model_developer"])
     blocks = {line["meter"]: int(line.number_of("pricing_block")) for line in meters.lines}
+    sellers = read_table(reference / "ai_providers.csv", ["provider", "service_provider_name"])
     rows = [_to_row(line, blocks) for line in table.lines]
     if not rows:
         raise UserError(f"{path} has no price: name a price book with --book.")
     makers = {(one["provider"], one["model"]): one["model_developer"] for one in models.lines}
     names = {(one["provider"], one["alias"].lower()): one["model"] for one in aliases.lines}
     spellings = {one["alias"]: one["provider"] for one in providers.lines}
-    return Book(table, rows, makers, names, spellings, blocks, models)
+    return Book(
+        table=table,
+        rows=rows,
+        models=makers,
+        model_aliases=names,
+        provider_aliases=spellings,
+        blocks=blocks,
+        units={line["meter"]: line["consumed_unit"] for line in meters.lines},
+        developers=[
+            (line["provider"], line["word"], line["model_developer"]) for line in makers_of.lines
+        ],
+        sellers={line["provider"]: line["service_provider_name"] for line in sellers.lines},
+        models_table=models,
+        aliases_table=aliases,
+    )
 
 
 def _to_row(line: Line, blocks: dict[str, int]) -> Row:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 
+from exporter.errors import UserError
 from exporter.prices.lists import Lists, Review, Source, find_review
 from exporter.prices.timeline import Key, Segment, Timeline, has_price, segment_at
 
@@ -28,6 +29,8 @@ class Coverage:
 
     label: str
     agreements: int = 0
+    # models of which the source has a price that the book can't hold
+    unreadable: list[str] = field(default_factory=list)
     only_book: list[Key] = field(default_factory=list)
     only_source: list[Key] = field(default_factory=list)
     models_only_book: list[tuple[str, str]] = field(default_factory=list)
@@ -74,7 +77,11 @@ def _compare_source(
     book = lists.book
     differences = []
     for (provider, model), rows in sorted(book.rows_of_model.items()):
-        listed = source.load(provider, model)
+        try:
+            listed = source.load(provider, model)
+        except UserError as error:
+            found.unreadable.append(str(error))
+            continue
         if listed is None:
             continue
         seen: set[Key] = set()

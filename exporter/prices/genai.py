@@ -10,6 +10,8 @@ from typing import Any
 
 from genai_prices import __version__, data_snapshot
 from genai_prices.types import (
+    ClauseEquals,
+    ClauseOr,
     ConditionalPrice,
     ModelInfo,
     ModelPrice,
@@ -18,8 +20,18 @@ from genai_prices.types import (
     TimeOfDateConstraint,
 )
 
+from exporter.errors import UserError
 from exporter.prices.book import Book
-from exporter.prices.lists import GENAI, Source, SourceModel, checked, loaders_of, provider_of
+from exporter.prices.lists import (
+    GENAI,
+    Entry,
+    Source,
+    checked,
+    place_of,
+    provider_of,
+    to_source,
+    without_placeholders,
+)
 from exporter.prices.timeline import EFFECTIVE, UNKNOWN, VERIFIED_ON, Key, Segment, Timeline
 
 _METERS = {
@@ -40,6 +52,7 @@ _METERS = {
     "storage_searches_kcount": "file_search",
     "input_document_kpages": "input_page",
     "input_annotated_document_kpages": "input_annotated_page",
+    "input_mchars": "input_character",
     "requests_kcount": "request",
 }
 # (service tier, processing mode) of the request contexts that genai-prices tells apart
@@ -56,26 +69,62 @@ _Entry = ConditionalPrice | PriceVariant
 def read_genai(book: Book) -> Source:
     """Read the installed package."""
     label = f"genai-prices=={__version__} (PyPI, MIT)"
-    entries = [
-        (provider, model.id, listed.id, model)
-        for listed in data_snapshot.get_snapshot().providers
-        if (provider := provider_of(book, listed.id))
-        for model in listed.models
+    listed = [
+        (provider, one.id, model)
+        for one in data_snapshot.get_snapshot().providers
+        if (provider := provider_of(book, one.id))
+        for model in one.models
     ]
+    source = to_source(GENAI, label, book, [_to_entry(book, label, *one) for one in listed])
+    own_names = {(provider, model.id.lower()) for provider, _, model in listed}
+    found: dict[tuple[str, str], set[str]] = {}
+    for provider, _, model in listed:
+        for name in _equal_names(model.match):
+            found.setdefault((provider, name), set()).add(model.id)
+    for (provider, name), models in found.items():
+        # a name of two models leads to neither
+        if (provider, name) not in own_names and len(models) == 1:
+            model_id = next(iter(models))
+            source.aliases[provider, name] = (
+                model_id,
+                f"genai-prices=={__version__} match of {model_id}",
+            )
+    return source
 
-    def load(provider: str, model: str, listed: str, info: ModelInfo) -> SourceModel:
-        reference = f"genai_prices/data.py provider={listed} model={info.id}"
+
+def _to_entry(book: Book, label: str, provider: str, listed: str, info: ModelInfo) -> Entry:
+    region_id, _ = place_of(provider, info.id)
+
+    def read(model: str) -> dict[Key, Timeline]:
+        base = Key(provider, model, "", region_id=region_id)
         place = f"{label}, provider {listed}, model {info.id}"
-        timelines = dict(read_timelines(Key(provider, model, ""), info, place))
-        return SourceModel(provider, model, info.name or model, label, reference, timelines)
+        return without_placeholders(book, info.id, dict(read_timelines(base, info, place)))
 
-    return Source(GENAI, label, loaders_of(book, entries, load))
+    return Entry(
+        provider=provider,
+        name=info.id,
+        listed=info.id,
+        title=info.name or info.id,
+        reference=f"genai_prices/data.py provider={listed} model={info.id}",
+        read=read,
+        region_id=region_id,
+    )
+
+
+def _equal_names(clause: Any) -> Iterator[str]:
+    """Give the whole names, in lower case, that a model of the list is found by."""
+    if isinstance(clause, ClauseEquals):
+        yield clause.equals.lower()
+    elif isinstance(clause, ClauseOr):
+        for one in clause.or_:
+            yield from _equal_names(one)
 
 
 def read_timelines(base: Key, info: ModelInfo, place: str) -> Iterator[tuple[Key, Timeline]]:
     """Give the prices of a model for each key; `base` names provider and model.
 
-    Raises UserError, which begins with `place`, for a price that the book can't hold.
+    A meter is left out with all its bands where the book can't hold a price of it: a third of a
+    cent has no end.
     """
     if isinstance(info.prices, ModelPrice):
         listed = [ConditionalPrice(prices=info.prices)]
@@ -123,17 +172,23 @@ def _timelines(
 ) -> Iterator[tuple[Key, Timeline]]:
     """Give the prices of all meters and bands at each start: of the first active entry."""
     for field, meter in _METERS.items():
-        for band in _bands(entries):
-            timeline: Timeline = []
-            for start in starts:
-                price = _price_on(start, entries, field, band, place)
-                if price != (timeline[-1].price if timeline else None):
-                    begin = datetime.combine(start, time.min) if start else None
-                    # only a first date can be the day of a check: the next one is a change
-                    since = EFFECTIVE if timeline else basis
-                    timeline.append(Segment(begin, price, since if begin else UNKNOWN))
-            if timeline:
-                yield _in_band(replace(base, meter=meter), band), timeline
+        found: dict[Key, Timeline] = {}
+        try:
+            for band in _bands(entries):
+                timeline: Timeline = []
+                for start in starts:
+                    price = _price_on(start, entries, field, band, place)
+                    if price != (timeline[-1].price if timeline else None):
+                        begin = datetime.combine(start, time.min) if start else None
+                        # only a first date can be the day of a check: the next one is a change
+                        since = EFFECTIVE if timeline else basis
+                        timeline.append(Segment(begin, price, since if begin else UNKNOWN))
+                if timeline:
+                    found[_in_band(replace(base, meter=meter), band)] = timeline
+        except UserError:
+            # without this meter a call that has it is held, and the others are priced
+            continue
+        yield from found.items()
 
 
 def _bands(entries: Sequence[_Entry]) -> list[int]:

@@ -6,10 +6,11 @@ price book has no meter for (hours, pixels, video …) is left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -24,6 +25,11 @@ LITELLM = "litellm"
 LITELLM_PROVIDERS = frozenset({"azure", "aws_bedrock", "gcp_vertex"})
 # names of providers that are no alias in any log
 _PROVIDERS = {"aws": "aws_bedrock"}
+# where a price holds that a platform lists without a region, by how it names models
+_ZONES = ("us", "eu")
+GEOS = ("us", "eu", "apac", "au", "jp", "ca", "in")
+# a list says in the name that a model costs nothing
+_FREE = re.compile(r"(?<![a-z])free(?![a-z])")
 REVIEWED = "ai_reviewed_differences.csv"
 _Entry = TypeVar("_Entry")
 
@@ -37,22 +43,34 @@ class SourceModel:
     # as the source calls it, for people
     name: str
     source: str
-    source_ref: str
     timelines: dict[Key, Timeline] = field(hash=False)
+    # where in the source the prices of a key stand
+    references: dict[Key, str] = field(hash=False)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Source:
     """A price list; a model is read when it is asked for, so one bad entry harms no other."""
 
     name: str
     label: str
-    loaders: dict[tuple[str, str], Callable[[], SourceModel]] = field(hash=False)
+    loaders: dict[tuple[str, str], Callable[[str], SourceModel]]
+    # names of the source that lead to one name of the book at different prices: none of them counts
+    clashes: dict[tuple[str, str], tuple[str, ...]]
+    # (provider, another name) -> (model, where the source says so)
+    aliases: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def load(self, provider: str, model: str) -> SourceModel | None:
-        """Read one model's prices; raises UserError for a price that the book can't hold."""
-        loader = self.loaders.get((provider, model))
-        return loader() if loader else None
+        """Read one model's prices under the name given, however the list writes it in case.
+
+        Raises UserError for a price that the book can't hold.
+        """
+        spelling = self._spellings.get((provider, model.lower()))
+        return self.loaders[provider, spelling](model) if spelling else None
+
+    @cached_property
+    def _spellings(self) -> dict[tuple[str, str], str]:
+        return {(provider, model.lower()): model for provider, model in self.loaders}
 
 
 @dataclass(frozen=True)
@@ -138,27 +156,122 @@ def provider_of(book: Book, spelling: str) -> str | None:
     return _PROVIDERS.get(spelling) or book.provider_aliases.get(spelling)
 
 
-def loaders_of(
-    book: Book,
-    entries: Iterable[tuple[str, str, str, _Entry]],
-    load: Callable[[str, str, str, _Entry], SourceModel],
-) -> dict[tuple[str, str], Callable[[], SourceModel]]:
-    """Give a loader per model of the book's naming; an alias counts where the name is missing.
+@dataclass(frozen=True)
+class Entry:
+    """An entry of a list under the book's names: a model's prices, perhaps of one region."""
 
-    An entry is provider, model, the list's own name and what `load` reads, under the book's names.
+    provider: str
+    name: str
+    # the list's own name
+    listed: str
+    # for people
+    title: str
+    reference: str
+    read: Callable[[str], dict[Key, Timeline]] = field(hash=False)
+    region_id: str = ""
+    # how little the list's own name says of provider and region: the closest entry counts
+    vagueness: int = 0
+
+
+def to_source(name: str, label: str, book: Book, entries: Iterable[Entry]) -> Source:
+    """Give a list with a loader per model of the book's naming.
+
+    Where several entries lead to one name, the one counts that the book was made from, then one of
+    the very name (the one that names provider and region before one that leaves them out), then an
+    alias. Of equals none counts, unless their prices are the same: which of them a call means is
+    not told.
     """
-    chosen: dict[tuple[str, str], tuple[int, Callable[[], SourceModel]]] = {}
-    for provider, name, listed, entry in entries:
-        is_known = (provider, name) in book.models
-        model = name if is_known else book.model_of(provider, name) or name
-        rank = 1 if model == name else 2
-        rows = book.rows_of_model.get((provider, model), [])
-        if rows and f"key={listed};" in f"{rows[0].source_ref};":
-            # the entry that the book was made from
-            rank = 0
-        if (provider, model) not in chosen or rank < chosen[provider, model][0]:
-            chosen[provider, model] = (rank, partial(load, provider, model, listed, entry))
-    return {name: loader for name, (_, loader) in chosen.items()}
+    chosen: dict[tuple[str, str], dict[str, list[tuple[tuple[int, int], Entry]]]] = {}
+    for entry in entries:
+        model, rank = _rank(book, entry)
+        regions = chosen.setdefault((entry.provider, model), {})
+        regions.setdefault(entry.region_id, []).append((rank, entry))
+    # names that differ in case only are one name in logs
+    spelled: dict[tuple[str, str], list[str]] = {}
+    for provider, model in chosen:
+        spelled.setdefault((provider, model.lower()), []).append(model)
+    clashes: dict[tuple[str, str], tuple[str, ...]] = {}
+    loaders: dict[tuple[str, str], Callable[[str], SourceModel]] = {}
+    for (provider, _), models in spelled.items():
+        model = models[0]
+        places: dict[str, list[Entry]] = {}
+        for region_id in {one for spelling in models for one in chosen[provider, spelling]}:
+            ranked = [
+                one for spelling in models for one in chosen[provider, spelling].get(region_id, [])
+            ]
+            best = min(rank for rank, _ in ranked)
+            places[region_id] = [entry for rank, entry in ranked if rank == best]
+        equals = [entries for entries in places.values() if len(entries) > 1]
+        if any(not _agree(model, entries) for entries in equals):
+            clashes[provider, model] = tuple(
+                entry.listed for entries in equals for entry in entries
+            )
+            continue
+        counted = [entries[0] for _, entries in sorted(places.items())]
+        loaders[provider, model] = partial(_load, provider, label, counted)
+    return Source(name, label, loaders, clashes)
+
+
+def _rank(book: Book, entry: Entry) -> tuple[str, tuple[int, int]]:
+    known = book.names.get((entry.provider, entry.name.lower()))
+    model = known or book.model_of(entry.provider, entry.name) or entry.name
+    rows = book.rows_of_model.get((entry.provider, model), [])
+    if any(f"key={entry.listed};" in f"{row.source_ref};" for row in rows[:1]):
+        return model, (0, 0)
+    return model, (1 if known or model == entry.name else 2, entry.vagueness)
+
+
+def _agree(model: str, entries: list[Entry]) -> bool:
+    try:
+        first, *others = (entry.read(model) for entry in entries)
+    except UserError:
+        return False
+    return all(other == first for other in others)
+
+
+def _load(provider: str, label: str, entries: list[Entry], model: str) -> SourceModel:
+    timelines: dict[Key, Timeline] = {}
+    references: dict[Key, str] = {}
+    for entry in entries:
+        read = entry.read(model)
+        timelines.update(read)
+        references.update(dict.fromkeys(read, entry.reference))
+    return SourceModel(provider, model, entries[0].title, label, timelines, references)
+
+
+def without_placeholders(
+    book: Book, model: str, timelines: dict[Key, Timeline]
+) -> dict[Key, Timeline]:
+    """Leave out the zeros of a model that costs otherwise, in a unit that no meter counts.
+
+    A zero beside a price of tokens says that this part is free, and a model may be called free.
+    """
+    if _FREE.search(model.lower()):
+        return timelines
+    charging = {
+        key.meter for key, timeline in timelines.items() if any(one.price for one in timeline)
+    }
+    has_tokens = any(book.units[meter] == "Tokens" for meter in charging)
+    return {
+        key: timeline
+        for key, timeline in timelines.items()
+        if key.meter in charging or (has_tokens and book.units[key.meter] == "Tokens")
+    }
+
+
+def place_of(provider: str, model: str) -> tuple[str, str]:
+    """Give region and scope of prices that a list has no region for."""
+    if provider == "azure" and model.partition("/")[0] in _ZONES:
+        return "", f"{model.partition('/')[0]} (data zone)"
+    if provider == "aws_bedrock":
+        prefix = model.partition(".")[0]
+        if prefix == "global":
+            return "", "global"
+        if prefix in GEOS:
+            return "", f"{prefix} (geo)"
+        # lists take plain names from the price list of this region
+        return "us-east-1", "in-region us-east-1"
+    return "", "global"
 
 
 def refuse(place: str, field_name: str, value: object, words: str) -> NoReturn:

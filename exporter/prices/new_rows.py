@@ -32,11 +32,30 @@ class NewModel:
     model_version: str = ""
 
 
+@dataclass(frozen=True)
+class NewAlias:
+    """A row that is proposed for ai_model_aliases.csv."""
+
+    provider: str
+    alias: str
+    model: str
+    source: str
+
+
 def append(
-    book: Book, prices: list[NewPrice], models: list[NewModel], recorded_at: datetime
+    book: Book,
+    prices: list[NewPrice],
+    models: list[NewModel],
+    aliases: list[NewAlias],
+    recorded_at: datetime,
 ) -> None:
     """Append the rows, models first; raises UserError where that is not possible."""
-    for path in [book.table.path, *([book.models_table.path] if models else [])]:
+    written = [
+        book.table.path,
+        *([book.models_table.path] if models else []),
+        *([book.aliases_table.path] if aliases else []),
+    ]
+    for path in written:
         if _is_installed(path.resolve()):
             raise UserError(
                 f"{path} belongs to the installed package, which an update would replace: "
@@ -44,6 +63,9 @@ def append(
             )
     rows = _to_cells(book, prices, recorded_at)
     book.models_table.append([asdict(model) for model in models])
+    book.aliases_table.append(
+        [{**asdict(alias), "recorded_at": day_text(recorded_at)} for alias in aliases]
+    )
     book.table.append(rows)
 
 

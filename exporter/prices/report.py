@@ -25,15 +25,19 @@ def describe_proposal(book: Book, proposal: Proposal, written: bool) -> list[str
         f"+ {new.provider} {new.model}: {new.model_developer}, {new.model_family}"
         for new in proposal.models
     ]
+    aliases = [f"+ {new.provider} {new.alias}: {new.model}" for new in proposal.aliases]
     prices = [f"+ {_describe_new(new)}" for new in proposal.prices]
     lines = [f"--- {book.models_table.path}", *models] if models else []
+    lines += [f"--- {book.aliases_table.path}", *aliases] if aliases else []
     lines += [f"--- {book.table.path}", *prices] if prices else []
     changed = sum(new.old is not None for new in proposal.prices)
     lines.append(
         f"{len(proposal.prices):,} new rows, {changed:,} of them change a price; "
         f"{len(proposal.models):,} new models."
     )
-    if not proposal.prices:
+    if aliases:
+        lines[-1] = f"{lines[-1].removesuffix('.')}, {len(aliases):,} new names."
+    if not (proposal.prices or aliases):
         lines[-1] = "The price book has all prices of the models looked at."
     elif written:
         lines[-1] += " They are appended."
@@ -114,6 +118,9 @@ def comparison_table(comparison: Comparison) -> list[str]:
             ("Not in the book, only in", found.only_source, found.models_only_source),
         ):
             lines += _describe_missing(f"{where} {name}", keys, models)
+    for name, found in comparison.sources.items():
+        if found.unreadable:
+            lines += [f"Not compared with {name}", *(f"  {one}" for one in found.unreadable), ""]
     for name, found in comparison.sources.items():
         differing = [one for one in comparison.differences if one.source == name]
         open_here = sum(one.review is None for one in differing)

@@ -10,7 +10,8 @@ commitments as (
 -- cloud that bills for another by the name under which it sells
 issuers as (
 
-    select
+    -- some sell several services
+    select distinct
         service_provider_name,
         invoice_issuer_legal_name,
         invoice_issuer_name

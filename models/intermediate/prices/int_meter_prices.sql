@@ -145,6 +145,11 @@ regions_apart as (
         is_part_time,
         max(case when region_id is null then 1 else 0 end) as holds_everywhere,
         max(case when region_id = 'regional' then 1 else 0 end) as is_regional_apart,
+        -- of several regions, the one that price lists mean where they name none
+        coalesce(
+            max(case when region_id = 'us-east-1' then region_id end),
+            case when count(distinct region_id) = 1 then max(region_id) end
+        ) as usual_region_id,
         ',' || {{ dbt.listagg("case when region_id <> 'regional' then region_id end", "','", "order by region_id") }}
         || ','
             as regions_priced_apart
@@ -179,9 +184,15 @@ select
     -- a price of every region gives way to one of the call's own, and so does one of any region
     case
         when banded.region_id is null and regions_apart.is_regional_apart = 1 then '*'
-        when banded.region_id is null or banded.region_id = 'regional' then regions_apart.regions_priced_apart
+        when
+            banded.region_id is null
+            or banded.region_id = 'regional'
+            or (banded.region_id = 'us-east-1' and regions_apart.holds_everywhere = 0)
+            then regions_apart.regions_priced_apart
     end as regions_priced_apart,
-    banded.region_id is not null and coalesce(regions_apart.holds_everywhere, 0) = 0 as is_region_assumed_if_unknown,
+    coalesce(
+        banded.region_id = regions_apart.usual_region_id and regions_apart.holds_everywhere = 0, false
+    ) as is_region_assumed_if_unknown,
     banded.daily_window,
     banded.daily_window_from,
     banded.daily_window_to,

@@ -107,6 +107,8 @@ list_priced as (
                     )
                 )
                 then 'time_assumed'
+            when coalesce(window_prices.region_id, all_day_prices.region_id) not in (usage_meters.region_id, 'regional')
+                then 'region_assumed'
             when
                 usage_meters.region_id is null
                 and (

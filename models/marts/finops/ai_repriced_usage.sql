@@ -474,7 +474,14 @@ repriced_meters as (
         max(converted.other_service_tier) as other_service_tier,
         max(case when converted.is_substituted then converted.used_meter end) as substituted_meter,
         max(case when converted.list_unit_price is null then converted.used_meter end) as missing_meter,
-        max(case when converted.price_region_id is not null and converted.region_id is null then 1 else 0 end)
+        max(
+            case
+                when converted.price_region_id is null then 0
+                when converted.region_id is null then 1
+                when converted.price_region_id not in (converted.region_id, 'regional') then 1
+                else 0
+            end
+        )
             as is_region_assumed,
         sum({{ multiply_price(
             'converted.list_unit_price',

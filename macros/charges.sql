@@ -74,7 +74,7 @@ from {{ relation }}
     'charge_id', 'charge_category', 'charge_frequency', 'pricing_category', 'cost_basis', 'billing_period_start',
     'charge_period_start', 'charge_period_end', 'source_name', 'call_key', 'call_id', 'started_at', 'ended_at',
     'model_as_sent', 'deployment', 'billing_account_id', 'billing_account_name', 'sub_account_id', 'sub_account_name',
-    'region_id', 'meter', 'slice_above', 'meter_price_id', 'contract_price_id', 'price_rule', 'consumed_quantity',
+    'allocation_rule', 'region_id', 'meter', 'slice_above', 'meter_price_id', 'contract_price_id', 'price_rule', 'consumed_quantity',
     'pricing_quantity', 'billing_currency', 'list_unit_price', 'contracted_unit_price', 'list_cost', 'contracted_cost',
     'billed_cost', 'effective_cost', 'pricing_currency', 'pricing_currency_list_unit_price',
     'pricing_currency_contracted_unit_price', 'pricing_currency_effective_cost', 'tags_json', 'shared_tags_json',

@@ -108,6 +108,7 @@ corrections as (
         billing_account_name,
         sub_account_id,
         sub_account_name,
+        allocation_rule,
         region_id,
         meter,
         slice_above,

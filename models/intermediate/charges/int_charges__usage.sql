@@ -35,6 +35,7 @@ charged as (
         billing_account_name,
         sub_account_id,
         sub_account_name,
+        allocation_rule,
         region_id,
         meter,
         slice_above,

@@ -134,6 +134,7 @@ select
     charges.sub_account_name as SubAccountName,
     cast(case when charges.sub_account_id is not null then 'Department' end as {{ text }}) as SubAccountType,
     charges.tags_json as Tags,
+    charges.allocation_rule as x_AllocationRule,
     charges.call_id as x_CallId,
     charges.charge_id as x_ChargeId,
     charges.contract_price_id as x_ContractPriceId,

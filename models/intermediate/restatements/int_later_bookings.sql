@@ -117,6 +117,28 @@ repriced_models as (
 
 ),
 
+rule_changes as (
+
+    select known_from from {{ ref('stg_allocation__rules') }}
+    union distinct
+    select known_from from {{ ref('stg_allocation__departments') }}
+
+),
+
+-- months after whose closing somebody wrote a rule or a department
+reallocated_months as (
+
+    select distinct
+        closings.provider,
+        closings.billing_period_start
+    from closings
+    inner join rule_changes
+        on
+            rule_changes.known_from > closings.previous_prices_as_of
+            and rule_changes.known_from <= closings.prices_as_of
+
+),
+
 name_changes as (
 
     select
@@ -158,11 +180,16 @@ concerned as (
         on
             deliveries.provider = changed_names.provider
             and lower(deliveries.model_as_sent) = changed_names.model_name
+    left join reallocated_months
+        on
+            deliveries.provider = reallocated_months.provider
+            and first_closings.billing_period_start = reallocated_months.billing_period_start
     where
         deliveries.ingested_at > first_closings.known_at
         or deliveries.provider_known_from > first_closings.prices_as_of
         or repriced_models.model is not null
         or changed_names.model_name is not null
+        or reallocated_months.provider is not null
 
 )
 
@@ -189,6 +216,9 @@ left join price_changes
         and {{ known_model('deliveries', 'closings.prices_as_of', 'older_names') }} = price_changes.model
         and closings.billing_period_start = price_changes.billing_period_start
         and closings.booking_number = price_changes.booking_number
+{{- join_allocation_values('deliveries') }}
+{{ join_allocations('closings.prices_as_of', 'deliveries.started_at') }}
+{{ join_allocations('closings.previous_prices_as_of', 'deliveries.started_at', 'previous_allocations') }}
 where
     {{ counts_at('deliveries', 'closings.known_at') }}
     and (
@@ -197,4 +227,7 @@ where
         or coalesce({{ known_model('deliveries', 'closings.prices_as_of', 'older_names') }}, '')
         <> coalesce({{ known_model('deliveries', 'closings.previous_prices_as_of', 'previous_names') }}, '')
         or deliveries.ingested_at > closings.previous_known_at
+        -- another department pays
+        or coalesce(allocations.department_id, deliveries.sub_account_id, '')
+        <> coalesce(previous_allocations.department_id, deliveries.sub_account_id, '')
     )

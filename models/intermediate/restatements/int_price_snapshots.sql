@@ -25,6 +25,10 @@ changes as (
     {{ where_known() }}
     union distinct
     select known_from from {{ ref('stg_pricing__model_aliases') }}
+    union distinct
+    select known_from from {{ ref('stg_allocation__rules') }}
+    union distinct
+    select known_from from {{ ref('stg_allocation__departments') }}
 
 )
 

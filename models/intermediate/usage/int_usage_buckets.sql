@@ -1,9 +1,18 @@
 {#- One row per bucket of usage and meter, as last delivered. -#}
 
+with latest_snapshot as (
+
+    select max(prices_as_of) as prices_as_of from {{ ref('int_price_snapshots') }}
+
+)
+
 select
-    deliveries.*,
+    {{ allocated('deliveries') }},
     deliveries.latest_model as model
 from {{ ref('int_usage_deliveries') }} as deliveries
+cross join latest_snapshot
+{{- join_allocation_values('deliveries') }}
+{{ join_allocations('latest_snapshot.prices_as_of', 'deliveries.started_at') }}
 where
     deliveries.superseded_at is null
     and deliveries.record_grain = 'bucket'

@@ -107,6 +107,7 @@ named as (
             'case when counted.is_person_tagged then ' ~ json_member('x-cost-user', 'counted.user_id') ~ " else '' end",
         ]) }} as tags_json,
         counted.shared_tags_json,
+        counted.further_tags_json,
         counted.source_cost,
         -- what is taken back is an amount
         case when counted.source_cost < 0 then counted.source_cost end as stated_call_cost,

@@ -10,7 +10,7 @@
 {%- set of_the_delivery = [
     'source_name', 'call_key', 'record_grain', 'call_id', 'billing_account_id', 'billing_account_name',
     'account_currency',
-    'sub_account_id', 'sub_account_name', 'provider_as_sent', 'provider', 'model_as_sent', 'model', 'deployment',
+    'sub_account_id', 'sub_account_name', 'allocation_rule', 'provider_as_sent', 'provider', 'model_as_sent', 'model', 'deployment',
     'service_tier', 'processing_mode', 'region_id', 'context_tokens', 'started_at', 'ended_at', 'charge_period_start',
     'charge_period_end', 'booking_number', 'booked_in', 'prices_as_of', 'is_current', 'is_cache_hit',
     'is_capacity_paid', 'source_hold_reason', 'tags_json', 'shared_tags_json',

@@ -14,6 +14,7 @@ with rejected as (
 
     {%- for name in [
         'stg_contracts__rejected', 'stg_pricing__rejected', 'stg_billing__rejected', 'stg_currencies__rejected',
+        'stg_allocation__rejected',
         'int_contract_prices_rejected',
     ] %}
 

@@ -53,6 +53,7 @@ select
     SubAccountId,
     SubAccountName,
     Tags,
+    x_AllocationRule,
     x_CallId,
     x_ChargeId,
     x_ContractPriceId,

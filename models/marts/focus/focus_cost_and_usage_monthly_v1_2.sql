@@ -60,6 +60,7 @@ select
     SubAccountName,
     SubAccountType,
     Tags,
+    x_AllocationRule,
     x_CallId,
     x_ChargeId,
     x_ContractPriceId,

@@ -55,5 +55,6 @@ left join {{ ref('int_allocations') }} as {{ name }}
             else {{ usage }}.sub_account_name
         end as sub_account_name
     ),
+    {{ usage }}.sub_account_id as sub_account_id_as_sent,
     allocations.allocation_rule
 {%- endmacro %}

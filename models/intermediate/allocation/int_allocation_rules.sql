@@ -32,7 +32,9 @@ rule_versions as (
         *,
         least(
             valid_to,
-            coalesce(lead(valid_from) over (partition by prices_as_of, rule_id order by valid_from), {{ end_of_time() }})
+            coalesce(
+                lead(valid_from) over (partition by prices_as_of, rule_id order by valid_from), {{ end_of_time() }}
+            )
         ) as holds_until
     from known_rules
     where recording = 1

@@ -28,43 +28,38 @@ last_bookings as (
     from {{ ref('int_rebooked_calls') }}
     group by call_key
 
-),
-
-bookings as (
-
-    select
-        deliveries.*,
-        {{ known_model(
-            'deliveries', 'coalesce(first_closings.prices_as_of, latest_snapshot.prices_as_of)', 'older_names'
-        ) }} as model,
-        0 as booking_number,
-        coalesce(first_closings.booked_in, {{ billing_period_start('deliveries.charge_period_start') }}) as booked_in,
-        coalesce(first_closings.prices_as_of, latest_snapshot.prices_as_of) as prices_as_of,
-        last_bookings.call_key is null as is_current
-    from {{ ref('int_usage_deliveries') }} as deliveries
-    cross join latest_snapshot
-    left join first_closings
-        on
-            deliveries.provider = first_closings.provider
-            and {{ billing_period_start('deliveries.charge_period_start') }} = first_closings.billing_period_start
-    left join older_names
-        on {{ name_fits('deliveries', 'first_closings.prices_as_of', 'older_names') | indent(8) }}
-    left join last_bookings
-        on deliveries.call_key = last_bookings.call_key
-    where {{ counts_at('deliveries', 'coalesce(first_closings.known_at, ' ~ end_of_time() ~ ')') }}
-
-    union all
-
-    select
-        later_bookings.*,
-        later_bookings.booking_number = last_bookings.booking_number as is_current
-    from {{ ref('int_later_bookings') }} as later_bookings
-    inner join last_bookings
-        on later_bookings.call_key = last_bookings.call_key
-
 )
 
-select {{ allocated('bookings') }}
-from bookings
-{{- join_allocation_values('bookings') }}
-{{ join_allocations('bookings.prices_as_of', 'bookings.started_at', usage='bookings') }}
+select
+    {{ allocated('deliveries') }},
+    {{ known_model(
+        'deliveries', 'coalesce(first_closings.prices_as_of, latest_snapshot.prices_as_of)', 'older_names'
+    ) }} as model,
+    0 as booking_number,
+    coalesce(first_closings.booked_in, {{ billing_period_start('deliveries.charge_period_start') }}) as booked_in,
+    coalesce(first_closings.prices_as_of, latest_snapshot.prices_as_of) as prices_as_of,
+    last_bookings.call_key is null as is_current
+from {{ ref('int_usage_deliveries') }} as deliveries
+cross join latest_snapshot
+left join first_closings
+    on
+        deliveries.provider = first_closings.provider
+        and {{ billing_period_start('deliveries.charge_period_start') }} = first_closings.billing_period_start
+left join older_names
+    on {{ name_fits('deliveries', 'first_closings.prices_as_of', 'older_names') | indent(8) }}
+left join last_bookings
+    on deliveries.call_key = last_bookings.call_key
+{{- join_allocation_values('deliveries') }}
+{{ join_allocations(
+    'coalesce(first_closings.prices_as_of, latest_snapshot.prices_as_of)', 'deliveries.started_at'
+) }}
+where {{ counts_at('deliveries', 'coalesce(first_closings.known_at, ' ~ end_of_time() ~ ')') }}
+
+union all
+
+select
+    later_bookings.*,
+    later_bookings.booking_number = last_bookings.booking_number as is_current
+from {{ ref('int_later_bookings') }} as later_bookings
+inner join last_bookings
+    on later_bookings.call_key = last_bookings.call_key

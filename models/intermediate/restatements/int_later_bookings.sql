@@ -194,7 +194,7 @@ concerned as (
 )
 
 select
-    deliveries.*,
+    {{ allocated('deliveries') }},
     {{ known_model('deliveries', 'closings.prices_as_of', 'older_names') }} as model,
     closings.booking_number,
     closings.booked_in,

@@ -52,6 +52,8 @@ select
     usage_of_calls.billing_account_name,
     usage_of_calls.sub_account_id,
     usage_of_calls.sub_account_name,
+    usage_of_calls.sub_account_id_as_sent,
+    usage_of_calls.allocation_rule,
     usage_of_calls.provider,
     usage_of_calls.provider_as_sent,
     providers.service_provider_name,

@@ -4,7 +4,7 @@
     no row. -#}
 {%- set booked_on = [
     'call_key', 'source_name', 'call_id', 'billing_account_id', 'billing_account_name', 'sub_account_id',
-    'sub_account_name', 'model_as_sent', 'charge_period_start', 'charge_period_end', 'billing_period_start',
+    'sub_account_name', 'allocation_rule', 'model_as_sent', 'charge_period_start', 'charge_period_end', 'billing_period_start',
     'charge_class', 'billing_currency', 'tags_json',
 ] -%}
 {%- set of_the_call = [
@@ -292,6 +292,7 @@ select
     booked.billing_account_name,
     booked.sub_account_id,
     booked.sub_account_name,
+    booked.allocation_rule,
     booked.provider,
     booked.provider_as_sent,
     providers.service_provider_name,

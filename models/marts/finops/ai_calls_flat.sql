@@ -25,7 +25,12 @@ select
     coalesce(is_cache_hit, false) as is_cache_hit,
     latency_ms,
     feature,
-    coalesce({{ json_member_value('tags_json', 'x-cost-department') }}, sub_account_name, sub_account_id) as department,
+    coalesce(
+        case when allocation_rule is not null then sub_account_name end,
+        {{ json_member_value('tags_json', 'x-cost-department') }},
+        sub_account_name,
+        sub_account_id
+    ) as department,
     user_id,
     session_id,
     classification,

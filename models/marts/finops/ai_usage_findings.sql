@@ -134,6 +134,72 @@ prices_of_unknown_accounts as (
 
 ),
 
+-- departments that are sent in several ways
+spelled as (
+
+    select
+        sub_account_id,
+        sub_account_id_as_sent,
+        min(source_name) as source_name,
+        count(*) as calls,
+        min(charge_period_start) as first_charge_period_start,
+        max(charge_period_start) as last_charge_period_start,
+        count(*) over (partition by sub_account_id) as spellings
+    from usage_of_calls
+    where
+        sub_account_id_as_sent is not null
+        and allocation_rule in ('departments', 'spelling')
+    group by sub_account_id, sub_account_id_as_sent
+
+),
+
+departments_of_several_spellings as (
+
+    select
+        'department_spelled_differently' as finding_type,
+        source_name,
+        'sub_account_id' as field,
+        sub_account_id_as_sent as raw_value,
+        calls,
+        first_charge_period_start,
+        last_charge_period_start,
+        'Nothing is lost: the spellings are taken for one department. Send one, so that other systems do so too.'
+            as remedy
+    from spelled
+    where spellings > 1
+
+),
+
+departments as (
+
+    select * from {{ ref('stg_allocation__departments') }}
+
+),
+
+rules_for_unknown_departments as (
+
+    select distinct
+        'unknown_department' as finding_type,
+        'allocation' as source_name,
+        'department' as field,
+        rules.department as raw_value,
+        0 as calls,
+        cast(null as {{ timestamp_type() }}) as first_charge_period_start,
+        cast(null as {{ timestamp_type() }}) as last_charge_period_start,
+        'Check the department in allocation_rules: departments has no such id or name, so it is taken as it is.'
+            as remedy
+    from {{ ref('stg_allocation__rules') }} as rules
+    where
+        exists (select 1 from departments)
+        and not exists (
+            select 1 from departments
+            where
+                {{ department_key('departments.department_id') }} = {{ department_key('rules.department') }}
+                or {{ department_key('departments.department_name') }} = {{ department_key('rules.department') }}
+        )
+
+),
+
 findings as (
 
     select * from unknown_classifications
@@ -143,6 +209,10 @@ findings as (
     select * from closed_in_the_future
     union all
     select * from prices_of_unknown_accounts
+    union all
+    select * from departments_of_several_spellings
+    union all
+    select * from rules_for_unknown_departments
 
 )
 

@@ -83,7 +83,9 @@ select
     recorded_at,
     starts_at,
     known_from,
-    {{ fault_or_contradiction('department_id', 'is given twice with different values, one valid_from and one recorded_at') }},
+    {{ fault_or_contradiction(
+        'department_id', 'is given twice with different values, one valid_from and one recorded_at'
+    ) }},
     _file,
     _line
 from compared

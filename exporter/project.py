@@ -21,6 +21,8 @@ class RawTable:
     required: tuple[str, ...]
     # when a record happened
     time: str | None
+    # say yes or no
+    truths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def _raw_table(table: dict[str, Any], folder: str) -> RawTable:
         columns=tuple(column["name"] for column in columns),
         required=marked("required"),
         time=next(iter(marked("time")), None),
+        truths=marked("truth"),
     )
 
 

@@ -202,11 +202,12 @@
                 case when is_object then from_json(element, {{ duckdb__raw_json_structure(columns) }}) end as fields
             from (
                 {%- for path in group.paths %}
+                {%- set copy = group.get('cut', {}).get(path, {'path': path}).path %}
                 {{ 'union all' if not loop.first }}
                 select {{ raw_file_label(path, group.root) }} as file, row_number() over () as line_number, json as element,
                     {{ duckdb__begins_an_object('json') }} as is_object
                 from read_json_objects(
-                    {{ duckdb__one_file(path) }}, {{ duckdb__compression(path) }},
+                    {{ duckdb__one_file(copy) }}, {{ duckdb__compression(copy) }},
                     format = 'array', maximum_object_size = 67108864
                 )
                 {%- endfor %}
@@ -241,20 +242,27 @@
                         )
 {%- endmacro %}
 
-{#- What PostgreSQL's and Snowflake's exports write for null, outside quotes: no name and no count is written so. -#}
-{% macro duckdb__is_null_marker(field) %}{{ field }} in ('NULL', '\N'){% endmacro %}
+{#- A number with a decimal comma, as one with a point. -#}
+{% macro duckdb__with_point(field) -%}
+case when regexp_full_match({{ field }}, '-?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?') then replace({{ field }}, ',', '.') else {{ field }} end
+{%- endmacro %}
 
 {#- RFC 4180. A record is the lines between two points where all quotes are closed; a field is text
     without quotes or delimiters, or anything between quotes, doubled quotes inside. -#}
 {% macro duckdb__raw_from_csv(group, columns) -%}
         {%- set delimiter = group.get('delimiter', ',') -%}
         {%- set field = '(?:"(?:[^"]|"")*"|[^"' ~ ('\\t' if delimiter == '\t' else delimiter) ~ ']*)' -%}
+        {#- What PostgreSQL's and Snowflake's exports write for null, outside quotes: no name and no count is written
+            so. Others are null in files that write nothing so (exporter/raw/forms.py). -#}
+        {%- set nulls = ['NULL', '\\N'] + group.get('nulls', []) -%}
         {%- set positions = {} -%}
         {%- for name in group.columns -%}{%- do positions.update({name: loop.index}) -%}{%- endfor %}
         select
             {%- for column in columns %}
             {%- if column.name in positions %}
-            case when fault is null then nullif(trim(fields[{{ positions[column.name] }}]), '') end as {{ column.alias }},
+            {%- set cell = 'trim(fields[' ~ positions[column.name] ~ '])' %}
+            case when fault is null then nullif(
+                {{- duckdb__with_point(cell) if column.name in group.get('commas', []) else cell }}, '') end as {{ column.alias }},
             {%- else %}
             {{ null_text() }} as {{ column.alias }},
             {%- endif %}
@@ -275,6 +283,10 @@
                         then 'A quote stands where none may stand in lines ' || line_number || ' to ' || last_line
                     when len(fields) <> {{ group.columns | length }}
                         then 'The record has ' || len(fields) || ' fields, the header has {{ group.columns | length }}'
+                    {%- for name in group.get('numbers', []) %}
+                    when regexp_full_match(trim(fields[{{ positions[name] }}]), '-?[0-9,]*[.][0-9.,]*([eE][-+]?[0-9]+)?')
+                        then {{ sql_text(name ~ ' has a point, where numbers of its file have a decimal comma: write it with a comma, and no separator') }}
+                    {%- endfor %}
                 end as fault
             from (
                 select
@@ -286,7 +298,8 @@
                     is_too_long,
                     case
                         when is_open or is_too_long then null
-                        when not contains(record, '"') and not contains(record, 'NULL') and not contains(record, '\N')
+                        when not contains(record, '"')
+                            {%- for marker in nulls %} and not contains(record, {{ sql_text(marker) }}){% endfor %}
                             then string_split(record, {{ sql_text(delimiter) }})
                         when regexp_full_match(record, '{{ field }}(?:{{ delimiter | replace("|", "[|]") }}{{ field }})*', 's')
                             then list_transform(
@@ -297,7 +310,8 @@
                                 lambda text: case
                                     when starts_with(text, '"')
                                         then replace(substr(text, 2, length(text) - 2), '""', '"')
-                                    when {{ duckdb__is_null_marker('trim(text)') }} then ''
+                                    when trim(text) in (
+                                        {%- for marker in nulls %}{{ sql_text(marker) }}{{ ', ' if not loop.last }}{% endfor %}) then ''
                                     else text
                                 end
                             )

@@ -11,10 +11,10 @@
 {% macro snowflake__edit_distance(left, right) %}editdistance({{ left }}, {{ right }}){% endmacro %}
 {% macro bigquery__edit_distance(left, right) %}edit_distance({{ left }}, {{ right }}){% endmacro %}
 
-{#- What a source writes for yes and no, in any case; anything else is null. None is Python's word for nothing. -#}
+{#- What a source writes for yes and no, or for what a cache did, in any case; anything else is null. None is Python's word for nothing. -#}
 {% macro truth_of(expression) -%}
 case
-            when lower({{ expression }}) in ('true', 't', '1', 'yes') then true
-            when lower({{ expression }}) in ('false', 'f', '0', 'no', 'none') then false
+            when lower({{ expression }}) in ('true', 't', '1', 'yes', 'y', 'hit') then true
+            when lower({{ expression }}) in ('false', 'f', '0', 'no', 'n', 'none', 'miss') then false
         end
 {%- endmacro %}

@@ -15,11 +15,15 @@ not {{ matches('substr(' ~ expression ~ ', 11)', '[0-9:. Tt]*') }}
 {#- CST and BST are several zones each, of which DuckDB takes one -#}
 {%- set zone = '.*([Uu][Tt][Cc]|[Gg][Mm][Tt]|[Zz]|[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?|[A-Za-z]+/[A-Za-z0-9_/+-]+)' -%}
 case
-    when substr({{ expression }}, 5, 1) not in ('-', '/') then null
+    when substr({{ expression }}, 5, 1) not in ('-', '/') then {{ other_spelling_to_utc(expression) }}
     when {{ has_offset(expression) }}
         then case
             when {{ matches('substr(' ~ expression ~ ', 11)', zone) }}
-                then timezone('UTC', try_cast({{ expression }} as timestamp with time zone))
+                then coalesce(
+                    {{ zoned_text_to_utc(expression) }},
+                    -- a blank before the offset, looked for where there is no time without
+                    {{ zoned_text_to_utc("replace(replace(" ~ expression ~ ", ' +', '+'), ' -', '-')") }}
+                )
         end
     else try_cast({{ expression }} as timestamp)
 end
@@ -39,9 +43,8 @@ regexp_replace(
         )
 {%- endset -%}
 case
-    when substr({{ expression }}, 5, 1) not in ('-', '/') then null
-    when {{ has_offset(expression) }}
-        then cast(convert_timezone('UTC', try_to_timestamp_tz({{ zoned }}, 'AUTO')) as timestamp_ntz(6))
+    when substr({{ expression }}, 5, 1) not in ('-', '/') then {{ other_spelling_to_utc(expression) }}
+    when {{ has_offset(expression) }} then {{ zoned_text_to_utc(zoned) }}
     else cast(try_to_timestamp_ntz({{ text }}, 'AUTO') as timestamp_ntz(6))
 end
 {%- endmacro %}
@@ -53,7 +56,7 @@ end
 {%- set shape -%}
 ^(?:[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2})
 {#- #}(?:[ T][0-9]{1,2}:[0-9]{1,2}(?::[0-5]?[0-9](?:[.][0-9]+)?)?
-{#- #}(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?| [A-Za-z][A-Za-z0-9_+/-]*)?)?$
+{#- #}(?:Z| ?[+-][0-9]{2}(?::?[0-9]{2})?| [A-Za-z][A-Za-z0-9_+/-]*)?)?$
 {%- endset -%}
 case
     when regexp_contains({{ expression }}, r'{{ shape }}')
@@ -61,7 +64,10 @@ case
             regexp_replace(
                 regexp_replace(
                     regexp_replace(
-                        concat(replace(substr({{ expression }}, 1, 10), '/', '-'), substr({{ expression }}, 11)),
+                        concat(
+                            replace(substr({{ expression }}, 1, 10), '/', '-'),
+                            replace(replace(substr({{ expression }}, 11), ' +', '+'), ' -', '-')
+                        ),
                         r'([ T][0-9]{1,2}:[0-9]{1,2})($|[^:0-9])', r'\1:00\2'
                     ),
                     r'([.][0-9]{6})[0-9]+', r'\1'
@@ -69,8 +75,82 @@ case
                 r'(?i) ?(?:utc|gmt|z)$', '+00:00'
             ) as timestamp
         )
+    else {{ other_spelling_to_utc(expression) }}
 end
 {%- endmacro %}
+
+{#- What begins with no year and dash: Unix time, 20261120T100000Z, and dates with the month's name as of RFC 1123,
+    JavaScript and access logs. Anything else is null. A time without a zone is UTC here too. -#}
+{% macro other_spelling_to_utc(expression) -%}
+{%- set months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'] -%}
+{%- set month, weekday = '(' ~ months | join('|') ~ ')', '((mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?' -%}
+{%- set zone = '( ?(gmt|utc|ut|z))?( ?[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?)?' -%}
+{#- seconds, milliseconds, microseconds or nanoseconds by the number of digits -#}
+{%- set epoch = '[1-9][0-9]{9}([0-9]{3}){0,3}([.][0-9]+)?' -%}
+{%- set basic = '[0-9]{8}[t ][0-9]{6}([.][0-9]+)?' ~ zone -%}
+{%- set named = weekday ~ '([0-9]{1,2}[ /-]' ~ month ~ '[ /-]|' ~ month ~ ' [0-9]{1,2} )[0-9]{4}[ :]'
+    ~ '[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?' ~ zone ~ '( [(].*[)])?' -%}
+{%- set text = 'lower(' ~ expression ~ ')' -%}
+{%- set date_first = namespace(text=rewritten(
+    text, '^' ~ weekday ~ '(([0-9]{1,2})[ /-])?' ~ month ~ '[ /-](([0-9]{1,2}) )?([0-9]{4})[ :](.*)$', '<8>-<5>-<4><7> <9>'
+)) -%}
+{%- for name in months -%}
+    {%- set date_first.text = 'replace(' ~ date_first.text ~ ", '" ~ name ~ "', '" ~ '%02d' % loop.index ~ "')" -%}
+{%- endfor -%}
+{%- set iso = namespace(text="case
+            when " ~ matches(text, basic) ~ "
+                then " ~ rewritten(
+                    text, '^([0-9]{4})([0-9]{2})([0-9]{2}).([0-9]{2})([0-9]{2})([0-9]{2})', '<1>-<2>-<3> <4>:<5>:<6>'
+                ) ~ "
+            when " ~ matches(text, named) ~ "
+                then " ~ rewritten(date_first.text, '-([0-9]) ', '-0<1> ') ~ "
+        end") -%}
+{%- for pattern, replacement in [
+    (' [(].*', ''),
+    (' ?(gmt|utc|ut|z)', ''),
+    ('^(.{19}[.][0-9]{6})[0-9]+', '<1>'),
+    (' ?([+-][0-9]{2}):?([0-9]{2})$', '<1>:<2>'),
+    (':([0-9.]+) ?([+-][0-9]{2})$', ':<1><2>:00'),
+    ('^(.{19}([.][0-9]+)?)$', '<1>+00:00'),
+] -%}
+    {%- set iso.text = rewritten(iso.text, pattern, replacement) -%}
+{%- endfor -%}
+case
+        when {{ matches(expression, epoch) }}
+            then {{ later_by(
+                'microsecond',
+                'cast(substr(rpad(replace(' ~ expression ~ ", '.', ''), 16, '0'), 1, 16) as " ~ whole_type() ~ ')',
+                "cast('1970-01-01 00:00:00' as " ~ timestamp_type() ~ ')'
+            ) }}
+        else {{ zoned_text_to_utc(iso.text) }}
+    end
+{%- endmacro %}
+
+{#- The first place where the pattern fits, with <1> for its first group. -#}
+{% macro rewritten(expression, pattern, replacement) %}
+{{- return(adapter.dispatch('rewritten', 'ai_focus')(expression, pattern, replacement)) -}}
+{% endmacro %}
+{% macro default__rewritten(expression, pattern, replacement) -%}
+regexp_replace({{ expression }}, '{{ pattern }}', '{{ modules.re.sub('<(.)>', '\\\\\\1', replacement) }}')
+{%- endmacro %}
+{% macro snowflake__rewritten(expression, pattern, replacement) -%}
+regexp_replace({{ expression }}, '{{ pattern }}', '{{ modules.re.sub('<(.)>', '\\\\\\\\\\1', replacement) }}')
+{%- endmacro %}
+{% macro bigquery__rewritten(expression, pattern, replacement) -%}
+regexp_replace({{ expression }}, r'{{ pattern }}', r'{{ modules.re.sub('<(.)>', '\\\\\\1', replacement) }}')
+{%- endmacro %}
+
+{#- ISO text with an offset. -#}
+{% macro zoned_text_to_utc(expression) %}
+{{- return(adapter.dispatch('zoned_text_to_utc', 'ai_focus')(expression)) -}}
+{% endmacro %}
+{% macro default__zoned_text_to_utc(expression) -%}
+timezone('UTC', try_cast({{ expression }} as timestamp with time zone))
+{%- endmacro %}
+{% macro snowflake__zoned_text_to_utc(expression) -%}
+cast(convert_timezone('UTC', try_to_timestamp_tz({{ expression }}, 'AUTO')) as timestamp_ntz(6))
+{%- endmacro %}
+{% macro bigquery__zoned_text_to_utc(expression) %}safe_cast({{ expression }} as timestamp){% endmacro %}
 
 {#- A timestamp some units later. -#}
 {% macro later_by(unit, count, expression) %}

@@ -122,4 +122,9 @@ def _table(report: Report) -> str:
             else "."
         )
     )
+    if report.nulls:
+        lines.append(
+            f"Nulls are written as {' and '.join(report.nulls)}, and were read as such: in FOCUS "
+            "files an empty field is null."
+        )
     return "\n".join(lines)

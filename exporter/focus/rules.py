@@ -7,22 +7,18 @@ docs/validation.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from exporter.errors import UserError
-from exporter.project import load_project
+from exporter.macros import macros
 from exporter.sql import quote_name
 
 if TYPE_CHECKING:
     import duckdb
 
 
-_MACRO_FILES = ("types.sql", "money.sql", "focus_rules/*.sql")
-_MACRO = re.compile(r"{%-?\s*macro\s+(\w+)\(.*?{%-?\s*endmacro\s*-?%}", re.DOTALL)
 # Where the four columns of a product rule have these types, the product is judged exactly.
 _EXACT_TYPES = {
     "ListCost": "DECIMAL(38,18)",
@@ -45,59 +41,11 @@ class Failure:
     example: str
 
 
-class _Returned(Exception):  # noqa: N818 - carries dbt's return() out of a macro
-    pass
-
-
-def _return(value: Any) -> NoReturn:
-    raise _Returned(value)
-
-
-def _refuse(message: str) -> NoReturn:
-    raise UserError(message)
-
-
-@cache
-def _macros() -> dict[str, Callable[..., Any]]:
-    """Every macro of the rules by name; each is compiled when it is first called."""
-    import jinja2
-
-    # SQL, not HTML: nothing here is shown in a browser.
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=False)  # noqa: S701
-    macros: dict[str, Callable[..., Any]] = {}
-
-    def to_callable(name: str, source: str) -> Callable[..., Any]:
-        @cache
-        def compiled() -> Any:
-            return getattr(environment.from_string(source).module, name)
-
-        def call(*arguments: Any, **named: Any) -> Any:
-            try:
-                return compiled()(*arguments, **named)
-            except _Returned as returned:
-                return returned.args[0]
-
-        return call
-
-    def dispatch(name: str, _package: str) -> Callable[..., Any]:
-        return macros.get(f"duckdb__{name}") or macros[f"default__{name}"]
-
-    folder = load_project().path / "macros"
-    for file in (file for pattern in _MACRO_FILES for file in sorted(folder.glob(pattern))):
-        for match in _MACRO.finditer(file.read_text(encoding="utf-8")):
-            macros[match[1]] = to_callable(match[1], match[0])
-    environment.globals.update(macros)
-    environment.globals["adapter"] = SimpleNamespace(dispatch=dispatch)
-    environment.globals["exceptions"] = SimpleNamespace(raise_compiler_error=_refuse)
-    environment.globals["return"] = _return
-    return macros
-
-
 @cache
 def versions(dataset: str) -> tuple[str, ...]:
     """FOCUS versions of a dataset (FOCUS Dataset ID), newest first."""
     prefix = f"focus_reference__{dataset.lower()}__v"
-    found = [name[len(prefix) :].replace("_", ".") for name in _macros() if name.startswith(prefix)]
+    found = [name[len(prefix) :].replace("_", ".") for name in macros() if name.startswith(prefix)]
     return tuple(sorted(found, key=lambda v: tuple(map(int, v.split("."))), reverse=True))
 
 
@@ -110,7 +58,7 @@ def reference(dataset: str, focus_version: str) -> dict[str, Any]:
             f"FOCUS {focus_version} has no dataset {dataset} that is known here: "
             f"use one of {', '.join(known)}."
         )
-    found: dict[str, Any] = _macros()["focus_reference"](dataset, focus_version)
+    found: dict[str, Any] = macros()["focus_reference"](dataset, focus_version)
     return found
 
 
@@ -124,7 +72,7 @@ def value_rules(
     dataset: str, focus_version: str, present: list[str], text_columns: list[str]
 ) -> list[dict[str, Any]]:
     """Rules on single rows: id, level, reads (columns), predicate (true for a failing row)."""
-    found: list[dict[str, Any]] = _macros()["focus_value_rules"](
+    found: list[dict[str, Any]] = macros()["focus_value_rules"](
         dataset, focus_version, present, text_columns, True
     )
     return found
@@ -139,7 +87,7 @@ def rule_ids(
     ids += [f"{dataset}.{column['name']}.presence" for column in columns]
     ids += [f"{dataset}.{name}.type" for name in present]
     ids += [rule["id"] for rule in value_rules(dataset, focus_version, present, text_columns)]
-    group_rules = _macros()["focus_group_rules"](dataset, focus_version, present)
+    group_rules = macros()["focus_group_rules"](dataset, focus_version, present)
     return list(dict.fromkeys(ids + [rule["id"] for rule in group_rules]))
 
 
@@ -181,7 +129,7 @@ def prepare_check(
     connection.execute(
         f"create or replace temp view _typed as select {', '.join(items)} from {relation}"  # noqa: S608
     )
-    sql = _macros()["focus_check_sql"](
+    sql = macros()["focus_check_sql"](
         dataset,
         focus_version,
         "_typed",

@@ -6,7 +6,7 @@ import csv
 import gzip
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -23,6 +23,8 @@ from exporter.focus.rules import (
     reference,
     rule_ids,
 )
+from exporter.raw.forms import ALWAYS_NULL
+from exporter.raw.text import MARKERS
 from exporter.sql import quote_text
 
 _CSV_DELIMITERS = (",", ";", "\t", "|")
@@ -40,6 +42,8 @@ class Report:
     rules_judged: int
     not_judged: list[str]
     failures: list[Failure]
+    # words without quotes that are read as nulls; FOCUS leaves the field empty
+    nulls: list[str]
 
     @property
     def passed(self) -> bool:
@@ -53,7 +57,7 @@ def check_file(path: Path, dataset: str, focus_version: str) -> Report:
     `dataset` is a FOCUS Dataset ID. Raises UserError where the file can't be read as either.
     """
     reference(dataset, focus_version)
-    names = [column["name"] for column in focus_columns(dataset, focus_version)]
+    focus = {column["name"]: column["type"] for column in focus_columns(dataset, focus_version)}
     kind, compression = _kind_of(path)
     load = _load_parquet if kind == "parquet" else _load_csv
     with (
@@ -63,13 +67,13 @@ def check_file(path: Path, dataset: str, focus_version: str) -> Report:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set preserve_insertion_order = true")
         try:
-            catalog = load(connection, path, compression, names)
+            catalog, nulls = load(connection, path, compression, focus)
             ((rows,),) = connection.execute("select count(*) from _file").fetchall()
         except duckdb.Error as error:
             raise UserError(
                 f"{path} can't be read as {kind} ({_reason(error)}): mend it or export it again."
             ) from None
-        if not any(name in names for name, _ in catalog):
+        if not any(name in focus for name, _ in catalog):
             raise UserError(
                 f"{path} has no column of {dataset} in FOCUS {focus_version}: "
                 "check its header, or name its --dataset."
@@ -83,7 +87,7 @@ def check_file(path: Path, dataset: str, focus_version: str) -> Report:
             raise UserError(
                 f"{path} can't be judged ({_reason(error)}): export it again, or free some space."
             ) from None
-    every = rule_ids(dataset, focus_version, names, [])
+    every = rule_ids(dataset, focus_version, list(focus), [])
     return Report(
         file=str(path),
         dataset=dataset,
@@ -92,6 +96,7 @@ def check_file(path: Path, dataset: str, focus_version: str) -> Report:
         rules_judged=len(judged),
         not_judged=sorted(set(every) - set(judged)),
         failures=failures,
+        nulls=nulls,
     )
 
 
@@ -123,8 +128,8 @@ def _kind_of(path: Path) -> tuple[str, str]:
 
 
 def _load_parquet(
-    connection: duckdb.DuckDBPyConnection, path: Path, _compression: str, focus_names: list[str]
-) -> list[tuple[str, str]]:
+    connection: duckdb.DuckDBPyConnection, path: Path, _compression: str, focus: Mapping[str, str]
+) -> tuple[list[tuple[str, str]], list[str]]:
     described = connection.execute(
         f"describe select * from read_parquet({_one_file(path)})"  # noqa: S608
     ).fetchall()
@@ -135,37 +140,74 @@ def _load_parquet(
     else:
         source = f"read_parquet({_one_file(path)}, file_row_number = true)"
         number = "file_row_number + 1"
-    items = [f"{number} as _row", *(f'"{name}"' for name, _ in catalog if name in focus_names)]
+    items = [f"{number} as _row", *(f'"{name}"' for name, _ in catalog if name in focus)]
     connection.execute(f"create temp view _file as select {', '.join(items)} from {source}")  # noqa: S608
-    return catalog
+    return catalog, []
 
 
 def _load_csv(
-    connection: duckdb.DuckDBPyConnection, path: Path, compression: str, focus_names: list[str]
-) -> list[tuple[str, str]]:
-    r"""Parse the file once, as text, into a table that is dropped with its folder.
+    connection: duckdb.DuckDBPyConnection, path: Path, compression: str, focus: Mapping[str, str]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    r"""Parse the file, as text, into a table that is dropped with its folder.
 
     Its columns are named by their place, so that no name of the file can clash; nothing is guessed,
     so that no line is skipped. A null is an empty field, or NULL or \N outside quotes, as databases
-    and FOCUS's own sample write it.
+    and FOCUS's own sample write it, or another word that can be no value of this file.
     """
     names, delimiter = _header(path, compression)
     columns = ", ".join(f"'c{place}': 'varchar'" for place in range(len(names)))
-    source = (
-        f"read_csv({_one_file(path)}, auto_detect = false, header = true, skip = 0, "
-        f"columns = {{{columns}}}, delim = '{delimiter}', quote = '\"', escape = '\"', "
-        f"nullstr = ['', 'NULL', '\\N'], allow_quoted_nulls = false, "
-        f"compression = '{compression}', strict_mode = true, max_line_size = {_LONGEST_LINE})"
+    options = (
+        f"auto_detect = false, header = true, skip = 0, columns = {{{columns}}}, "
+        f"delim = '{delimiter}', quote = '\"', escape = '\"', allow_quoted_nulls = false, "
+        f"compression = '{compression}', strict_mode = true, max_line_size = {_LONGEST_LINE}"
     )
-    connection.execute(f"create table _raw as select * from {source}")  # noqa: S608
+
+    def read(words: Sequence[str]) -> None:
+        nulls = ", ".join(quote_text(word) for word in ("", *words))
+        query = f"from read_csv({_one_file(path)}, {options}, nullstr = [{nulls}])"
+        connection.execute(f"create or replace table _raw as {query}")
+
+    read([])
+    met = _words_of(connection, names, focus)
+    nulls: list[str] = []
+    if met:
+        read(list(met))
+        between_quotes = _words_of(connection, names, focus)
+        for word, counts in met.items():
+            kept = between_quotes.get(word, {})
+            bare = [name for name, count in counts.items() if count > kept.get(name, 0)]
+            # a text may be the word null in one column; a number and a time are none
+            if bare and (word in ALWAYS_NULL or len(bare) > 1 or focus[bare[0]] != "String"):
+                nulls.append(word)
+        if nulls != list(met):
+            read(nulls)
     items = ["rowid + 1 as _row"]
     items += [
-        f"nullif(c{place}, '') as \"{name}\""
-        for place, name in enumerate(names)
-        if name in focus_names
+        f"nullif(c{place}, '') as \"{name}\"" for place, name in enumerate(names) if name in focus
     ]
     connection.execute(f"create temp view _file as select {', '.join(items)} from _raw")  # noqa: S608
-    return [(name, "VARCHAR") for name in names]
+    return [(name, "VARCHAR") for name in names], nulls
+
+
+def _words_of(
+    connection: duckdb.DuckDBPyConnection, names: Sequence[str], focus: Mapping[str, str]
+) -> dict[str, dict[str, int]]:
+    """Count the cells of each FOCUS column that hold a word for nothing, by word and column."""
+    asked = [
+        (word, name, f"count(*) filter (c{place} = {quote_text(word)})")
+        for word in MARKERS
+        for place, name in enumerate(names)
+        if name in focus
+    ]
+    if not asked:
+        return {}
+    query = f"select {', '.join(count for _, _, count in asked)} from _raw"  # noqa: S608
+    (found,) = connection.execute(query).fetchall()
+    met: dict[str, dict[str, int]] = {}
+    for (word, name, _), count in zip(asked, found, strict=True):
+        if count:
+            met.setdefault(word, {})[name] = count
+    return met
 
 
 def _header(path: Path, compression: str) -> tuple[list[str], str]:

@@ -26,6 +26,11 @@ class RawFile:
     mapping: Mapping | None = None
 
     @property
+    def text(self) -> Path:
+        """Where its text lies as UTF-8."""
+        return self.shape.passed.utf8 or self.path
+
+    @property
     def unread(self) -> list[str]:
         """The columns that no model reads; of JSON the keys seen in a sample."""
         read = source_columns(self.mapping, self.shape) if self.mapping else self.table.columns
@@ -33,14 +38,17 @@ class RawFile:
 
 
 def cut_files(files: Sequence[RawFile], folder: Path) -> dict[Path, Path]:
-    """Copy the files that have lines too long to read, without those; gives path -> copy."""
-    copies: dict[Path, Path] = {}
+    """Copy the files that have lines too long to read, without those; gives path -> copy.
+
+    Files of UTF-16 have a copy already.
+    """
+    copies = {file.path: file.text for file in files if file.text != file.path}
     for file in files:
         # the lines of an array are no records
         if file.shape.passed.long_lines and file.shape.format != "json":
-            is_gzip = file.path.suffix.lower() == ".gz"
+            is_gzip = file.text.suffix.lower() == ".gz"
             copy = folder / f"cut_{len(copies)}.txt{'.gz' if is_gzip else ''}"
-            cut_long_lines(file.path, is_gzip, copy)
+            cut_long_lines(file.text, is_gzip, copy)
             copies[file.path] = copy
     return copies
 
@@ -64,10 +72,11 @@ def group_files(
             "paths": [str(file.path) for file in alike],
             "columns": list(shape.columns),
             **({"types": list(shape.types)} if shape.format == "parquet" else {}),
-            **({"delimiter": shape.delimiter} if shape.format == "csv" else {}),
+            **(_describe_csv(shape) if shape.format == "csv" else {}),
             **(
                 {"has_ambiguous": True}
-                if any(it.shape.passed.has_ambiguous for it in alike)
+                if shape.commas
+                or any(it.shape.passed.has_ambiguous for it in alike)
                 or (mapping and shape.format == "parquet")
                 else {}
             ),
@@ -76,6 +85,14 @@ def group_files(
         }
         for (shape, mapping), alike in groups.items()
     ]
+
+
+def _describe_csv(shape: Shape) -> dict[str, Any]:
+    lists = {"nulls": shape.nulls, "commas": shape.commas, "numbers": shape.numbers}
+    return {
+        "delimiter": shape.delimiter,
+        **{name: list(found) for name, found in lists.items() if found},
+    }
 
 
 def _describe_cuts(files: Sequence[RawFile], copies: dict[Path, Path]) -> dict[str, Any]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
-from collections.abc import Sequence
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from exporter.errors import UserError
 from exporter.project import Project, RawTable
 from exporter.raw.files import RawFile, cut_files, group_files
 from exporter.raw.folders import check_root, describe_strangers, tables_by_folder, walk
+from exporter.raw.forms import Form, find_form
 from exporter.raw.mapping import (
     FILE_NAMES,
     Mapping,
@@ -60,6 +65,13 @@ class RawPlan:
     faults: list[Fault] = field(default_factory=list)
     # after cut(): what is read in place of a file
     copies: dict[Path, Path] = field(default_factory=dict)
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder for copies as UTF-8, which goes with the plan."""
+        folder = Path(tempfile.mkdtemp(prefix="ai-focus-raw-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     @property
     def notes(self) -> list[str]:
@@ -164,7 +176,11 @@ class RawPlan:
         """Take in one file or its fault; tells whether it is read."""
         label = str(file.relative_to(self.root))
         try:
-            table, shape, size, mapping = _recognise(file, label, tables, mappings)
+            table, shape, size, mapping = _recognise(
+                file, label, tables, mappings, lambda: self.scratch
+            )
+            # a mapping's columns are its own
+            form = find_form(file, label, shape, table) if table and not mapping else Form(shape)
         except UserError as error:
             self.faults.append(Fault(_printable(label), str(error), is_usage))
             return False
@@ -174,7 +190,8 @@ class RawPlan:
                 "spend log once more."
             )
             return False
-        self.read.append(RawFile(file, label, table, shape, size, mapping))
+        self.remarks += form.remarks
+        self.read.append(RawFile(file, label, table, form.shape, size, mapping))
         if is_usage and not shape.has_records:
             self.remarks.append(f"{label} holds no records.")
         return True
@@ -290,7 +307,11 @@ def _printable(label: str) -> str:
 
 
 def _recognise(
-    file: Path, label: str, tables: list[RawTable], mappings: list[Mapping]
+    file: Path,
+    label: str,
+    tables: list[RawTable],
+    mappings: list[Mapping],
+    scratch: Callable[[], Path],
 ) -> tuple[RawTable | None, Shape, int, Mapping | None]:
     """Give a file's table, shape, bytes and mapping; no table for what is not to be read."""
     try:
@@ -301,7 +322,7 @@ def _recognise(
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
             raise UserError(f"{label} is no regular file: take it out of the raw folder.")
-        shape = read_shape(file, label, tables)
+        shape = read_shape(file, label, tables, scratch)
     except OSError as error:
         raise UserError(
             f"{label} can't be read ({error.strerror or error}): "

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from glob import escape
 
 import duckdb
 
+from exporter.macros import macros
 from exporter.raw.expressions import Member, quote
 from exporter.raw.files import RawFile
 from exporter.raw.mapping import pointer_to
 from exporter.raw.plan import RawPlan
-from exporter.raw.shapes import connection, json_elements, list_columns
-from exporter.sql import DuckDB
+from exporter.raw.rows import column_of, open_rows
+from exporter.raw.shapes import list_columns
 
 # Text is read whole for its days up to so many bytes of a file, and of all; beyond it the days of
 # the first rows are told.
@@ -24,7 +24,7 @@ FIRST_ROWS = 10_000
 def preview(plan: RawPlan) -> Iterator[str]:
     """Give the lines: where the files lie, then one or two for each.
 
-    Days are UTC, of the times that DuckDB can read. `…` in place of the last one says that only the
+    Days are UTC. `…` in place of the last one says that only the
     first rows of a large file were looked at, `-` that no time was found.
     """
     yield f"Would read {plan.bytes:,} bytes in {plan.root}, files: {plan.files:,}"
@@ -47,9 +47,9 @@ def _days(file: RawFile, is_whole: bool) -> str:
     time = _time(file)
     if time is None:
         return "-"
-    moment = f"try_cast({time} as timestamptz)"
+    moment = macros()["to_utc_timestamp"](f"trim(cast({time} as varchar))")
     try:
-        rows = _rows(file)
+        rows = open_rows(file.path, file.shape)
         if not is_whole:
             rows = rows.limit(FIRST_ROWS)
         first, last = rows.aggregate(
@@ -69,31 +69,5 @@ def _time(file: RawFile) -> str | None:
     if name[0] not in file.shape.columns:
         return None
     if file.shape.format in ("csv", "parquet"):
-        return DuckDB(connection()).column(name[0]) if len(name) == 1 else None
+        return column_of(file.shape, name[0]) if len(name) == 1 else None
     return f"json ->> {quote(pointer_to(name))}"
-
-
-def _rows(file: RawFile) -> duckdb.DuckDBPyRelation:
-    """Open a file; what can't be read in the middle of it is passed over."""
-    path = escape(str(file.path))
-    is_gzip = file.label.lower().endswith(".gz")
-    if file.shape.format == "parquet":
-        return connection().read_parquet(path, hive_partitioning=False, binary_as_string=True)
-    if file.shape.format == "csv":
-        return connection().read_csv(
-            path,
-            compression="gzip" if is_gzip else "none",
-            sep=file.shape.delimiter or ",",
-            columns=dict.fromkeys(file.shape.columns, "VARCHAR"),
-            auto_detect=False,
-            header=True,
-            quotechar='"',
-            escapechar='"',
-            strict_mode=False,
-            ignore_errors=True,
-            hive_partitioning=False,
-        )
-    elements, values = json_elements(file.path, is_gzip)
-    if file.shape.format == "jsonl":
-        elements = elements.replace("'array'", "'newline_delimited', ignore_errors = true")
-    return connection().sql(f"from {elements}", params=values)

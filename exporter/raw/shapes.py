@@ -10,8 +10,10 @@ import codecs
 import csv
 import io
 import json
+import os
 import re
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from glob import escape
@@ -26,9 +28,12 @@ from exporter.raw.text import (
     LONGEST_LINE,
     Passed,
     check_text,
+    copy_as_utf8,
     describe_long_line,
     lines,
     open_text,
+    start_of,
+    utf16_of,
 )
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -49,14 +54,24 @@ class Shape:
     columns: tuple[str, ...]
     delimiter: str | None = None
     types: tuple[str, ...] = ()
+    # of CSV: the words of raw/text.py that stand for no value beside those that always do
+    nulls: tuple[str, ...] = ()
+    # of CSV: columns with a decimal comma; and all of numbers, where one has it
+    commas: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     # files are grouped by the rest
     has_records: bool = field(default=True, compare=False)
     # of text
     passed: Passed = field(default=Passed(), compare=False)
 
 
-def read_shape(file: Path, label: str, tables: list[RawTable]) -> Shape:
-    """Tell one file's format and columns; raises UserError for what no reader could use."""
+def read_shape(
+    file: Path, label: str, tables: list[RawTable], scratch: Callable[[], Path]
+) -> Shape:
+    """Tell one file's format and columns; raises UserError for what no reader could use.
+
+    `scratch` gives a folder for the copy of a file in UTF-16.
+    """
     with file.open("rb") as stream:
         magic = stream.read(4)
     if not magic:
@@ -68,7 +83,15 @@ def read_shape(file: Path, label: str, tables: list[RawTable]) -> Shape:
         remedy = "give it the ending .gz" if is_gzip else "take the ending .gz from its name"
         state = "is packed with gzip" if is_gzip else "is not packed with gzip"
         raise UserError(f"{label} {state}, against its name: {remedy}.")
-    passed = check_text(file, is_gzip, label)
+    utf8 = None
+    encoding = utf16_of(start_of(file, is_gzip, label))
+    if encoding is not None:
+        descriptor, name = tempfile.mkstemp(suffix=".txt", dir=scratch())
+        os.close(descriptor)
+        utf8 = Path(name)
+        copy_as_utf8(file, is_gzip, label, encoding, utf8)
+        file, is_gzip = utf8, False
+    passed = replace(check_text(file, is_gzip, label), utf8=utf8)
     with open_text(file, is_gzip) as stream:
         text = codecs.decode(stream.read(BLOCK), "utf-8-sig", "ignore")
     stripped = text.lstrip()

@@ -1,4 +1,7 @@
-"""Passes over a text file once, in blocks, to see that it can be read; cuts lines out of it."""
+"""Passes over a text file once, in blocks, to see that it can be read; makes copies that can be.
+
+A copy is one in UTF-8 of a file in UTF-16, or one without lines that are too long.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,33 @@ _AMBIGUOUS = re.compile(
     + b"|".join(rb"(?<=[^0-9.:][1-9]" + rb"[0-9]" * more + rb"\.000)" for more in range(3))
     + b")"
 )
-_LONGEST_AMBIGUOUS = len(b",100.000,")
+# what may stand for no value as a whole field of CSV
+MARKERS = ("NULL", "\\N", "null", "None")
+_MARKERS = {
+    marker: re.compile(b"%b(?=[,;|\\t\\r\\n])(?<=[,;|\\t\\n]%b)" % (escaped, escaped))
+    for marker in MARKERS
+    for escaped in [re.escape(marker).encode()]
+}
+# a number with a comma, as a field between quotes: a file with other delimiters needs none
+_QUOTED_COMMA = re.compile(rb'"-?[0-9]{1,20},[0-9][-+0-9.,eE]{0,30}"')
+# what may straddle two blocks is no longer
+_SEAM = 64
 
 
 @dataclass(frozen=True)
 class Passed:
-    """What a pass over a text file has found: numbers of lines, and whether 1.000 is there."""
+    """What a pass over a text file has found."""
 
+    # numbers of lines
     long_lines: tuple[int, ...] = ()
+    # 1.000 is there
     has_ambiguous: bool = False
+    # of MARKERS, those that stand between two delimiters
+    markers: tuple[str, ...] = ()
+    # "0,5" is there
+    has_commas: bool = False
+    # a copy of what is UTF-16
+    utf8: Path | None = None
 
 
 def open_text(file: Path, is_gzip: bool) -> IO[bytes]:
@@ -49,15 +70,49 @@ def _blocks(file: Path, is_gzip: bool, label: str) -> Iterator[bytes]:
         ) from None
 
 
+def start_of(file: Path, is_gzip: bool, label: str) -> bytes:
+    """Give the first four bytes of a text."""
+    return next(_blocks(file, is_gzip, label), b"")[:4]
+
+
+def utf16_of(start: bytes) -> str | None:
+    """Tell by the first four bytes whether text is UTF-16, and of which order; None if it isn't."""
+    if start[:2] == b"\xff\xfe" and start[2:4] != b"\0\0":
+        return "utf-16-le"
+    if start[:2] == b"\xfe\xff":
+        return "utf-16-be"
+    # without a mark: a header begins with ASCII
+    zeros = [byte == 0 for byte in start]
+    if zeros == [False, True, False, True]:
+        return "utf-16-le"
+    return "utf-16-be" if zeros == [True, False, True, False] else None
+
+
+def copy_as_utf8(file: Path, is_gzip: bool, label: str, encoding: str, copy: Path) -> None:
+    """Copy a file of UTF-16 as UTF-8, not packed; each line keeps its number."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line = 1
+    with copy.open("wb") as out:
+        try:
+            for block in _blocks(file, is_gzip, label):
+                text = decoder.decode(block)
+                line += text.count("\n")
+                out.write(text.encode())
+            decoder.decode(b"", final=True)
+        except UnicodeError:
+            raise UserError(
+                f"{label} is UTF-16 text that is broken (behind line {line}): copy or export it "
+                "again, complete."
+            ) from None
+
+
 def check_text(file: Path, is_gzip: bool, label: str) -> Passed:
     """Refuse what is no UTF-8 text; tells what else a reader must know of it."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     too_long: list[int] = []
-    has_ambiguous, before = False, b""
+    seen = _Seen()
     line, length = 1, 0
     for block in _blocks(file, is_gzip, label):
-        if line == 1 and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise UserError(f"{label} is UTF-16 text: save it as UTF-8.")
         if b"\0" in block:
             raise UserError(
                 f"{label} is no log that is known here: it is neither text nor Parquet; "
@@ -73,11 +128,8 @@ def check_text(file: Path, is_gzip: bool, label: str) -> Passed:
             decoder.decode(block)
         except UnicodeDecodeError as error:
             line += block.count(b"\n", 0, max(0, error.start - len(error.object) + len(block)))
-            raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
-        if not has_ambiguous:
-            seam = before + block[:_LONGEST_AMBIGUOUS]
-            has_ambiguous = bool(_AMBIGUOUS.search(block) or _AMBIGUOUS.search(seam))
-            before = block[-_LONGEST_AMBIGUOUS:]
+            raise _no_utf8(label, line) from None
+        seen.look_at(block)
         first = block.find(b"\n")
         length += len(block) if first < 0 else first
         if length > LONGEST_LINE and too_long[-1:] != [line]:
@@ -88,8 +140,33 @@ def check_text(file: Path, is_gzip: bool, label: str) -> Passed:
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise UserError(f"{label} is not UTF-8 text (line {line}): save it as UTF-8.") from None
-    return Passed(tuple(too_long), has_ambiguous)
+        raise _no_utf8(label, line) from None
+    seen.look_at(b"\n")
+    markers = tuple(marker for marker in MARKERS if marker in seen.found)
+    return Passed(tuple(too_long), "." in seen.found, markers, "," in seen.found)
+
+
+class _Seen:
+    """The patterns that a pass has met, each of which is looked for until it is found."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+        self._wanted = {".": _AMBIGUOUS, ",": _QUOTED_COMMA, **_MARKERS}
+        self._before = b""
+
+    def look_at(self, block: bytes) -> None:
+        seam = self._before + block[:_SEAM]
+        for name, pattern in list(self._wanted.items()):
+            if pattern.search(block) or pattern.search(seam):
+                self.found.add(name)
+                del self._wanted[name]
+        self._before = (self._before + block)[-_SEAM:]
+
+
+def _no_utf8(label: str, line: int) -> UserError:
+    return UserError(
+        f"{label} is not UTF-8 text (line {line}): save it as UTF-8, or as UTF-16 with its mark."
+    )
 
 
 def lines(stream: IO[bytes]) -> Iterator[bytes]:

@@ -124,6 +124,43 @@ FILES: dict[str, str | bytes] = {
         call("nulls-4", customer_id="NULLS"),
         call("nulls-bad", model="NULL"),
     ),
+    # None means nothing here, since it stands among the numbers of another column
+    "markers.csv": csv_text(
+        call("markers-1", customer_id="None"),
+        call("markers-2", customer_id='"None"'),
+        call("markers-bad", prompt_tokens="None"),
+    ),
+    # here it may be a customer
+    "name.csv": csv_text(call("named-1", customer_id="None"), call("named-2")),
+    # what Excel makes of it in German
+    "excel.csv": csv_text(
+        call("excel-1", latency_ms="0§5"),
+        call("excel-2", latency_ms="1§234", prompt_tokens="1000§0"),
+        call("excel-point", latency_ms="1.234"),
+        call("excel-thousand", prompt_tokens="1.000"),
+    )
+    .replace(",", ";")
+    .replace("§", ","),
+    # no count of it tells what 1,000 is
+    "quoted.csv": csv_text(
+        call("quoted-1", latency_ms='"1250,75"'), call("quoted-bad", prompt_tokens='"1,000"')
+    ),
+    "wide.csv": csv_text(call("wide-1", customer_id="Müller"), call("wide-bad", prompt_tokens="-7"))
+    .replace("\n", "\r\n")
+    .encode("utf-16"),
+    "wide.json": json.dumps([call("wide-2", customer_id="Müller")]).encode("utf-16-be"),
+    "unix.jsonl": json_lines(
+        json.dumps(call("unix-1")).replace('"2026-03-05T10:00:00Z"', "1772704800"),
+        json.dumps(call("unix-2")).replace('"2026-03-05T10:00:00Z"', "1772704800000"),
+        call("unix-3", started_at="1772704800.0"),
+        call("unix-short", started_at="177270480"),
+    ),
+    "named.jsonl": json_lines(
+        call("spelt-1", started_at="Thu, 05 Mar 2026 10:00:00 GMT"),
+        call("spelt-2", started_at="Thu Mar 05 2026 11:00:00 GMT+0100 (CET)"),
+        call("spelt-3", started_at="20260305T100000Z"),
+        call("spelt-4", started_at="05/Mar/2026:12:00:00 +0200"),
+    ),
     "dates.csv": csv_text(
         call("dates-1", started_at="2026-03-05T12:00:00+02:00"),
         call("dates-none", started_at="2026-02-30T10:00:00Z"),
@@ -200,6 +237,14 @@ REJECTED: dict[str, list[tuple[int, str | None, tuple[str, ...]]]] = {
     "cut.jsonl.gz": [(2, None, ("64 MB",)), (3, "call_id", ("missing",))],
     "cut.csv.gz": [(3, None, ("64 MB",)), (5, None, ("64 MB",)), (9, None, ("64 MB",))],
     "nulls.csv": [(6, "model", ("missing",))],
+    "markers.csv": [(4, "prompt_tokens", ("missing",))],
+    "excel.csv": [
+        (4, None, ("latency_ms", "decimal comma")),
+        (5, None, ("prompt_tokens", "decimal comma")),
+    ],
+    "quoted.csv": [(3, "prompt_tokens", ("1,000", "whole number"))],
+    "wide.csv": [(3, "prompt_tokens", ("-7",))],
+    "unix.jsonl": [(4, "started_at", ("177270480", "no date"))],
     "dates.csv": [
         (3, "started_at", ("2026-02-30T10:00:00Z", "no date")),
         (4, "started_at", ("yesterday", "no date")),
@@ -237,6 +282,9 @@ GOOD = {
     *("separator-1", "decimals-1", "decimals-3", "numbers-1"),
     *("cut-1", "cut-2", "cut-3", "cut-4", "cut-5", "cut-6"),
     *("hours-1", "zones-1", "zones-2", "ending-1", "folder-1", "folder-2"),
+    *("markers-1", "markers-2", "named-1", "named-2", "excel-1", "excel-2", "quoted-1"),
+    *("wide-1", "wide-2", "unix-1", "unix-2", "unix-3"),
+    *("spelt-1", "spelt-2", "spelt-3", "spelt-4"),
     *MANY,
 }
 
@@ -366,6 +414,39 @@ def test_null_is_a_word_without_quotes(built: Built) -> None:
     query = "select billing_account_id from ai_calls where call_id like 'nulls-%' order by call_id"
     expected = [("default",), ("default",), ("NULL",), ("NULLS",)]
     assert rows_of(built.database, query) == expected
+
+
+def test_other_words_are_null_in_a_file_that_writes_nothing_so(built: Built) -> None:
+    query = (
+        "select call_id, billing_account_id from ai_calls"
+        " where regexp_matches(call_id, '^(markers|named)-') order by 1"
+    )
+    assert rows_of(built.database, query) == [
+        ("markers-1", "default"),
+        ("markers-2", "None"),
+        ("named-1", "None"),
+        ("named-2", "acme"),
+    ]
+    for note in (
+        "gateway/markers.csv writes no value as None (customer_id, prompt_tokens).",
+        "gateway/name.csv has None in customer_id alone",
+        "gateway/nulls.csv writes no value as NULL (customer_id, model) and as \\N (customer_id).",
+    ):
+        assert built.result.stderr.count(note) == 1
+
+
+def test_a_decimal_comma_is_a_point_and_utf_16_is_text(built: Built) -> None:
+    query = (
+        "select call_id, latency_ms, input_tokens, billing_account_id from ai_calls"
+        " where regexp_matches(call_id, '^(excel|quoted|wide)-') order by 1"
+    )
+    assert rows_of(built.database, query) == [
+        ("excel-1", Decimal("0.500"), 100, "acme"),
+        ("excel-2", Decimal("1.234"), 1000, "acme"),
+        ("quoted-1", Decimal("1250.750"), 100, "acme"),
+        ("wide-1", Decimal("900.000"), 100, "Müller"),
+        ("wide-2", Decimal("900.000"), 100, "Müller"),
+    ]
 
 
 def test_a_count_with_decimals_is_that_count(built: Built) -> None:

@@ -142,7 +142,7 @@ def test_the_format_is_told_by_the_content(
 
 def test_parquet_gives_its_types(tmp_path: Path, project: Project, write: Write) -> None:
     file = write("gateway/a [1] * it's.parquet", "")
-    names = [f"'x' as {name}" for name in HEADER.split(",")[:-1]]
+    names = [f"'2026-01-05' as {name}" for name in HEADER.split(",")[:-1]]
     query = f"select {', '.join(names)}, 7::bigint as completion_tokens"
     duckdb.sql(query).write_parquet(str(file))
     (group,) = groups(plan_raw_files(tmp_path, project))
@@ -304,7 +304,8 @@ def test_an_empty_folder(tmp_path: Path, project: Project) -> None:
         ("a.csv.gz", gzip.compress(CSV.encode() * 100)[:-20], ["broken gzip"]),
         ("a.csv", gzip.compress(CSV.encode()), ["packed with gzip", ".gz"]),
         ("a.csv.gz", CSV, ["not packed with gzip"]),
-        ("a.csv", CSV.encode("utf-16"), ["UTF-16"]),
+        ("a.csv", CSV.encode("utf-16")[:-1], ["UTF-16", "broken", "line 2"]),
+        ("a.csv", CSV.encode("utf-32"), ["neither text nor Parquet"]),
         ("a.csv", CSV.encode() + b"c2,open\xffai\n", ["not UTF-8", "line 3"]),
         ("a.csv", CSV + "c2,open\1ai\n", ["U+0001", "line 3"]),
     ],
@@ -636,8 +637,140 @@ def test_of_a_large_file_a_preview_reads_the_first_rows(
 def test_a_preview_says_where_no_time_was_found(
     tmp_path: Path, project: Project, write: Write
 ) -> None:
-    write("gateway/a.csv", CSV.replace("2026-01-05T10:00:00Z", "1767607200000"))
+    write("gateway/a.csv", CSV.replace("2026-01-05T10:00:00Z", ""))
+    write("gateway/b.csv", CSV.replace("2026-01-05T10:00:00Z", "1767607200000"))
     tables = {table.name: table for table in project.raw_tables()}
     write("contract_prices/b.csv", ",".join(tables["contract_prices"].columns) + "\n")
     days = [line.split("  ")[-1] for line in preview(find_raw_files(tmp_path, project))][1:]
-    assert days == ["-", "-"]
+    assert days == ["-", "2026-01-05 to 2026-01-05", "-"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.json"])
+def test_utf_16_is_read_as_its_copy(
+    tmp_path: Path, project: Project, write: Write, encoding: str, name: str
+) -> None:
+    content = {".json": json.dumps(RECORDS), ".jsonl": json.dumps(RECORDS[0]) + "\n"}
+    text = content.get(Path(name).suffix, CSV).replace("gpt-5", "größe").encode(encoding)
+    file = write(f"gateway/{name}", gzip.compress(text) if name.endswith(".gz") else text)
+    plan = plan_raw_files(tmp_path, project)
+    plan.cut(tmp_path)
+    (group,) = groups(plan)
+    assert group["paths"] == [str(file)]
+    copy = Path(group["cut"][str(file)]["path"])
+    assert copy.read_text(encoding="utf-8-sig") == text.decode(encoding)
+    assert [line.split("  ")[-1][:10] for line in preview(plan)][1] == "2026-01-05"
+    plan.remove_copies()
+    assert not copy.exists()
+
+
+def row(**changes: str) -> str:
+    return ",".join({**RECORD, **changes}.values())
+
+
+def notes(root: Path, project: Project, write: Write, *lines: str, header: str = HEADER) -> RawPlan:
+    write("gateway/a.csv", "\n".join([header, *lines]) + "\n")
+    return plan_raw_files(root, project)
+
+
+def test_words_for_nothing_are_said_once_and_a_name_is_kept(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    more = HEADER + ",customer_id,cost_department,cache_hit"
+    said: dict[str, tuple[list[str], list[str]]] = {
+        # what is nothing in every file
+        "NULL,\\N,true": (
+            [],
+            ["writes no value as NULL (customer_id) and as \\N (cost_department)"],
+        ),
+        # in two columns of names
+        "None,None,true": (["None"], ["writes no value as None (customer_id, cost_department)"]),
+        # between quotes, and within JSON or a name
+        '"None","null",true': ([], []),
+        "Nonesuch,null & void,true": ([], []),
+        # a department may be called so, and None is no
+        "acme,null,true": ([], ["has null in cost_department alone"]),
+        "acme,Sales,None": ([], []),
+    }
+    for cells, (nulls, expected) in said.items():
+        plan = notes(tmp_path, project, write, f"{ROW},{cells}", f"{ROW},x,y,false", header=more)
+        assert groups(plan)[0].get("nulls", []) == nulls, cells
+        assert len(plan.notes) == len(expected), plan.notes
+        for note, part in zip(plan.notes, expected, strict=True):
+            assert f"gateway/a.csv {part}" in note
+
+
+def test_a_word_among_numbers_is_nothing_in_the_whole_file(
+    tmp_path: Path, project: Project, write: Write
+) -> None:
+    lines = [row(latency_ms="None"), row(latency_ms="12.5", call_id="c2")]
+    plan = notes(tmp_path, project, write, *lines)
+    assert groups(plan)[0]["nulls"] == ["None"]
+    assert plan.notes == ["gateway/a.csv writes no value as None (latency_ms)."]
+
+
+@pytest.mark.parametrize(
+    ("cells", "commas", "is_said"),
+    [
+        (["0,5", "1,234"], ["latency_ms"], False),
+        (["1234,567"], ["latency_ms"], False),
+        (["4,5E-04"], ["latency_ms"], False),
+        # a thousand or one
+        (["1,234", "12,500"], [], True),
+        # thousands
+        (["1,234,567", "0,5"], [], True),
+        (["1,234.5"], [], True),
+        (["12.5"], [], False),
+        # no column of numbers
+        (["0,5", "a", "b"], [], False),
+    ],
+)
+@pytest.mark.parametrize("is_quoted", [True, False], ids=["quotes", "semicolons"])
+def test_a_file_has_a_decimal_comma_where_no_number_is_a_thousand(
+    tmp_path: Path,
+    project: Project,
+    write: Write,
+    cells: list[str],
+    commas: list[str],
+    is_said: bool,
+    is_quoted: bool,
+) -> None:
+    if is_quoted:
+        lines, header = [row(latency_ms=f'"{cell}"') for cell in cells], HEADER
+    else:
+        # the comma of the number comes last
+        lines = [row(latency_ms="§").replace(",", ";").replace("§", cell) for cell in cells]
+        header = HEADER.replace(",", ";")
+    plan = notes(tmp_path, project, write, *lines, header=header)
+    (group,) = groups(plan)
+    assert group.get("commas", []) == commas
+    assert group.get("numbers", []) == (
+        ["latency_ms", "prompt_tokens", "completion_tokens"] if commas else []
+    )
+    assert bool(plan.notes) == is_said
+    if is_said:
+        assert "numbers such as 1,234 in latency_ms" in plan.notes[0]
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.jsonl", "b.json", "b.parquet"])
+def test_a_file_without_a_time_that_can_be_read_is_refused_by_the_form_of_one(
+    tmp_path: Path, project: Project, write: Write, name: str
+) -> None:
+    write("gateway/a.csv", CSV)
+    record = {**RECORD, "started_at": "23/11/26 um 9 Uhr"}
+    file = write(f"gateway/{name}", "")
+    if name == "b.csv":
+        write("gateway/b.csv", "\n".join([HEADER, *[",".join(record.values())] * 3]))
+    elif name == "b.parquet":
+        items = [f"'{text}' as {key}" for key, text in record.items()]
+        duckdb.sql(f"select {', '.join(items)}").write_parquet(str(file))
+    else:
+        write(f"gateway/{name}", json.dumps([record] if name == "b.json" else record))
+    sentence = fault(tmp_path, project)
+    assert f"gateway/{name} has no started_at that can be read" in sentence
+    assert "looks like 99/99/99 aa 9 aaa (9 is a digit" in sentence
+    assert "Unix time of 10, 13, 16 or 19 digits" in sentence
+    # one that can be read is enough: the others are told by the build
+    if name == "b.csv":
+        write("gateway/b.csv", "\n".join([HEADER, ",".join(record.values()), ROW]))
+        assert plan_raw_files(tmp_path, project).files == 2

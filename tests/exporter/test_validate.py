@@ -83,6 +83,15 @@ def test_null_without_quotes_is_a_null_as_in_the_official_sample(tmp_path: Path)
     assert empty
     assert failing(written("null.csv", "NULL")) == empty
     assert failing(written("postgres.csv", "\\N")) == empty
+    # other words are nulls in a file that has them where no value can be so
+    assert failing(written("python.csv", "None")) == empty
+    result = run_validate(str(tmp_path / "python.csv"), "--focus-version", "1.0")
+    assert result.stdout.count("Nulls are written as None, and were read as such") == 1
+    assert validate.check_file(tmp_path / "null.csv", "CostAndUsage", "1.0").nulls == ["NULL"]
+    assert validate.check_file(tmp_path / "empty.csv", "CostAndUsage", "1.0").nulls == []
+    named = write_csv(tmp_path / "named.csv", {**VALID, "BillingAccountName": "null"})
+    assert validate.check_file(named, "CostAndUsage", "1.0").nulls == []
+    assert failing(named) == {}
     # in quotes it is a text, which ChargeClass does not allow
     assert "CostAndUsage.ChargeClass.allowed" in failing(written("quoted.csv", '"NULL"'))
 

@@ -71,7 +71,9 @@ def model_of(sku: Sku) -> Any:
     name = PROVIDERS.get(sku[0], sku[0])
     for provider in get_snapshot().providers:
         if provider.id == name:
-            return next((model for model in provider.models if model.id == sku[1]), None)
+            # the name may be found as another model, or not at all
+            found = next((model for model in provider.models if model.is_match(sku[1])), None)
+            return found if found and found.id == sku[1] else None
     return None
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 HOLD_REASONS = {
     "unknown_model": "model not in the price book",
     "usage_missing": "no token counts in the log",
+    "unknown_usage": "a count that nothing here prices",
+    "billed_elsewhere": "paid with the caller's own login",
     "cost_not_metered": "a cost that no count explains",
     "no_price_for_meter": "no price for one kind of usage",
     "no_price_at_time": "no price for its time or region",

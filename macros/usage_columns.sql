@@ -74,6 +74,7 @@
     {'name': 'stated_margin', 'type': 'cost', 'about': 'usage', 'otherwise': 'null'},
     {'name': 'stated_discount', 'type': 'cost', 'about': 'usage', 'otherwise': 'null'},
     {'name': 'has_own_price', 'type': 'boolean', 'about': 'usage', 'otherwise': 'false'},
+    {'name': 'unread_usage_json', 'type': 'text', 'about': 'usage', 'otherwise': 'null'},
     {'name': 'source_hold_reason', 'type': 'text', 'about': 'usage', 'otherwise': 'null'},
     {'name': 'ingested_at', 'type': 'timestamp', 'about': 'usage', 'otherwise': 'null'},
 ]) }}

@@ -16,6 +16,8 @@ from exporter.words import count_text, reason_text
 _DEMO_LACKS = (44, 2)
 # parts of closed months that are named
 _ACCOUNTS_NAMED = 20
+# fields that nothing reads that are named, those of most calls
+_FIELDS_NAMED = 5
 # months that are named as not complete, the latest
 _MONTHS_NAMED = 3
 
@@ -60,6 +62,8 @@ def describe(
     lines += ["", *recency] if recency else []
     if totals.repeated:
         lines.append(_describe_repeated(totals))
+    if totals.unread:
+        lines.append(_describe_unread(totals))
     if totals.differing_calls or (verbose and totals.compared_calls):
         lines.append(_describe_stated_costs(totals))
     return lines + (_describe_price_dates(totals) if verbose else [])
@@ -100,6 +104,17 @@ def _describe_repeated(totals: Totals) -> str:
     return (
         f"Delivered more than once: {count_text(number, 'record')} {verb} from the one that took "
         f"{whose} place ({counts}); see the table ai_repeated_records."
+    )
+
+
+def _describe_unread(totals: Totals) -> str:
+    """Name the fields whose numbers nothing reads."""
+    named = [f"{it} ({count_text(calls, 'call')})" for it, calls in totals.unread[:_FIELDS_NAMED]]
+    more = len(totals.unread) - len(named)
+    others = f" and {more} more" if more else ""
+    return (
+        f"Numbers in the log that nothing here reads: {', '.join(named)}{others}; "
+        "see the table ai_usage_findings."
     )
 
 

@@ -5,7 +5,7 @@ Those of the totals are asked of warehouses too, so they keep to what all engine
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -91,6 +91,14 @@ _REPEATED = """
     order by 1 desc
 """
 
+_UNREAD = """
+    select field, cast(sum(calls) as bigint) as calls
+    from ai_usage_findings
+    where finding_type = 'unread_number'
+    group by 1
+    order by 2 desc, 1
+"""
+
 _MISSING_PRICES = """
     select *
     from ai_missing_prices
@@ -148,6 +156,8 @@ class Totals:
     missing_buckets: int = 0
     # those of the differing calls for whose difference there is no reason
     unexplained_calls: int = 0
+    # fields with a number above 0 that nothing reads, and their calls, most first
+    unread: list[tuple[str, int]] = field(default_factory=list)
 
 
 def seal(database: Path) -> None:
@@ -191,6 +201,7 @@ def ask_totals(engine: Engine) -> Totals:
         price_list_day=recorded_at.date() if recorded_at else None,
         buckets=buckets,
         missing_buckets=missing_buckets,
+        unread=engine.fetch(_UNREAD),
     )
 
 

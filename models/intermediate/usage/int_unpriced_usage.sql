@@ -86,6 +86,7 @@ select distinct
     unpriced.meter,
     case
         when unpriced.is_capacity_paid then 'capacity_paid'
+        when unpriced.source_hold_reason = 'billed_elsewhere' then 'billed_elsewhere'
         when unpriced.model is null then 'unknown_model'
         when unpriced.source_hold_reason is not null then unpriced.source_hold_reason
         when unpriced.pricing_currency_list_unit_price is not null then 'no_exchange_rate'

@@ -117,6 +117,7 @@ named as (
         counted.stated_margin,
         counted.stated_discount,
         counted.has_own_price,
+        counted.unread_usage_json,
         counted.source_hold_reason,
         counted.ingested_at,
         counted.superseded_at,

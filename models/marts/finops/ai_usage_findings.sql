@@ -28,6 +28,60 @@ providers as (
 
 ),
 
+source_fields as (
+
+    select * from {{ ref('ai_source_fields') }}
+
+),
+
+number_paths as (
+
+    {{ json_number_paths(ref('int_usage'), 'unread_usage_json') }}
+
+),
+
+-- older rows of LiteLLM have the usage object under another name; a key that is no name may be anybody's text
+named_numbers as (
+
+    select
+        json_text,
+        case
+            when {{ matches('number_path', '[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*') }} then substr(number_path, 1, 120)
+            else {{ dbt.split_part('number_path', "'.'", 1) }} || '.?'
+        end as field,
+        case
+            when substr(number_path, 1, 24) = 'additional_usage_values.' then 'usage_object.' || substr(number_path, 25)
+            else number_path
+        end as path
+    from number_paths
+
+),
+
+unread_numbers as (
+
+    select
+        'unread_number' as finding_type,
+        usage_of_calls.source_name,
+        named_numbers.field,
+        {{ null_text() }} as raw_value,
+        count(distinct usage_of_calls.call_key) as calls,
+        min(usage_of_calls.charge_period_start) as first_charge_period_start,
+        max(usage_of_calls.charge_period_start) as last_charge_period_start,
+        'Find out what the provider counts there and whether it costs: the calls are priced without it.' as remedy
+    from usage_of_calls
+    inner join named_numbers
+        on usage_of_calls.unread_usage_json = named_numbers.json_text
+    where
+        not exists (
+            select 1 from source_fields
+            where
+                source_fields.source_name = usage_of_calls.source_name
+                and substr(named_numbers.path || '.', 1, length(source_fields.path) + 1) = source_fields.path || '.'
+        )
+    group by usage_of_calls.source_name, named_numbers.field
+
+),
+
 -- a class of data, say, where the kind of spend belongs
 unknown_classifications as (
 
@@ -213,6 +267,8 @@ findings as (
     select * from departments_of_several_spellings
     union all
     select * from rules_for_unknown_departments
+    union all
+    select * from unread_numbers
 
 )
 

@@ -300,6 +300,7 @@ select
     cast(null as {{ cost_type() }}) as {{ name }},
     {%- endfor %}
     false as has_own_price,
+    {{ null_text() }} as unread_usage_json,
     {{ null_text() }} as source_hold_reason,
     ingested_at
 from checked

@@ -5,6 +5,7 @@
     'cache_write_1h_tokens', 'cache_write_12h_tokens', 'reasoning_tokens', 'all_audio_tokens', 'all_image_tokens',
     'cache_read_audio_tokens', 'cache_read_image_tokens', 'output_audio_tokens', 'output_image_tokens',
     'web_search_requests', 'output_image_count', 'input_pages', 'input_annotated_pages', 'input_characters',
+    'initial_prompt_tokens', 'citation_tokens',
 ] -%}
 {#- Durations, which may have decimals. -#}
 {%- set second_columns = ['seconds', 'audio_length_seconds', 'video_length_seconds', 'duration_seconds'] -%}
@@ -17,6 +18,9 @@
 {#- Azure's router is no model: the row says which one it chose. -#}
 {%- set routers = "('model_router', 'model-router', 'azure_ai/model_router', 'azure_ai/model-router')" -%}
 {%- set first_part = dbt.split_part('model_of_route', "'/'", 1) -%}
+{%- set rounds_of_model -%}
+replace(replace(replace(rounds, ' ', ''), '"model":"' || model_of_provider || '"', ''), '"model":"' || model || '"', '')
+{%- endset -%}
 {%- set first_batch_model = dbt.split_part('batch_models', "','", 1) -%}
 {#- Calls that administer things: a success of theirs without tokens is no answer of a model. -#}
 {%- set administrative = [
@@ -44,14 +48,22 @@
 
 {#- What is read of metadata, in one list: DuckDB then parses a row's 12 KB once. -#}
 {%- set usage_paths = [
+    ['cache_creation', 'ephemeral_1h_input_tokens'],
+    ['cache_creation', 'ephemeral_5m_input_tokens'],
     ['cache_creation_input_tokens'],
     ['cache_read_input_tokens'],
+    ['citation_tokens'],
     ['completion_tokens_details', 'audio_tokens'],
     ['completion_tokens_details', 'image_tokens'],
     ['completion_tokens_details', 'reasoning_tokens'],
     ['duration_seconds'],
     ['inference_geo'],
+    ['input_tokens_details', 'cached_tokens'],
+    ['input_tokens_details', 'image_tokens'],
+    ['iterations'],
     ['output_image_count'],
+    ['output_tokens_details', 'image_tokens'],
+    ['output_tokens_details', 'reasoning_tokens'],
     ['pages_processed'],
     ['pages_processed_annotation'],
     ['prompt_tokens_details', 'audio_length_seconds'],
@@ -67,6 +79,7 @@
     ['prompt_tokens_details', 'cached_tokens_details', 'image_tokens'],
     ['prompt_tokens_details', 'character_count'],
     ['prompt_tokens_details', 'image_tokens'],
+    ['prompt_tokens_details', 'initial_prompt_tokens'],
     ['prompt_tokens_details', 'video_length_seconds'],
     ['prompt_tokens_details', 'web_search_requests'],
     ['seconds'],
@@ -78,6 +91,7 @@
     ['additional_usage_values'],
     ['azure_spillover'],
     ['batch_models'],
+    ['cost_breakdown'],
     ['cost_breakdown', 'additional_costs'],
     ['cost_breakdown', 'data_residency'],
     ['cost_breakdown', 'discount_amount'],
@@ -91,6 +105,7 @@
     ['model_map_information', 'model_map_value', 'key'],
     ['spend_logs_metadata'],
     ['usage_object'],
+    ['used_client_oauth_token'],
     ['user_api_key_alias'],
     ['user_api_key_end_user_id'],
     ['user_api_key_project_alias'],
@@ -181,32 +196,48 @@ token_details as (
         -- a provider fills one field or both: a zero in one says nothing about the other
         coalesce(
             nullif({{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cached_tokens']) }}, '0'),
-            {{ litellm_usage_detail(paths, ['cache_read_input_tokens']) }}
+            nullif({{ litellm_usage_detail(paths, ['cache_read_input_tokens']) }}, '0'),
+            {{ litellm_usage_detail(paths, ['input_tokens_details', 'cached_tokens']) }}
         ) as cache_read_tokens,
         coalesce(
             nullif({{ litellm_usage_detail(paths, ['cache_creation_input_tokens']) }}, '0'),
             nullif({{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cache_creation_tokens']) }}, '0'),
             {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cache_write_tokens']) }}
         ) as all_cache_write_tokens,
-        {{ litellm_usage_detail(
-            paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens']
-        ) }} as cache_write_5m_tokens,
-        {{ litellm_usage_detail(
-            paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens']
-        ) }} as cache_write_1h_tokens,
+        coalesce(
+            nullif({{ litellm_usage_detail(
+                paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_5m_input_tokens']
+            ) }}, '0'),
+            {{ litellm_usage_detail(paths, ['cache_creation', 'ephemeral_5m_input_tokens']) }}
+        ) as cache_write_5m_tokens,
+        coalesce(
+            nullif({{ litellm_usage_detail(
+                paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_1h_input_tokens']
+            ) }}, '0'),
+            {{ litellm_usage_detail(paths, ['cache_creation', 'ephemeral_1h_input_tokens']) }}
+        ) as cache_write_1h_tokens,
         {{ litellm_usage_detail(
             paths, ['prompt_tokens_details', 'cache_creation_token_details', 'ephemeral_12h_input_tokens']
         ) }} as cache_write_12h_tokens,
-        {{ litellm_usage_detail(paths, ['completion_tokens_details', 'reasoning_tokens']) }} as reasoning_tokens,
+        coalesce(
+            nullif({{ litellm_usage_detail(paths, ['completion_tokens_details', 'reasoning_tokens']) }}, '0'),
+            {{ litellm_usage_detail(paths, ['output_tokens_details', 'reasoning_tokens']) }}
+        ) as reasoning_tokens,
         {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'audio_tokens']) }} as all_audio_tokens,
-        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'image_tokens']) }} as all_image_tokens,
+        coalesce(
+            nullif({{ litellm_usage_detail(paths, ['prompt_tokens_details', 'image_tokens']) }}, '0'),
+            {{ litellm_usage_detail(paths, ['input_tokens_details', 'image_tokens']) }}
+        ) as all_image_tokens,
         {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cached_tokens_details']) }} as cached_kinds,
         {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cached_tokens_details', 'audio_tokens']) }}
             as cache_read_audio_tokens,
         {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'cached_tokens_details', 'image_tokens']) }}
             as cache_read_image_tokens,
         {{ litellm_usage_detail(paths, ['completion_tokens_details', 'audio_tokens']) }} as output_audio_tokens,
-        {{ litellm_usage_detail(paths, ['completion_tokens_details', 'image_tokens']) }} as output_image_tokens,
+        coalesce(
+            nullif({{ litellm_usage_detail(paths, ['completion_tokens_details', 'image_tokens']) }}, '0'),
+            {{ litellm_usage_detail(paths, ['output_tokens_details', 'image_tokens']) }}
+        ) as output_image_tokens,
         {{ litellm_usage_detail(paths, ['output_image_count']) }} as output_image_count,
         {{ litellm_usage_detail(paths, ['pages_processed']) }} as input_pages,
         {{ litellm_usage_detail(paths, ['pages_processed_annotation']) }} as input_annotated_pages,
@@ -251,6 +282,7 @@ token_details as (
         ) as has_own_price,
         {{ text_in('metadata', paths, ['user_api_key_team_alias']) }} as team_alias,
         {{ text_in('metadata', paths, ['azure_spillover']) }} as azure_spillover,
+        {{ text_in('metadata', paths, ['used_client_oauth_token']) }} as used_client_oauth_token,
         nullif(
             replace(
                 replace(
@@ -266,6 +298,14 @@ token_details as (
         nullif(trim({{ text_in('metadata', paths, ['user_api_key_project_id']) }}), '') as project_of_key,
         nullif(trim({{ text_in('metadata', paths, ['user_api_key_project_alias']) }}), '') as project_alias,
         nullif(trim({{ text_in('metadata', paths, ['model_map_information', 'model_map_key']) }}), '') as base_model,
+        {{ litellm_usage_detail(paths, ['prompt_tokens_details', 'initial_prompt_tokens']) }} as initial_prompt_tokens,
+        {{ litellm_usage_detail(paths, ['citation_tokens']) }} as citation_tokens,
+        {{ litellm_usage_detail(paths, ['iterations']) }} as rounds,
+        {{ unread_members([
+            ['usage_object', text_in('metadata', paths, ['usage_object'])],
+            ['additional_usage_values', text_in('metadata', paths, ['additional_usage_values'])],
+            ['cost_breakdown', text_in('metadata', paths, ['cost_breakdown'])],
+        ], 'litellm') }} as unread_members,
         {{ text_in('metadata', paths, ['usage_object']) }} as usage_object,
         {{ text_in('metadata', paths, ['additional_usage_values']) }} as additional_usage_values
     from details
@@ -287,6 +327,7 @@ typed as (
         {{ try_decimal(column, 18, 6) }} as {{ column }}_number,
         {%- endfor %}
         {{ whole_number('total_tokens') }} as total_tokens_number,
+        {{ names_of_numbers('unread_members') }} as unread_usage_json,
         {{ try_cost('spend_text') }} as spend,
         {{ try_cost('tool_cost_text') }} as tool_cost,
         {{ try_cost('guardrail_cost_text') }} as guardrail_cost,
@@ -548,7 +589,10 @@ select
     latency_ms,
     prompt_tokens_total as prompt_tokens,
     -- the tokens of a batch are the sum of its requests, whose own contexts are not known
-    case when coalesce(call_type, '') <> 'aretrieve_batch' then prompt_tokens_total end as context_tokens,
+    case
+        when coalesce(call_type, '') <> 'aretrieve_batch'
+            then coalesce(nullif(initial_prompt_tokens_number, 0), prompt_tokens_total)
+    end as context_tokens,
     completion_tokens_total as completion_tokens,
     coalesce(reasoning_tokens_number, 0) as reasoning_tokens,
     coalesce(cache_read_tokens_number, 0) as cache_read_tokens,
@@ -607,7 +651,16 @@ select
     nullif(margin, 0) as stated_margin,
     -nullif(discount, 0) as stated_discount,
     has_own_price,
+    unread_usage_json,
     case
+        -- whoever called was logged in to the provider himself: a seat of a subscription pays, or nobody here
+        when lower(used_client_oauth_token) = 'true' and not is_unanswered then 'billed_elsewhere'
+        when
+            {{ has_holding_number('unread_usage_json', 'litellm') }}
+            -- rounds on a model that another one asked for help
+            or replace({{ rounds_of_model }}, '"model":null', '') like '%"model"%'
+            or citation_tokens_number > 0 and lower(model_of_route) like '%deep-research%'
+            then 'unknown_usage'
         -- costs of which not every one is an amount
         when
             coalesce(additional_costs, '{}') not in ('{}', '[]', '')

@@ -191,7 +191,7 @@ listed_skus as (
         min(valid_from) as valid_from
     from timelines
     where is_own = 0
-    group by 1, 2, 3, 4, 5, 6, 7
+    group by prices_as_of, provider, model, meter, service_tier, processing_mode, coalesce(region_id, '')
 
 ),
 

@@ -23,6 +23,12 @@ own_providers as (
         raw_table = 'providers'
         and fault_reason is null
 
+),
+
+named as (
+
+    select distinct provider from own_providers
+
 )
 
 select distinct
@@ -38,6 +44,6 @@ select
     providers.{{ name }}{{ ',' if not loop.last }}
     {%- endfor %}
 from providers
-left join (select distinct provider from own_providers) as named
+left join named
     on providers.provider = named.provider
 where named.provider is null

@@ -91,30 +91,30 @@ end
 {%- set named = weekday ~ '([0-9]{1,2}[ /-]' ~ month ~ '[ /-]|' ~ month ~ ' [0-9]{1,2} )[0-9]{4}[ :]'
     ~ '[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?' ~ zone ~ '( [(].*[)])?' -%}
 {%- set text = 'lower(' ~ expression ~ ')' -%}
-{%- set date_first = namespace(text=rewritten(
-    text, '^' ~ weekday ~ '(([0-9]{1,2})[ /-])?' ~ month ~ '[ /-](([0-9]{1,2}) )?([0-9]{4})[ :](.*)$', '<8>-<5>-<4><7> <9>'
-)) -%}
-{%- for name in months -%}
-    {%- set date_first.text = 'replace(' ~ date_first.text ~ ", '" ~ name ~ "', '" ~ '%02d' % loop.index ~ "')" -%}
-{%- endfor -%}
-{%- set iso = namespace(text="case
-            when " ~ matches(text, basic) ~ "
-                then " ~ rewritten(
+{%- set parts_of_named = '^' ~ weekday ~ '(([0-9]{1,2})[ /-])?' ~ month ~ '[ /-](([0-9]{1,2}) )?([0-9]{4})[ :](.*)$' -%}
+{%- set numbers_of_months -%}
+case {{ rewritten(text, parts_of_named, '<5>') }}
+                    {%- for name in months %} when '{{ name }}' then '{{ '%02d' % loop.index }}' {%- endfor %} end
+{%- endset -%}
+{#- Side by side, not one within the other: sqlfluff gives up at so many functions around a function. -#}
+{%- set date_first -%}
+case
+            when {{ matches(text, basic) }}
+                then {{ rewritten(
                     text, '^([0-9]{4})([0-9]{2})([0-9]{2}).([0-9]{2})([0-9]{2})([0-9]{2})', '<1>-<2>-<3> <4>:<5>:<6>'
-                ) ~ "
-            when " ~ matches(text, named) ~ "
-                then " ~ rewritten(date_first.text, '-([0-9]) ', '-0<1> ') ~ "
-        end") -%}
-{%- for pattern, replacement in [
-    (' [(].*', ''),
-    (' ?(gmt|utc|ut|z)', ''),
-    ('^(.{19}[.][0-9]{6})[0-9]+', '<1>'),
-    (' ?([+-][0-9]{2}):?([0-9]{2})$', '<1>:<2>'),
-    (':([0-9.]+) ?([+-][0-9]{2})$', ':<1><2>:00'),
-    ('^(.{19}([.][0-9]+)?)$', '<1>+00:00'),
-] -%}
-    {%- set iso.text = rewritten(iso.text, pattern, replacement) -%}
-{%- endfor -%}
+                ) }}
+            when {{ matches(text, named) }}
+                then {{ rewritten(text, parts_of_named, '<8>-') }} || {{ numbers_of_months }}
+                    || '-' || lpad({{ rewritten(text, parts_of_named, '<4><7>') }}, 2, '0')
+                    || ' ' || {{ rewritten(text, parts_of_named, '<9>') }}
+        end
+{%- endset -%}
+{%- set parts = '^(.{19}([.][0-9]{1,6})?)[0-9]*( ?(gmt|utc|ut|z))?( ?([+-][0-9]{2}):?([0-9]{2})?)?( [(].*)?$' -%}
+{%- set iso -%}
+{{ rewritten(date_first, parts, '<1>') }}
+        || coalesce(nullif({{ rewritten(date_first, parts, '<6>') }}, ''), '+00')
+        || ':' || coalesce(nullif({{ rewritten(date_first, parts, '<7>') }}, ''), '00')
+{%- endset -%}
 case
         when {{ matches(expression, epoch) }}
             then {{ later_by(
@@ -122,7 +122,7 @@ case
                 'cast(substr(rpad(replace(' ~ expression ~ ", '.', ''), 16, '0'), 1, 16) as " ~ whole_type() ~ ')',
                 "cast('1970-01-01 00:00:00' as " ~ timestamp_type() ~ ')'
             ) }}
-        else {{ zoned_text_to_utc(iso.text) }}
+        else {{ zoned_text_to_utc(iso) }}
     end
 {%- endmacro %}
 

@@ -102,8 +102,8 @@ case
 {%- endfor %}
 {%- endmacro %}
 
-{#- The paths of numbers above 0 in the texts of a relation's column: one row per text and path, elements of arrays
-    under the name of their array. -#}
+{#- The paths of numbers above 0 in the texts of a relation's column, which names_of_numbers() made, so that such a
+    number is 1: one row per text and path, elements of arrays under the name of their array. -#}
 {% macro json_number_paths(relation, column) %}
 {{- return(adapter.dispatch('json_number_paths', 'ai_focus')(relation, column)) -}}
 {% endmacro %}
@@ -114,7 +114,7 @@ select distinct
         replace(regexp_replace(substr(member.fullkey, 3), '\[[0-9]+\]', '', 'g'), '"', '') as number_path
     from (select distinct {{ column }} as json_text from {{ relation }} where {{ column }} is not null) as texts,
         json_tree(texts.json_text) as member
-    where member.type in ('BIGINT', 'DOUBLE', 'HUGEINT', 'UBIGINT') and cast(member.atom as double) > 0
+    where member.type in ('BIGINT', 'DOUBLE', 'HUGEINT', 'UBIGINT') and cast(member.atom as varchar) = '1'
 {%- endmacro %}
 
 {% macro snowflake__json_number_paths(relation, column) -%}
@@ -124,7 +124,7 @@ select distinct
     from
         (select distinct {{ column }} as json_text from {{ relation }} where {{ column }} is not null) as texts,
         lateral flatten(input => {{ snowflake__json('texts.json_text') }}, recursive => true) as member
-    where typeof(member.value) in ('DECIMAL', 'DOUBLE', 'INTEGER') and cast(member.value as float) > 0
+    where typeof(member.value) in ('DECIMAL', 'DOUBLE', 'INTEGER') and cast(member.value as varchar) = '1'
 {%- endmacro %}
 
 {#- Four levels below the object's own: no usage object is deeper. -#}

@@ -98,7 +98,7 @@ case
 {#- Whether names_of_numbers() kept a number at one of the paths that hold a call. -#}
 {% macro has_holding_number(expression, source) -%}
 {%- for path in unread_fields(source).holds %}
-            {{ 'or ' if not loop.first }}{{ json_text(expression, path) }} like '%1%'
+            {{ 'or ' if not loop.first }}coalesce({{ json_text(expression, path) }}, '') like '%1%'
 {%- endfor %}
 {%- endmacro %}
 
@@ -108,6 +108,16 @@ case
 {{- return(adapter.dispatch('json_number_paths', 'ai_focus')(relation, column)) -}}
 {% endmacro %}
 
+{#- What the other engines have for that runs on no emulator, so it is not relied on: they hold calls by what stands
+    there, and don't list it. -#}
+{% macro default__json_number_paths(relation, column) -%}
+select
+        {{ column }} as json_text,
+        {{ null_text() }} as number_path
+    from {{ relation }}
+    where {{ column }} is null and {{ column }} is not null
+{%- endmacro %}
+
 {% macro duckdb__json_number_paths(relation, column) -%}
 select distinct
         texts.json_text,
@@ -115,54 +125,4 @@ select distinct
     from (select distinct {{ column }} as json_text from {{ relation }} where {{ column }} is not null) as texts,
         json_tree(texts.json_text) as member
     where member.type in ('BIGINT', 'DOUBLE', 'HUGEINT', 'UBIGINT') and cast(member.atom as varchar) = '1'
-{%- endmacro %}
-
-{% macro snowflake__json_number_paths(relation, column) -%}
-select distinct
-        texts.json_text,
-        regexp_replace(member.path, $$\[[0-9]+\]$$, '') as number_path
-    from
-        (select distinct {{ column }} as json_text from {{ relation }} where {{ column }} is not null) as texts,
-        lateral flatten(input => {{ snowflake__json('texts.json_text') }}, recursive => true) as member
-    where typeof(member.value) in ('DECIMAL', 'DOUBLE', 'INTEGER') and cast(member.value as varchar) = '1'
-{%- endmacro %}
-
-{#- Four levels below the object's own: no usage object is deeper. -#}
-{% macro bigquery__json_number_paths(relation, column) -%}
-{%- set levels = 5 -%}
-select distinct json_text, number_path
-    from (
-        select texts.json_text, leaf.path as number_path, leaf.value
-        from (
-            select
-                json_text,
-                [
-                    struct('' as path, {{ bigquery__json('json_text') }} as value)
-                ] as level_0
-            from (select distinct {{ column }} as json_text from {{ relation }} where {{ column }} is not null)
-        ) as texts,
-        unnest(
-            array(
-                {%- for level in range(1, levels + 1) %}
-                {{ 'union all' if not loop.first }}
-                select as struct
-                    ltrim({% for step in range(1, level + 1) %}{{ " || '.' || " if not loop.first }}key_{{ step }}{% endfor %}, '.') as path,
-                    value_{{ level }} as value
-                from unnest(texts.level_0) as root,
-                    {%- for step in range(1, level + 1) %}
-                    {%- set parent = 'root.value' if step == 1 else 'value_' ~ (step - 1) %}
-                    unnest(if(json_type({{ parent }}) = 'object', json_keys({{ parent }}, 1), [])) as key_{{ step }},
-                    unnest(
-                        if(
-                            json_type({{ parent }}[key_{{ step }}]) = 'array',
-                            json_query_array({{ parent }}[key_{{ step }}]),
-                            [{{ parent }}[key_{{ step }}]]
-                        )
-                    ) as value_{{ step }}{{ ',' if not loop.last }}
-                    {%- endfor %}
-                {%- endfor %}
-            )
-        ) as leaf
-    )
-    where json_type(value) = 'number' and lax_float64(value) > 0
 {%- endmacro %}

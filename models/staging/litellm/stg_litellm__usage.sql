@@ -169,8 +169,10 @@ details as (
         metadata is not null as has_metadata,
         {{ json_texts('metadata', paths) }} as metadata,
         -- a tag that can't be read costs no call
-        case when request_tags is not null and {{ is_json('request_tags') }} then {{ text_within_json('request_tags') }} end
-            as request_tags,
+        case
+            when request_tags is not null and {{ is_json('request_tags') }}
+                then {{ text_within_json('request_tags') }}
+        end as request_tags,
         cache_hit,
         team_id,
         organization_id,

@@ -67,7 +67,7 @@ closed as (
     from {{ ref('stg_billing__billing_periods') }} as billing_periods
     inner join {{ ref('stg_pricing__providers') }} as providers
         on billing_periods.invoice_issuer_name = providers.invoice_issuer_name
-    group by providers.provider
+    group by 1
 
 ),
 

@@ -141,7 +141,9 @@ used as (
 
 stated_meters as (
 
-    select meter
+    select
+        meter,
+        'stated' as counted_meter
     from {{ ref('ai_meters') }}
     where meter in ({{ stated_meter_list() }})
 
@@ -184,7 +186,7 @@ stated as (
         ) as stated_amount
     from used
     left join stated_meters
-        on used.counted_meter = 'stated'
+        on used.counted_meter = stated_meters.counted_meter
     left join contracted_accounts
         on
             used.counted_meter = 'stated'

@@ -1,3 +1,6 @@
+{#- Times in many spellings take long to plan, which every reader of a view would do anew. -#}
+{{ config(materialized='table') }}
+
 {#- One row: the day on which the price book begins. It is one for all its tables: the first row of one that begins
     later is news, and closed periods don't know it. -#}
 with recordings as (

@@ -1,3 +1,6 @@
+{#- Times in many spellings take long to plan, which every reader of a view would do anew. -#}
+{{ config(materialized='table') }}
+
 with price_multipliers as (
 
     select * from {{ price_book('ai_price_multipliers') }}

@@ -1,3 +1,6 @@
+{#- Times in many spellings take long to plan, which every reader of a view would do anew. -#}
+{{ config(materialized='table') }}
+
 with spellings as (
 
     select

@@ -124,5 +124,5 @@ select distinct
         replace(regexp_replace(substr(member.fullkey, 3), '\[[0-9]+\]', '', 'g'), '"', '') as number_path
     from (select distinct {{ column }} as json_text from {{ relation }} where {{ column }} is not null) as texts,
         json_tree(texts.json_text) as member
-    where member.type in ('BIGINT', 'DOUBLE', 'HUGEINT', 'UBIGINT') and cast(member.atom as varchar) = '1'
+    where cast(member.atom as varchar) = '1'
 {%- endmacro %}

@@ -105,7 +105,9 @@ def random_call(chance: random.Random, number: int, skus: list[Sku]) -> tuple[Sk
         priced = {
             meter
             for meter in UNITS
-            if BOOK.of_meter(sku, meter) and price_found(theirs, meter, 0) is not None
+            # the book has a price of some meters, cached input say, from a later day on
+            if any(price.holds_at(start) for price in BOOK.of_meter(sku, meter))
+            and price_found(theirs, meter, 0) is not None
         }
         if "input" not in priced:
             continue

@@ -94,13 +94,11 @@ def test_the_package_is_promised_at_a_revision_that_is_there() -> None:
     assert package["revision"] == "main" or f"## [{package['revision']}]" in changes
 
 
-def test_every_provider_of_the_price_book_is_named() -> None:
+def test_the_pages_count_the_providers_of_the_price_book() -> None:
     with (ROOT / "seeds/reference/ai_providers.csv").open(newline="", encoding="utf-8") as stream:
         names = [row["service_provider_name"] for row in csv.DictReader(stream)]
-    assert len(names) == 9
     for page in (README, ROOT / "docs/pricing.md"):
-        text = page.read_text(encoding="utf-8")
-        assert [name for name in names if name not in text] == []
+        assert f"{len(names)} providers" in page.read_text(encoding="utf-8")
 
 
 def test_an_unknown_option_in_a_page_would_be_seen() -> None:
@@ -177,12 +175,12 @@ def test_what_is_said_of_the_price_lists_is_so() -> None:
     models = len({(price["provider"], price["model"]) for price in prices})
     basis = [price["valid_from_basis"] for price in prices]
     text = " ".join(README.read_text(encoding="utf-8").split())
-    assert f"{len(prices):,} prices of {models} models. Of {basis.count('unknown')} " in text
+    assert f"{len(prices):,} prices of {models:,} models. Of {basis.count('unknown'):,} " in text
     assert f"{uplifts} surcharges" in text
     text = " ".join((ROOT / "docs/pricing.md").read_text(encoding="utf-8").split())
     assert (
-        f"Of {len(prices):,} prices {basis.count('unknown')} are `unknown`, "
-        f"{basis.count('verified_on')} `verified_on`, {basis.count('effective')} `effective`."
+        f"Of {len(prices):,} prices {basis.count('unknown'):,} are `unknown`, "
+        f"{basis.count('verified_on'):,} `verified_on`, {basis.count('effective'):,} `effective`."
     ) in text
     assert f"{uplifts} surcharges" in text
     assert {price["currency"] for price in prices} == {"USD"}

@@ -148,6 +148,9 @@ _TOY_MODELS = {
         where 1 = 0
     """,
     "ai_repeated_records": "select 'kept' as outcome",
+    "ai_usage_findings": """
+        select 'closed_in_the_future' as finding_type, 'closed_at' as field, 1 as calls
+    """,
     # as many slow rows as a test needs to meet a running dbt
     "slow": """
         {{ config(materialized='table') }}

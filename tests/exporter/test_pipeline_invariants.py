@@ -275,10 +275,20 @@ def test_days_sum_to_their_stretch_in_every_layout(demo_home: Path, tmp_path: Pa
         assert (sum(cost for cost, _ in parts), sum(rows for _, rows in parts)) == whole
         assert whole[1] > 0
         stretches[name] = parts
-    # a day costs the same whether its calls, its sums or its flat calls are added up
+    # a day costs the same whether its calls, its sums or its flat calls are added up; sums of usage
+    # reports are no flat calls
     costs = {name: [cost for cost, _ in parts] for name, parts in stretches.items()}
-    assert costs["calls"] == costs["days"] == costs["flat"]
-    assert all(costs["calls"])
+    assert costs["calls"] == costs["days"]
+    reported = dict(
+        rows_of(
+            demo_home / "ai_focus.duckdb",
+            "select cast(ChargePeriodStart as date), sum(BilledCost) from focus_cost_and_usage"
+            " where x_CallId is null group by all",
+        )
+    )
+    of_calls = [cost - reported[day] for cost, day in zip(costs["calls"], days, strict=True)]
+    assert of_calls == costs["flat"]
+    assert all(of_calls)
 
 
 def test_filters_divide_what_there_is(demo_home: Path, tmp_path: Path) -> None:

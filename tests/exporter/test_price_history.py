@@ -321,7 +321,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a reversal takes back no quantity": (
         CORRECTIONS,
-        change("then -consumed_quantity", "then consumed_quantity"),
+        change("sign * {{ usage_consumed_quantity", "{{ usage_consumed_quantity"),
     ),
     "what is told again as it was is corrected": (
         CORRECTIONS,

@@ -51,6 +51,11 @@ SECOND_PRICE = (
 )
 
 BREAKS: dict[str, list[str]] = {
+    "assert_stated_amounts_are_charged_once": [
+        f"update int_usage set stated_tool_cost = 0.5 where call_key = {A_CHARGED_CALL}",
+        "update int_charges set cost_basis = 'stated', meter = 'stated_fee'"
+        f" where call_key = {A_CHARGED_CALL}",
+    ],
     "assert_no_call_is_lost": [
         f"delete from int_usage where call_key = {A_CHARGED_CALL}",
         "insert into int_usage select * from int_usage limit 1",
@@ -365,7 +370,7 @@ BREAKS: dict[str, list[str]] = {
         " from ai_list_prices limit 1",
     ],
     "list_prices_do_not_overlap": [
-        "update ai_list_prices set valid_to = '1800-01-01' where rowid = 0",
+        "update stg_pricing__list_prices set valid_to = timestamp '1800-01-01' where rowid = 0",
     ],
     "a_contract_price_is_recorded_once_at_an_instant": [
         "insert into stg_pricing__contract_prices_checked select * replace"

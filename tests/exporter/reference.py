@@ -366,15 +366,12 @@ class PriceBook:
         counts. Slices take what lies above their limits from it. At a price that the meter borrows
         it comes after `before`, what the owner of the price has taken of the slices.
         """
-        fitting = [
-            price
-            for price in self._of_meter_since(sku, meter, moment)
-            if price.holds_at(moment) and fit_of_region(price, region)
-        ]
-        # the price of the call's own region before that of all; one of some region only where the
-        # call names none and nothing else is there
-        fit = max((fit_of_region(price, region) for price in fitting), default=0)
-        fitting = [price for price in fitting if fit_of_region(price, region) == fit]
+        holding = [p for p in self._of_meter_since(sku, meter, moment) if p.holds_at(moment)]
+        usual = usual_region(holding)
+        # the price of the call's own region before that of all; the one of the usual region where
+        # nothing else is there
+        fit = max((fit_of_region(price, region, usual) for price in holding), default=0)
+        fitting = [p for p in holding if fit and fit_of_region(p, region, usual) == fit]
         bands = [
             price for price in fitting if not price.is_slice and price.above < max(prompt_tokens, 1)
         ]
@@ -405,16 +402,27 @@ def _is_withdrawn(row: Row) -> bool:
     return end is not None and end == (read_time(row["valid_from"]) or BEGIN_OF_TIME)
 
 
-def fit_of_region(price: Price, region: str) -> int:
+def usual_region(prices: Iterable[Price]) -> str:
+    """Give the region whose price stands for those without one; empty where none does."""
+    regions = {price.region_id for price in prices} - {""}
+    if "us-east-1" in regions:
+        return "us-east-1"
+    return regions.pop() if len(regions) == 1 else ""
+
+
+def fit_of_region(price: Price, region: str, usual: str) -> int:
     """Tell how well a price fits a call's region: 0 is not at all."""
     if not price.region_id:
         return 2
     if not region:
-        return 1
+        return int(price.region_id == usual)
     if price.region_id == region:
         return 4
     # any region at all, as against no region
-    return 3 if price.region_id == "regional" and region != "global" else 0
+    if price.region_id == "regional" and region != "global":
+        return 3
+    is_apart = "-gov-" in region or region.startswith("cn-")
+    return int(price.region_id == usual == "us-east-1" and not is_apart)
 
 
 def _second_of_clock(text: str) -> int:
@@ -620,7 +628,11 @@ def price_call(
             ]
         elif not model:
             reasons.append("unknown_model")
-        elif not any(fit_of_region(price, call.region) for price in book.of_meter(sku, meter)):
+        elif not any(
+            fit_of_region(price, call.region, usual_region(prices))
+            for prices in [book.of_meter(sku, meter)]
+            for price in prices
+        ):
             reasons.append("no_price_for_meter")
         else:
             reasons.append("no_price_at_time")

@@ -29,7 +29,17 @@ from priced_calls import (
     moments_of,
     write_raw,
 )
-from reference import Call, Outcome, PriceBook, Row, Sku, charge_at, fit_of_region, read_seed
+from reference import (
+    Call,
+    Outcome,
+    PriceBook,
+    Row,
+    Sku,
+    charge_at,
+    fit_of_region,
+    read_seed,
+    usual_region,
+)
 
 ONE_AND_A_MILLION = (1, 1_000_000)
 FIRST_INSTANT, LAST_INSTANT = datetime(2025, 1, 1), datetime(2027, 6, 30)
@@ -90,7 +100,8 @@ def outcome_of(book: PriceBook, cases: list[Case]) -> Outcome:
             ]
         else:
             prices = book.of_meter(case.sku, case.meter)
-            is_priced = any(fit_of_region(price, case.region) for price in prices)
+            usual = usual_region(prices)
+            is_priced = any(fit_of_region(price, case.region, usual) for price in prices)
             outcome.held[key] = NO_PRICE[is_priced]
     return outcome
 

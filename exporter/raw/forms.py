@@ -25,9 +25,12 @@ _NO_WORD = "[-+]?[0-9][-+0-9.,:eETZ/ ]*|[{\\[].*"
 _NUMBER = "[-+]?[0-9][0-9.,]*([eE][-+]?[0-9]+)?"
 # 0,5 and 1234,567: nobody separates thousands so
 _DECIMAL_COMMA = "-?([0-9]+,([0-9]{1,2}|[0-9]{4,})|(0[0-9]*|[0-9]{4,}),[0-9]{3})([eE][-+]?[0-9]+)?"
+# 0.5 and 1234.567, as certainly
+_DECIMAL_POINT = "-?([0-9]+[.]([0-9]{1,2}|[0-9]{4,})|(0[0-9]*|[0-9]{4,})[.][0-9]{3})([eE][-+]?[0-9]+)?"
 # 1,234,567 and 1,234.5
 _SEPARATOR_COMMA = "-?[0-9]{1,3}((,[0-9]{3}){2,}([.][0-9]+)?|,[0-9]{3}[.][0-9]+)"
 _AMBIGUOUS_COMMA = "-?[1-9][0-9]{0,2},[0-9]{3}"
+_COMMAS = (_NUMBER, _DECIMAL_COMMA, _DECIMAL_POINT, _SEPARATOR_COMMA, _AMBIGUOUS_COMMA)
 _ACCEPTED_TIMES = (
     "2026-11-23T09:00:00Z, an offset such as +01:00, Unix time of 10, 13, 16 or 19 digits, "
     "or Mon, 23 Nov 2026 09:00:00 GMT"
@@ -115,8 +118,7 @@ def _find_commas(path: Path, label: str, form: Form, table: RawTable) -> Form:
     for name in names:
         cell = f"trim({quote_name(name)})"
         asked += [
-            f"count(*) filter (regexp_full_match({cell}, '{pattern}'))"
-            for pattern in (_NUMBER, _DECIMAL_COMMA, _SEPARATOR_COMMA, _AMBIGUOUS_COMMA)
+            f"count(*) filter (regexp_full_match({cell}, '{pattern}'))" for pattern in _COMMAS
         ]
         asked.append(f"count(*) filter ({cell} <> '')")
     found = _ask(open_rows(path, shape), asked)
@@ -124,11 +126,14 @@ def _find_commas(path: Path, label: str, form: Form, table: RawTable) -> Form:
         return form
     commas, numbers, said = [], [], []
     for place, name in enumerate(names):
-        of_numbers, decimal, separated, ambiguous, filled = found[5 * place : 5 * place + 5]
+        of_numbers, decimal, pointed, separated, ambiguous, filled = found[
+            6 * place : 6 * place + 6
+        ]
         if of_numbers * 2 <= filled:
             continue
         numbers.append(name)
-        if decimal and not separated:
+        # one odd cell changes the reading of no other
+        if decimal > pointed and not separated:
             commas.append(name)
         elif ambiguous or separated:
             said.append(

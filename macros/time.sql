@@ -1,7 +1,8 @@
 {#- Text as a UTC timestamp without zone, or null when it is no date. Text with an offset is
     converted, text without one is UTC already, whatever the session's zone. -#}
-{% macro to_utc_timestamp(expression) %}
-{{- return(adapter.dispatch('to_utc_timestamp', 'ai_focus')(expression)) -}}
+{#- `is_iso` leaves out the other spellings, which take a view long to plan: the price book has none of them. -#}
+{% macro to_utc_timestamp(expression, is_iso=false) %}
+{{- return(adapter.dispatch('to_utc_timestamp', 'ai_focus')(expression, is_iso)) -}}
 {% endmacro %}
 
 {#- Anything but digits and separators after the date is an offset (+02:00, Z, UTC). -#}
@@ -11,11 +12,11 @@ not {{ matches('substr(' ~ expression ~ ', 11)', '[0-9:. Tt]*') }}
 
 {#- A year of four digits comes first: DuckDB also takes infinity, epoch and years that no calendar
     column can hold. -#}
-{% macro default__to_utc_timestamp(expression) -%}
+{% macro default__to_utc_timestamp(expression, is_iso=false) -%}
 {#- CST and BST are several zones each, of which DuckDB takes one -#}
 {%- set zone = '.*([Uu][Tt][Cc]|[Gg][Mm][Tt]|[Zz]|[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?|[A-Za-z]+/[A-Za-z0-9_/+-]+)' -%}
 case
-    when substr({{ expression }}, 5, 1) not in ('-', '/') then {{ other_spelling_to_utc(expression) }}
+    when substr({{ expression }}, 5, 1) not in ('-', '/') then {{ 'cast(null as ' ~ timestamp_type() ~ ')' if is_iso else other_spelling_to_utc(expression) }}
     when {{ has_offset(expression) }}
         then case
             when {{ matches('substr(' ~ expression ~ ', 11)', zone) }}
@@ -31,7 +32,7 @@ end
 
 {#- Snowflake reads a bare number as an epoch, and neither dates with slashes nor zones by name; AUTO is not
     left to a parameter of the account. Beyond microseconds the other engines keep nothing. -#}
-{% macro snowflake__to_utc_timestamp(expression) -%}
+{% macro snowflake__to_utc_timestamp(expression, is_iso=false) -%}
 {%- set text = 'upper(replace(' ~ expression ~ ", '/', '-'))" -%}
 {%- set zoned -%}
 regexp_replace(
@@ -43,7 +44,7 @@ regexp_replace(
         )
 {%- endset -%}
 case
-    when substr({{ expression }}, 5, 1) not in ('-', '/') then {{ other_spelling_to_utc(expression) }}
+    when substr({{ expression }}, 5, 1) not in ('-', '/') then {{ 'cast(null as ' ~ timestamp_type() ~ ')' if is_iso else other_spelling_to_utc(expression) }}
     when {{ has_offset(expression) }} then {{ zoned_text_to_utc(zoned) }}
     else cast(try_to_timestamp_ntz({{ text }}, 'AUTO') as timestamp_ntz(6))
 end
@@ -52,7 +53,7 @@ end
 {#- BigQuery's TIMESTAMP is an instant; text without an offset is read as UTC. It knows neither dates with
     slashes nor times without seconds, and gives up at more than six decimals; what DuckDB refuses is
     refused before it is asked. -#}
-{% macro bigquery__to_utc_timestamp(expression) -%}
+{% macro bigquery__to_utc_timestamp(expression, is_iso=false) -%}
 {%- set shape -%}
 ^(?:[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2})
 {#- #}(?:[ T][0-9]{1,2}:[0-9]{1,2}(?::[0-5]?[0-9](?:[.][0-9]+)?)?
@@ -75,7 +76,7 @@ case
                 r'(?i) ?(?:utc|gmt|z)$', '+00:00'
             ) as timestamp
         )
-    else {{ other_spelling_to_utc(expression) }}
+    else {{ 'cast(null as ' ~ timestamp_type() ~ ')' if is_iso else other_spelling_to_utc(expression) }}
 end
 {%- endmacro %}
 

@@ -370,7 +370,7 @@ BREAKS: dict[str, list[str]] = {
         " from ai_list_prices limit 1",
     ],
     "list_prices_do_not_overlap": [
-        "update stg_pricing__list_prices set valid_to = timestamp '1800-01-01' where rowid = 0",
+        "update ai_list_prices set valid_to = '1800-01-01' where rowid = 0",
     ],
     "a_contract_price_is_recorded_once_at_an_instant": [
         "insert into stg_pricing__contract_prices_checked select * replace"

@@ -1,6 +1,3 @@
-{#- Times in many spellings take long to plan, which every reader of a view would do anew. -#}
-{{ config(materialized='table') }}
-
 with list_prices as (
 
     select * from {{ price_book('ai_list_prices') }}
@@ -29,10 +26,10 @@ typed as (
         nullif(daily_window_end, '') as daily_window_end,
         nullif(daily_window_start, '') || '-' || nullif(daily_window_end, '') as daily_window,
         nullif(weekdays, '') as weekdays,
-        {{ to_utc_timestamp('valid_from') }} as valid_from,
-        {{ to_utc_timestamp('valid_to') }} as valid_to,
+        {{ to_utc_timestamp('valid_from', is_iso=true) }} as valid_from,
+        {{ to_utc_timestamp('valid_to', is_iso=true) }} as valid_to,
         valid_from_basis as price_date_basis,
-        {{ to_utc_timestamp('recorded_at') }} as recorded_at
+        {{ to_utc_timestamp('recorded_at', is_iso=true) }} as recorded_at
     from list_prices
 
 ),

@@ -1,13 +1,10 @@
-{#- Times in many spellings take long to plan, which every reader of a view would do anew. -#}
-{{ config(materialized='table') }}
-
 with typed as (
 
     select
         provider,
         lower(alias) as alias,
         model,
-        {{ to_utc_timestamp('recorded_at') }} as recorded_at
+        {{ to_utc_timestamp('recorded_at', is_iso=true) }} as recorded_at
     from {{ price_book('ai_model_aliases') }}
 
 ),

@@ -1,6 +1,3 @@
-{#- Times in many spellings take long to plan, which every reader of a view would do anew. -#}
-{{ config(materialized='table') }}
-
 with price_multipliers as (
 
     select * from {{ price_book('ai_price_multipliers') }}
@@ -20,9 +17,9 @@ typed as (
         service_tier,
         nullif(processing_mode, '') as processing_mode,
         base_service_tier,
-        coalesce({{ to_utc_timestamp('valid_from') }}, {{ begin_of_time() }}) as valid_from,
-        coalesce({{ to_utc_timestamp('valid_to') }}, {{ end_of_time() }}) as valid_to,
-        {{ to_utc_timestamp('recorded_at') }} as recorded_at
+        coalesce({{ to_utc_timestamp('valid_from', is_iso=true) }}, {{ begin_of_time() }}) as valid_from,
+        coalesce({{ to_utc_timestamp('valid_to', is_iso=true) }}, {{ end_of_time() }}) as valid_to,
+        {{ to_utc_timestamp('recorded_at', is_iso=true) }} as recorded_at
     from price_multipliers
 
 ),

@@ -1,13 +1,10 @@
-{#- Times in many spellings take long to plan, which every reader of a view would do anew. -#}
-{{ config(materialized='table') }}
-
 with spellings as (
 
     select
         aliases.alias,
         aliases.provider,
-        {{ to_utc_timestamp('aliases.recorded_at') }} as recorded_at,
-        {{ known_from(to_utc_timestamp('aliases.recorded_at'), 'first_day.first_day') }} as known_from
+        {{ to_utc_timestamp('aliases.recorded_at', is_iso=true) }} as recorded_at,
+        {{ known_from(to_utc_timestamp('aliases.recorded_at', is_iso=true), 'first_day.first_day') }} as known_from
     from {{ price_book('ai_provider_aliases') }} as aliases
     cross join {{ ref('stg_pricing__first_day') }} as first_day
 

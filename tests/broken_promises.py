@@ -74,11 +74,11 @@ BREAKS: dict[str, list[str]] = {
         f"insert into int_charges select * from int_charges where {ONE_CHARGE}",
         f"update int_charges set consumed_quantity = consumed_quantity + 1 where {ONE_CHARGE}",
         "update int_charges set meter = 'output' where rowid ="
-        " (select min(rowid) from int_charges where meter = 'input')",
+        " (select min(rowid) from int_charges where meter = 'input' and call_id is not null)",
         "update int_charges set meter = 'input' where rowid ="
-        " (select min(rowid) from int_charges where meter = 'cache_read')",
+        " (select min(rowid) from int_charges where meter = 'cache_read' and call_id is not null)",
         "update int_charges set meter = 'input' where rowid ="
-        " (select min(rowid) from int_charges where meter = 'cache_write')",
+        " (select min(rowid) from int_charges where meter = 'cache_write' and call_id is not null)",
         f"delete from int_usage where call_key = {A_CHARGED_CALL}",
         "delete from int_charges where meter = 'web_search'",
         f"delete from int_held_calls where call_key = {A_HELD_CALL}",

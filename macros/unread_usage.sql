@@ -73,7 +73,7 @@ case
 
 {% macro snowflake__names_of_numbers(expression) -%}
 case
-            when regexp_instr({{ expression }}, $$[:,\[]\s*-?[0-9.]*[1-9]$$) > 0
+            when regexp_like({{ expression }}, $$.*[:,\[]\s*-?[0-9.]*[1-9].*$$, 's')
                 then regexp_replace(
                     regexp_replace(
                         {{ expression }}, $$"([A-Za-z0-9_-]{1,60})"(\s*:)|"([^"\\]|\\.)*"(\s*:)|"([^"\\]|\\.)*"$$, $$"\1"\2\4$$
@@ -94,6 +94,13 @@ case
                 )
         end
 {%- endmacro %}
+
+{#- What ai_usage_findings is to list: the other engines don't, and keep no more than holding a call takes. -#}
+{% macro names_to_list(expression) %}
+{{- return(adapter.dispatch('names_to_list', 'ai_focus')(expression)) -}}
+{% endmacro %}
+{% macro default__names_to_list(expression) %}{{ null_text() }}{% endmacro %}
+{% macro duckdb__names_to_list(expression) %}{{ expression }}{% endmacro %}
 
 {#- Whether names_of_numbers() kept a number at one of the paths that hold a call. -#}
 {% macro has_holding_number(expression, source) -%}

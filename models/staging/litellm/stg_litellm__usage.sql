@@ -653,7 +653,7 @@ select
     nullif(margin, 0) as stated_margin,
     -nullif(discount, 0) as stated_discount,
     has_own_price,
-    unread_usage_json,
+    {{ names_to_list('unread_usage_json') }} as unread_usage_json,
     case
         -- whoever called was logged in to the provider himself: a seat of a subscription pays, or nobody here
         when lower(used_client_oauth_token) = 'true' and not is_unanswered then 'billed_elsewhere'

@@ -87,7 +87,11 @@ case when {{ expression }} like '"%' then {{ text_of_json_string(expression) }} 
 {{- return(adapter.dispatch('text_of_json_string', 'ai_focus')(expression)) -}}
 {% endmacro %}
 {% macro default__text_of_json_string(expression) %}json_extract_string({{ expression }}, '$'){% endmacro %}
-{% macro snowflake__text_of_json_string(expression) %}cast({{ snowflake__json(expression) }} as varchar){% endmacro %}
+{#- As a member of a list, since of that one the quotes go on emulators too. -#}
+{% macro snowflake__text_of_json_string(expression) -%}
+{%- set listed = "'[' || " ~ expression ~ " || ']'" -%}
+cast(get_path({{ snowflake__json(listed) }}, '[0]') as varchar)
+{%- endmacro %}
 {% macro bigquery__text_of_json_string(expression) %}json_value({{ expression }}, '$'){% endmacro %}
 
 {#- ',"key":"value"' or nothing: the members of a flat object, to be joined and cut. -#}

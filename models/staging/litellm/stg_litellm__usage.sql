@@ -21,6 +21,7 @@
 {%- set rounds_of_model -%}
 replace(replace(replace(rounds, ' ', ''), '"model":"' || model_of_provider || '"', ''), '"model":"' || model || '"', '')
 {%- endset -%}
+{%- set second_part_of_host = dbt.split_part("coalesce(lower(api_base), '')", "'.'", 2) -%}
 {%- set first_batch_model = dbt.split_part('batch_models', "','", 1) -%}
 {#- Calls that administer things: a success of theirs without tokens is no answer of a model. -#}
 {%- set administrative = [
@@ -473,7 +474,7 @@ placed as (
             when lower(custom_llm_provider) = 'bedrock' and lower(api_base) like '%//bedrock-runtime%.amazonaws.com%'
                 -- the region that is assumed anyway, and then said to be, is told by no host: one of a proxy may be
                 -- written so
-                then nullif(nullif({{ dbt.split_part('lower(api_base)', "'.'", 2) }}, 'amazonaws'), 'us-east-1')
+                then nullif(nullif({{ second_part_of_host }}, 'amazonaws'), 'us-east-1')
         end as region_of_host
     from routed
 

@@ -394,7 +394,7 @@ def spoilt(chance: random.Random, row: Row) -> Row:
             ("ended_at", "infinity"),
             ("ended_at", "294246-01-01T00:00:00"),
             ("started_at", "epoch"),
-            ("started_at", "1790000000"),
+            ("started_at", "17900000001"),
             ("latency_ms", "99999999999999"),
             ("prompt_tokens", "1000000000000"),
             ("completion_tokens", "9223372036854775807"),

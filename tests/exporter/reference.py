@@ -410,6 +410,17 @@ def usual_region(prices: Iterable[Price]) -> str:
     return regions.pop() if len(regions) == 1 else ""
 
 
+def fits_some_day(prices: list[Price], region: str) -> bool:
+    """Tell whether a region has a price at any time; which region is the usual one changes."""
+    moments = {moment for price in prices for moment in (price.valid_from, price.valid_to)}
+    for moment in moments:
+        holding = [price for price in prices if price.valid_from <= moment < price.valid_to]
+        usual = usual_region(holding)
+        if any(fit_of_region(price, region, usual) for price in holding):
+            return True
+    return False
+
+
 def fit_of_region(price: Price, region: str, usual: str) -> int:
     """Tell how well a price fits a call's region: 0 is not at all."""
     if not price.region_id:
@@ -628,11 +639,7 @@ def price_call(
             ]
         elif not model:
             reasons.append("unknown_model")
-        elif not any(
-            fit_of_region(price, call.region, usual_region(prices))
-            for prices in [book.of_meter(sku, meter)]
-            for price in prices
-        ):
+        elif not fits_some_day(book.of_meter(sku, meter), call.region):
             reasons.append("no_price_for_meter")
         else:
             reasons.append("no_price_at_time")

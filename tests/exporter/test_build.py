@@ -102,7 +102,7 @@ def test_a_build_is_published_behind_a_relative_link(published: Path) -> None:
     assert description["started_at"] <= description["finished_at"]
     assert description["dbt_version"].startswith("1.11")
     assert description["sources"] == ["gateway", "litellm"]
-    assert description["counts"] == {"model": 11, "test": 1}
+    assert description["counts"] == {"model": 12, "test": 1}
     assert (published / "logs" / "dbt.log").stat().st_size > 0
     assert Home(published).published() == (published / link).resolve()
 
@@ -119,7 +119,7 @@ def test_the_summary_stands_on_stdout_and_progress_on_stderr(
     prices = "Prices: list of 2026-11-21; start date unpublished for 0.0 % of USD cost"
     assert prices in result.stdout
     assert "published for 100.0 %." in result.stdout
-    assert "12 of 12 nodes" in result.stderr
+    assert "13 of 13 nodes" in result.stderr
     assert "model focus_cost_and_usage: success" in result.stderr
     quiet = build(toy_project, tmp_path, "--quiet", "--source", "gateway")
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
@@ -286,7 +286,7 @@ def test_a_kill_at_any_time_after_dbt_shows_one_of_two_whole_builds(
     assert build(toy_project, tmp_path, "--quiet").returncode == 0
     for round_number, delay in enumerate((0.0, 0.05, 0.2), start=1):
         process = start(toy_project, tmp_path, "--vars", f"{{cost: {round_number}}}")
-        wait_for(process, "12 of 12 nodes")
+        wait_for(process, "13 of 13 nodes")
         time.sleep(delay)
         process.kill()
         process.communicate()

@@ -321,7 +321,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a reversal takes back no quantity": (
         CORRECTIONS,
-        change("sign * {{ usage_consumed_quantity", "{{ usage_consumed_quantity"),
+        change("sign * case", "case"),
     ),
     "what is told again as it was is corrected": (
         CORRECTIONS,

@@ -36,9 +36,8 @@ from reference import (
     Row,
     Sku,
     charge_at,
-    fit_of_region,
+    fits_some_day,
     read_seed,
-    usual_region,
 )
 
 ONE_AND_A_MILLION = (1, 1_000_000)
@@ -100,9 +99,7 @@ def outcome_of(book: PriceBook, cases: list[Case]) -> Outcome:
             ]
         else:
             prices = book.of_meter(case.sku, case.meter)
-            usual = usual_region(prices)
-            is_priced = any(fit_of_region(price, case.region, usual) for price in prices)
-            outcome.held[key] = NO_PRICE[is_priced]
+            outcome.held[key] = NO_PRICE[fits_some_day(prices, case.region)]
     return outcome
 
 
@@ -272,7 +269,11 @@ def test_a_price_of_a_block_is_the_cost_of_a_block() -> None:
     """The block of a price is that of its meter: a price per thousand is never one per million."""
     blocks = {meter: row["pricing_block"] for meter, row in BOOK.meters.items()}
     assert {row["pricing_block"] == blocks[row["meter"]] for row in BOOK.rows} == {True}
-    assert {Decimal(block) for block in blocks.values()} == {Decimal(1000), Decimal(1_000_000)}
+    assert {Decimal(block) for block in blocks.values()} == {
+        Decimal(1),
+        Decimal(1000),
+        Decimal(1_000_000),
+    }
 
 
 def test_a_regions_uplift_holds_for_every_tier_that_the_book_has() -> None:

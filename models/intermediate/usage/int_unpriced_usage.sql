@@ -73,7 +73,8 @@ priced_skus as (
         meter,
         service_tier,
         processing_mode,
-        region_id
+        region_id,
+        is_region_assumed_if_unknown
     from {{ ref('int_meter_prices') }}
 
 )
@@ -104,6 +105,17 @@ left join priced_skus
         and unpriced.processing_mode = priced_skus.processing_mode
         and (
             priced_skus.region_id is null
-            or unpriced.region_id is null
             or unpriced.region_id = priced_skus.region_id
+            or (priced_skus.region_id = 'regional' and unpriced.region_id <> 'global')
+            or (
+                priced_skus.is_region_assumed_if_unknown
+                and (
+                    unpriced.region_id is null
+                    or (
+                        priced_skus.region_id = 'us-east-1'
+                        and unpriced.region_id not like '%-gov-%'
+                        and unpriced.region_id not like 'cn-%'
+                    )
+                )
+            )
         )

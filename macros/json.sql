@@ -78,9 +78,11 @@ json_value({{ expression }}, '$."{{ key }}"')
 {#- Of null, TO_JSON_STRING makes the text null. -#}
 {% macro bigquery__json_string(expression) %}if({{ expression }} is null, null, to_json_string({{ expression }})){% endmacro %}
 
-{#- What stands within a JSON text that is one string, as where an export wrote JSON within JSON; other JSON as it is. -#}
-{% macro text_within_json(expression) -%}
-case when {{ expression }} like '"%' then {{ text_of_json_string(expression) }} else {{ expression }} end
+{#- What stands within a JSON text that is one string, as where an export wrote JSON within JSON, null where that is
+    no JSON; other JSON as it is. -#}
+{% macro json_within_json(expression) -%}
+{%- set text = text_of_json_string(expression) -%}
+case when {{ expression }} not like '"%' then {{ expression }} when {{ is_json(text) }} then {{ text }} end
 {%- endmacro %}
 
 {% macro text_of_json_string(expression) %}

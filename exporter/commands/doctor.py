@@ -34,16 +34,15 @@ def command(context: click.Context, home: Home, target: str, variables: dict[str
     """
     from exporter.warehouse.doctor import examine
 
-    failed, remedy = 0, ""
+    failed = 0
+    # the same remedy for several checks is said once
+    remedies = {""}
     for check in examine(home, target, variables):
-        # said once for checks that follow each other
-        if remedy and check.remedy != remedy:
-            click.echo(f"        {remedy}")
-        remedy = check.remedy
         click.echo(f"{'ok    ' if check.ok else 'failed'}  {check.name}: {check.detail}")
+        if check.remedy not in remedies:
+            remedies.add(check.remedy)
+            click.echo(f"        {check.remedy}")
         if not check.ok:
             failed = max(failed, 2 if check.is_setup else 1)
-    if remedy:
-        click.echo(f"        {remedy}")
     if failed:
         context.exit(failed)

@@ -95,6 +95,8 @@ _UNITS: dict[str, _Units] = {
         "output_second": (0, ("output_cost_per_second",)),
     },
 }
+# ways to call a model, which costs the same by each
+_ROUTES = {"aws_bedrock": ("converse/", "invoke/"), "azure": ("global/", "global-standard/")}
 # providers whose higher price begins at the threshold itself
 _INCLUSIVE = frozenset({"x-ai"})
 
@@ -124,6 +126,11 @@ def read_litellm(book: Book, file: Path) -> Source:
         for name, found in names.items()
     ]
     source = to_source(LITELLM, label, book, entries)
+    for name, (provider, model, _) in names.items():
+        for route in _ROUTES.get(provider, ()):
+            if name.endswith(route + model):
+                place = f"litellm route of key={name}"
+                source.aliases[provider, (route + model).lower()] = (model, place)
     for name, entry in listed.items():
         target = names.get(str(entry.get("alias_of")))
         if target is None:
@@ -154,6 +161,8 @@ def _name_of(book: Book, name: str, entry: Mapping[str, Any]) -> tuple[str, str,
             region_id, model = place, rest
         else:
             region_id, _ = place_of(provider, model)
+    for route in _ROUTES.get(provider, ()):
+        model = model.removeprefix(route)
     return provider, model, region_id
 
 

@@ -99,6 +99,17 @@ SKUS_WITH_HOURS = [
     for sku in SKUS
     if any(price.window for prices in BOOK.prices[sku].values() for price in prices)
 ]
+# with prices that begin or end among the days of the calls
+SKUS_OVER_TIME = [
+    sku
+    for sku in SKUS
+    if any(
+        FIRST_DAY < moment < LAST_DAY
+        for prices in BOOK.prices[sku].values()
+        for price in prices
+        for moment in (price.valid_from, price.valid_to)
+    )
+]
 AROUND = [timedelta(0), timedelta(microseconds=-1), timedelta(seconds=-1), timedelta(seconds=1)]
 
 
@@ -260,7 +271,7 @@ def row_under(chance: random.Random, call_id: str, contract: Row) -> Row:
 def random_row(
     chance: random.Random, call_id: str, sku: Sku | None = None, start: datetime | None = None
 ) -> Row:
-    sku = sku or chance.choice(chance.choice([SKUS, SKUS, SKUS, SKUS_WITH_HOURS]))
+    sku = sku or chance.choice(chance.choice([SKUS, SKUS, SKUS_OVER_TIME, SKUS_WITH_HOURS]))
     provider, model, tier, mode = sku
     names = BOOK.names_of(provider, model)
     prompt = random_prompt(chance, sku)
@@ -423,8 +434,10 @@ def spoilt(chance: random.Random, row: Row) -> Row:
 def random_contracts(chance: random.Random, size: int) -> list[Row]:
     """Make contract prices that overlap one another in time and in what they name."""
     rows = []
+    # a contract is about few models of the market
+    skus = chance.sample(SKUS, size // 4 + 1)
     for number in range(size):
-        provider, model, tier, mode = chance.choice(SKUS)
+        provider, model, tier, mode = chance.choice(skus)
         meter = chance.choice(["input", "output", "cache_read", "cache_write"])
         begin = FIRST_DAY + timedelta(days=chance.randrange(600), hours=chance.randrange(24))
         end = begin + timedelta(days=chance.randrange(1, 400))

@@ -250,7 +250,7 @@ MUTATIONS: dict[str, tuple[str, Rewrite]] = {
     ),
     "a prompt of cached tokens alone is a fault": (
         "stg_gateway__usage",
-        change("> prompt_tokens_number", ">= prompt_tokens_number"),
+        change("> prompt_tokens_total", ">= prompt_tokens_total"),
     ),
     "a thousand with a separator is one": (
         "stg_gateway__usage",

@@ -20,11 +20,32 @@ PROJECT = load_project()
 SIDE_INPUTS = [table for table in PROJECT.raw_tables() if table.folder not in PROJECT.usage_sources]
 JSON_BESIDE = "beside.jsonl"
 
-# what a row becomes, so that two of one table differ in what tells them apart
-APART = {
-    "billing_periods": {"issuer": "openai", "billing_period": "2026-03", "closed_at": "2026-04-04"},
+PRICE = {
+    "provider": "openai",
+    "model": "gpt-own",
+    "meter": "input",
+    "unit_price": "2",
+    "recorded_at": "2026-03-01",
+    "source": "a letter",
 }
+
+# the first row of a table of which the demo has none
+FIRST = {
+    "allocation_rules": {"rule_id": "all", "priority": "1", "department": "search"},
+    "billing_periods": {"issuer": "openai", "billing_period": "2026-03", "closed_at": "2026-04-04"},
+    "departments": {"department_id": "search", "name": "Search", "owner": "its head"},
+    "list_prices": PRICE,
+    "price_book": PRICE,
+    "provider_aliases": {"alias": "our-openai", "provider": "openai", "recorded_at": "2026-03-01"},
+    "providers": {
+        "provider": "house",
+        "service_provider_name": "House",
+        "recorded_at": "2026-03-01",
+    },
+}
+# what another one has, so that two of a table differ in what tells them apart
 OTHER = {
+    "allocation_rules": {"rule_id": "other"},
     "billing_accounts": {"billing_account_id": "org-other"},
     "billing_periods": {"issuer": "anthropic"},
     "commitments": {"commitment_id": "other"},
@@ -34,15 +55,20 @@ OTHER = {
         "valid_from": "2026-09-01",
     },
     "contracts": {"contract_id": "other"},
+    "departments": {"department_id": "other"},
     "exchange_rates": {"rate_date": "2026-10-25"},
+    "list_prices": {"model": "other"},
+    "price_book": {"model": "another"},
+    "provider_aliases": {"alias": "other"},
+    "providers": {"provider": "another"},
     "provisioned_deployments": {"deployment": "other"},
 }
 
 
 def good_rows(table: RawTable) -> list[dict[str, str]]:
     """Two rows of a raw table that nothing is wrong with: the demo's first, and one beside it."""
-    if table.name in APART:
-        first = APART[table.name]
+    if table.name in FIRST:
+        first = FIRST[table.name]
     else:
         with (SAMPLE / f"raw_{table.name}.csv").open(encoding="utf-8") as file:
             first = next(csv.DictReader(file))
@@ -107,13 +133,21 @@ def test_an_unreadable_line_of_a_side_input_is_rejected_and_stops_nothing(
     assert [reason for reason in reasons if "a,b,c,d" in reason] == []
 
 
+OWN_PRICES = "stg_pricing__own_prices_checked where fault_reason is null and raw_table ="
+OWN_PROVIDERS = "stg_pricing__own_providers_checked where fault_reason is null and raw_table ="
 COUNTED = {
+    "allocation_rules": "stg_allocation__rules",
     "billing_accounts": "stg_currencies__billing_accounts",
     "billing_periods": "stg_billing__billing_periods",
     "commitments": "focus_contract_commitment",
     "contract_prices": "stg_pricing__contract_prices",
     "contracts": "stg_contracts__contracts",
+    "departments": "stg_allocation__departments",
     "exchange_rates": "stg_currencies__exchange_rates",
+    "list_prices": f"{OWN_PRICES} 'list_prices'",
+    "price_book": f"{OWN_PRICES} 'price_book'",
+    "provider_aliases": f"{OWN_PROVIDERS} 'provider_aliases'",
+    "providers": f"{OWN_PROVIDERS} 'providers'",
     "provisioned_deployments": "stg_pricing__provisioned_deployments",
 }
 

@@ -218,7 +218,7 @@ def test_the_first_copy_is_made_before_an_mcp_client_is_answered(first_words: li
 
 @pytest.mark.parametrize(
     ("path", "version", "count"),
-    [(LIST, "1.3", 6), (LIST, "1.4", 6), (LIST, "1.0", 6), (COMMITMENTS, "1.4", 1)],
+    [(LIST, "1.3", 7), (LIST, "1.4", 7), (LIST, "1.0", 7), (COMMITMENTS, "1.4", 1)],
 )
 def test_pages_are_those_of_duckdb(
     path: str, version: str, count: int, urls: tuple[str, str]

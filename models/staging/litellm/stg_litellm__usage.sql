@@ -172,7 +172,7 @@ details as (
         -- a tag that can't be read costs no call
         case
             when request_tags is not null and {{ is_json('request_tags') }}
-                then {{ text_within_json('request_tags') }}
+                then {{ json_within_json('request_tags') }}
         end as request_tags,
         cache_hit,
         team_id,
@@ -321,7 +321,7 @@ typed as (
         *,
         case
             when sent_spend_logs_metadata is not null and {{ is_json('sent_spend_logs_metadata') }}
-                then {{ text_within_json('sent_spend_logs_metadata') }}
+                then {{ json_within_json('sent_spend_logs_metadata') }}
         end as spend_logs_metadata,
         {%- for column in token_columns %}
         {{ whole_number(column) }} as {{ column }}_number,

@@ -82,11 +82,17 @@ CUSTOMERS = ["", "org-acme", "org-globex", "org-initech"]
 SOME_DAY = datetime(2026, 11, 5, 12, 30)
 FIRST_DAY, LAST_DAY = datetime(2025, 5, 1), datetime(2027, 3, 1)
 
-# meters of the price book that no source can tell of a call yet
+# meters that no token of a call counts: rows of tests/data and unit tests have them
 UNREACHED_METERS = {
     "file_search",
+    "generated_image",
     "input_annotated_page",
+    "input_character",
     "input_page",
+    "input_second",
+    "output_second",
+    "query",
+    "request",
     "web_search_high",
     "web_search_low",
     "web_search_medium",
@@ -467,6 +473,10 @@ def random_contracts(chance: random.Random, size: int) -> list[Row]:
             again = {**row, "contract_price_id": f"CP-{number:03}-again"}
             again["discount_percentage"] = chance.choice(["12.5", row["discount_percentage"]])
             again["recorded_at"] = chance.choice(["", "2026-11-22"])
+            if not row["valid_to"]:
+                # or follows it
+                later = begin + timedelta(days=chance.choice([0, chance.randrange(1, 90)]))
+                again["valid_from"] = later.isoformat()
             rows.append(again)
     return [{column: row.get(column, "") for column in CONTRACT_COLUMNS} for row in rows]
 
@@ -505,6 +515,7 @@ DETAILS = {
     "input_image": [("prompt_tokens_details", "image_tokens")],
     "output_reasoning": [("completion_tokens_details", "reasoning_tokens")],
     "output_audio": [("completion_tokens_details", "audio_tokens")],
+    "output_image": [("completion_tokens_details", "image_tokens")],
     "web_search": [("server_tool_use", "web_search_requests")],
 }
 INPUT_METERS = (
@@ -518,7 +529,7 @@ INPUT_METERS = (
     "input_audio",
     "input_image",
 )
-OUTPUT_METERS = ("output", "output_reasoning", "output_audio")
+OUTPUT_METERS = ("output", "output_reasoning", "output_audio", "output_image")
 
 
 def litellm_rows(calls: list[Call]) -> list[Row]:
@@ -552,7 +563,8 @@ def litellm_rows(calls: list[Call]) -> list[Row]:
                 "completion_tokens": str(call.completion_tokens),
                 "startTime": call.started_at.isoformat(" "),
                 "endTime": call.ended_at.isoformat(" "),
-                "model": call.model,
+                # LiteLLM's own prefix stands before a name that begins with one too
+                "model": f"{call.provider}/{call.model}" if "/" in call.model else call.model,
                 "custom_llm_provider": call.provider,
                 "metadata": json.dumps(metadata),
                 "organization_id": call.account,

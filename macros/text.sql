@@ -18,3 +18,11 @@ case
             when lower({{ expression }}) in ('false', 'f', '0', 'no', 'n', 'none', 'miss') then false
         end
 {%- endmacro %}
+
+{#- The last two parts of the host of an address, in small letters, as in openai.com; '' or '.' where there is none. -#}
+{% macro domain_of(address) -%}
+{%- set place = dbt.split_part("coalesce(lower(" ~ address ~ "), '')", "'//'", 2) -%}
+{%- set host = dbt.split_part(dbt.split_part("coalesce(" ~ place ~ ", '')", "'/'", 1), "':'", 1) -%}
+{%- set turned = "reverse(" ~ host ~ ")" -%}
+reverse({{ dbt.split_part(turned, "'.'", 1) }} || '.' || {{ dbt.split_part(turned, "'.'", 2) }})
+{%- endmacro %}

@@ -31,6 +31,8 @@ replace(replace(replace(rounds, ' ', ''), '"model":"' || model_of_provider || '"
     'list_mcp_tools', 'moderation', 'retrieve_batch', 'retrieve_fine_tuning_job', 'video_content', 'video_delete',
     'video_list', 'video_retrieve', 'video_status',
 ] -%}
+{#- Whose interface others sell their models by. -#}
+{%- set makers_of_clients = "('anthropic', 'custom_openai', 'openai', 'openai_like', 'text-completion-openai')" -%}
 {#- Azure's global deployments cost what its base model does; those of a zone (eu/, us/) are models of their own. -#}
 {%- set routes = [
     'converse/', 'global/', 'global-standard/', 'gpt5_series/', 'invoke/', 'o_series/', 'responses/',
@@ -130,6 +132,12 @@ token_semantics as (
 
 ),
 
+provider_hosts as (
+
+    select * from {{ ref('ai_provider_hosts') }}
+
+),
+
 -- one row always, so that no call depends on it
 of_all as (
 
@@ -156,6 +164,7 @@ details as (
         completion_tokens,
         total_tokens,
         api_base,
+        {{ domain_of('api_base') }} as domain_of_host,
         start_time as start_time_text,
         end_time as end_time_text,
         request_duration_ms as request_duration_ms_text,
@@ -391,6 +400,11 @@ normalised as (
 
     select
         answered.*,
+        -- an OpenAI or Anthropic client that calls somebody else is logged as if it had called them
+        coalesce(
+            case when lower(answered.custom_llm_provider) in {{ makers_of_clients }} then provider_hosts.provider end,
+            answered.custom_llm_provider
+        ) as seller,
         case
             when
                 answered.custom_llm_provider is not null
@@ -433,6 +447,8 @@ normalised as (
     from answered
     left join token_semantics as of_provider
         on lower(answered.custom_llm_provider) = of_provider.provider_as_sent
+    left join provider_hosts
+        on answered.domain_of_host = provider_hosts.domain
     cross join of_all
 
 ),
@@ -568,7 +584,7 @@ select
     team_id as sub_account_id,
     -- a name without its id would be a sub account that nothing identifies (FOCUS SubAccountName)
     case when team_id is not null then coalesce(team_alias, team_id) end as sub_account_name,
-    coalesce(custom_llm_provider, '') as provider_as_sent,
+    coalesce(seller, '') as provider_as_sent,
     case
         when region_of_name is not null then substr(model_of_route, length(region_of_name) + 2)
         when

@@ -34,7 +34,18 @@ FIRST = {
     "allocation_rules": {"rule_id": "all", "priority": "1", "department": "search"},
     "billing_periods": {"issuer": "openai", "billing_period": "2026-03", "closed_at": "2026-04-04"},
     "departments": {"department_id": "search", "name": "Search", "owner": "its head"},
+    "inference_profiles": {
+        "inference_profile": "abc",
+        "model": "amazon.nova-pro-v1:0",
+        "recorded_at": "2026-03-01",
+    },
     "list_prices": PRICE,
+    "model_aliases": {
+        "provider": "openai",
+        "alias": "our-gpt",
+        "model": "gpt-5",
+        "recorded_at": "2026-03-01",
+    },
     "price_book": PRICE,
     "provider_aliases": {"alias": "our-openai", "provider": "openai", "recorded_at": "2026-03-01"},
     "providers": {
@@ -57,7 +68,9 @@ OTHER = {
     "contracts": {"contract_id": "other"},
     "departments": {"department_id": "other"},
     "exchange_rates": {"rate_date": "2026-10-25"},
+    "inference_profiles": {"inference_profile": "other"},
     "list_prices": {"model": "other"},
+    "model_aliases": {"alias": "other"},
     "price_book": {"model": "another"},
     "provider_aliases": {"alias": "other"},
     "providers": {"provider": "another"},
@@ -134,6 +147,7 @@ def test_an_unreadable_line_of_a_side_input_is_rejected_and_stops_nothing(
 
 
 OWN_PRICES = "stg_pricing__own_prices_checked where fault_reason is null and raw_table ="
+OWN_ALIASES = "stg_pricing__own_aliases_checked where fault_reason is null and raw_table ="
 OWN_PROVIDERS = "stg_pricing__own_providers_checked where fault_reason is null and raw_table ="
 COUNTED = {
     "allocation_rules": "stg_allocation__rules",
@@ -144,7 +158,9 @@ COUNTED = {
     "contracts": "stg_contracts__contracts",
     "departments": "stg_allocation__departments",
     "exchange_rates": "stg_currencies__exchange_rates",
+    "inference_profiles": f"{OWN_ALIASES} 'inference_profiles'",
     "list_prices": f"{OWN_PRICES} 'list_prices'",
+    "model_aliases": f"{OWN_ALIASES} 'model_aliases'",
     "price_book": f"{OWN_PRICES} 'price_book'",
     "provider_aliases": f"{OWN_PROVIDERS} 'provider_aliases'",
     "providers": f"{OWN_PROVIDERS} 'providers'",

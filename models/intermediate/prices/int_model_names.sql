@@ -1,10 +1,11 @@
 {{ config(materialized='table') }}
 
 {#- One row per version of the prices, name and stretch of time with the model of the price book that the
-    name leads to: a model's own name since it has a price; before that, and without one, the alias of a
-    snapshot that is known to cost the same; else, of the names in use, the longest alias with a star that
-    they begin with. Dates are never cut from a name: snapshots differ in price. A name that its own provider's stands
-    before, as in openai/gpt-5-mini, leads where the rest does, unless it is known as it is. -#}
+    name leads to: by somebody's own alias since its first day; else a model's own name since it has a price; before
+    that, and without one, the alias of a snapshot that is known to cost the same; else, of the names in use, the
+    longest alias with a star that they begin with. Dates are never cut from a name: snapshots differ in price. A name
+    that its own provider's stands before, as in openai/gpt-5-mini, leads where the rest does, unless it is known as it
+    is; and so does an ARN of Bedrock. -#}
 {%- set first_part = dbt.split_part('served_names.model_name', "'/'", 1) %}
 
 with price_snapshots as (
@@ -25,7 +26,7 @@ own_names as (
         min(model) as model,
         min(valid_from) as valid_from
     from {{ ref('int_meter_prices') }}
-    group by 1, 2, 3
+    group by prices_as_of, provider, lower(model)
 
 ),
 
@@ -73,6 +74,15 @@ prefixed_names as (
             and {{ first_part }} = provider_aliases.alias
     where served_names.model_name like '%/%'
 
+    union distinct
+
+    select
+        provider,
+        model_name,
+        {{ dbt.split_part('model_name', "'/'", 2) }} as bare_name
+    from served_names
+    where model_name like 'arn:aws%:%/%'
+
 ),
 
 names_to_find as (
@@ -83,18 +93,48 @@ names_to_find as (
 
 ),
 
-other_names as (
+-- of two ranks the lower one goes before
+ranked_names as (
 
-    select provider, alias as model_name, model, known_from, 0 as name_rank
-    from model_aliases
-    where not is_star
-    union all
     select
+        prices_as_of,
+        provider,
+        model_name,
+        model,
+        {{ null_text() }} as region_id,
+        {{ begin_of_time() }} as known_from,
+        valid_from,
+        200000 as name_rank
+    from own_names
+
+    union all
+
+    select
+        price_snapshots.prices_as_of,
+        model_aliases.provider,
+        model_aliases.alias as model_name,
+        model_aliases.model,
+        model_aliases.region_id,
+        model_aliases.known_from,
+        model_aliases.valid_from,
+        case when model_aliases.is_own = 1 then 0 else 300000 end as name_rank
+    from price_snapshots
+    inner join model_aliases
+        on
+            price_snapshots.prices_as_of >= model_aliases.known_from
+            and not model_aliases.is_star
+
+    union all
+
+    select
+        price_snapshots.prices_as_of,
         names_to_find.provider,
         names_to_find.model_name,
         model_aliases.model,
+        model_aliases.region_id,
         model_aliases.known_from,
-        100000 - length(model_aliases.alias) as name_rank
+        model_aliases.valid_from,
+        case when model_aliases.is_own = 1 then 100000 else 400000 end - length(model_aliases.alias) as name_rank
     from names_to_find
     inner join model_aliases
         on
@@ -102,53 +142,78 @@ other_names as (
             and model_aliases.is_star
             and substr(names_to_find.model_name, 1, length(model_aliases.alias) - 1)
             = substr(model_aliases.alias, 1, length(model_aliases.alias) - 1)
+    inner join price_snapshots
+        on model_aliases.known_from <= price_snapshots.prices_as_of
 
 ),
 
-ranked as (
-
-    select
-        price_snapshots.prices_as_of,
-        other_names.*,
-        row_number() over (
-            partition by price_snapshots.prices_as_of, other_names.provider, other_names.model_name
-            order by other_names.name_rank, other_names.known_from desc, other_names.model
-        ) as choice
-    from price_snapshots
-    inner join other_names
-        on price_snapshots.prices_as_of >= other_names.known_from
-
-),
-
-names as (
+-- a row with the first day of an older one corrects it
+corrected as (
 
     select
         prices_as_of,
         provider,
         model_name,
         model,
-        {{ begin_of_time() }} as known_from,
-        valid_from,
-        {{ end_of_time() }} as valid_to
-    from own_names
+        region_id,
+        known_from,
+        coalesce(valid_from, {{ begin_of_time() }}) as valid_from,
+        name_rank,
+        row_number() over (
+            partition by prices_as_of, provider, model_name, name_rank, coalesce(valid_from, {{ begin_of_time() }})
+            order by known_from desc, model
+        ) as choice
+    from ranked_names
 
-    union all
+),
+
+-- the last names of a rank go on until one of a lower rank begins
+first_days as (
 
     select
-        ranked.prices_as_of,
-        ranked.provider,
-        ranked.model_name,
-        ranked.model,
-        ranked.known_from,
-        {{ begin_of_time() }} as valid_from,
-        coalesce(own_names.valid_from, {{ end_of_time() }}) as valid_to
-    from ranked
-    left join own_names
+        prices_as_of,
+        provider,
+        model_name,
+        name_rank,
+        min(min(valid_from)) over (
+            partition by prices_as_of, provider, model_name
+            order by name_rank
+            rows between unbounded preceding and 1 preceding
+        ) as taken_from
+    from corrected
+    group by prices_as_of, provider, model_name, name_rank
+
+),
+
+names as (
+
+    select
+        corrected.prices_as_of,
+        corrected.provider,
+        corrected.model_name,
+        corrected.model,
+        corrected.region_id,
+        corrected.known_from,
+        corrected.valid_from,
+        least(
+            coalesce(
+                lead(corrected.valid_from) over (
+                    partition by
+                        corrected.prices_as_of, corrected.provider, corrected.model_name, corrected.name_rank
+                    order by corrected.valid_from
+                ),
+                {{ end_of_time() }}
+            ),
+            coalesce(first_days.taken_from, {{ end_of_time() }})
+        ) as valid_to
+    from corrected
+    inner join first_days
         on
-            ranked.prices_as_of = own_names.prices_as_of
-            and ranked.provider = own_names.provider
-            and ranked.model_name = own_names.model_name
-    where ranked.choice = 1
+            corrected.prices_as_of = first_days.prices_as_of
+            and corrected.provider = first_days.provider
+            and corrected.model_name = first_days.model_name
+            and corrected.name_rank = first_days.name_rank
+    where corrected.choice = 1
 
 ),
 
@@ -173,6 +238,7 @@ all_names as (
         bare_names.provider,
         prefixed_names.model_name,
         bare_names.model,
+        bare_names.region_id,
         bare_names.known_from,
         bare_names.valid_from,
         bare_names.valid_to
@@ -196,6 +262,13 @@ select
     all_names.provider,
     all_names.model_name,
     all_names.model,
+    coalesce(
+        all_names.region_id,
+        case
+            when all_names.model_name like 'arn:aws%'
+                then nullif({{ dbt.split_part('all_names.model_name', "':'", 4) }}, '')
+        end
+    ) as region_id,
     all_names.known_from,
     all_names.valid_from,
     all_names.valid_to

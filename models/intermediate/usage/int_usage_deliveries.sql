@@ -85,7 +85,7 @@ named as (
         {{ service_tier_of('counted.service_tier') }} as service_tier,
         {{ processing_mode_of('counted.processing_mode', 'counted.service_tier') }}
             as processing_mode,
-        lower(counted.region_id) as region_id,
+        coalesce(model_names.region_id, lower(counted.region_id)) as region_id,
         counted.is_cache_hit,
         counted.status,
         counted.feature,

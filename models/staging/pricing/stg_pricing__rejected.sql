@@ -17,3 +17,7 @@ union all
 union all
 
 {{ rejected_rows_of(ref('stg_pricing__own_providers_checked'), 'pricing', none, 'alias') }}
+
+union all
+
+{{ rejected_rows_of(ref('stg_pricing__own_aliases_checked'), 'pricing', none, 'alias_as_sent') }}

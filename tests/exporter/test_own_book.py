@@ -1,0 +1,175 @@
+"""Tables of one's own beside the price book: names of models and inference profiles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipeline import Pipeline
+from priced_calls import PRICED_MODELS
+from test_allocation import Row, write
+
+PROFILE = "arn:aws:bedrock:us-gov-west-1:123456789012:application-inference-profile/"
+
+
+def call(call_id: str, provider: str, model: str, day: str, **fields: str) -> Row:
+    """A call of 1,000 tokens in and none out."""
+    return {
+        "call_id": call_id,
+        "provider": provider,
+        "model": model,
+        "started_at": f"{day}T10:00:00Z",
+        "latency_ms": "1000",
+        "prompt_tokens": "1000",
+        "completion_tokens": "0",
+        "service_tier": "",
+        "region": "",
+        **fields,
+    }
+
+
+def built(folder: Path, tables: dict[str, list[Row]]) -> Pipeline:
+    """Build what stands in raw tables, each one file."""
+    for table, rows in tables.items():
+        columns = dict.fromkeys((column for row in rows for column in row), "")
+        write(folder / "raw" / table / "rows.csv", [columns | row for row in rows])
+    return Pipeline(folder / "raw", folder / "build", select=PRICED_MODELS)
+
+
+def charged(pipeline: Pipeline) -> list[Any]:
+    """Month, call, model, region and cost of each charge."""
+    return pipeline.connection.execute(
+        "select strftime(BillingPeriodStart, '%Y-%m'), x_CallId, x_ModelId, RegionId, "
+        "cast(BilledCost as double) from focus_cost_and_usage_v1_4 order by all"
+    ).fetchall()
+
+
+def test_names_of_ones_own_lead_to_models_by_their_days(tmp_path: Path) -> None:
+    """A name that moves, one that the book has for another model, and one with a star."""
+    pipeline = built(
+        tmp_path,
+        {
+            "gateway": [
+                call("1", "openai", "prod-latest", "2026-09-30"),
+                call("2", "openai", "Prod-Latest", "2026-10-01"),
+                call("3", "azure", "gpt-4.1", "2026-09-01"),
+                call("4", "openai", "team-a-chat", "2026-09-01"),
+                call("5", "openai", "openai/prod-latest", "2026-09-01"),
+            ],
+            "model_aliases": [
+                {"provider": "openai", "alias": "prod-latest", "model": "gpt-5"},
+                {
+                    "provider": "OpenAI",
+                    "alias": "prod-latest",
+                    "model": "gpt-5-mini",
+                    "valid_from": "2026-10-01",
+                },
+                {"provider": "azure", "alias": "GPT-4.1", "model": "gpt-5-mini"},
+                {"provider": "openai", "alias": "team-a-*", "model": "gpt-5-mini-2025-08-07"},
+                {"provider": "openai", "alias": "lost", "model": "gpt-99"},
+            ],
+        },
+    )
+    found = charged(pipeline)
+    faults = pipeline.connection.execute(
+        "select raw_table, record_key, field from ai_unreadable_records"
+    ).fetchall()
+    pipeline.close()
+    # 1.25 and 0.25 USD per million tokens
+    assert found == [
+        ("2026-09", "1", "gpt-5", None, 0.00125),
+        ("2026-09", "3", "gpt-5-mini", None, 0.00025),
+        ("2026-09", "4", "gpt-5-mini", None, 0.00025),
+        ("2026-09", "5", "gpt-5", None, 0.00125),
+        ("2026-10", "2", "gpt-5-mini", None, 0.00025),
+    ]
+    assert faults == [("model_aliases", "lost", "model")]
+
+
+def test_an_inference_profile_has_its_model_and_its_region(tmp_path: Path) -> None:
+    """By ARN or id, in a row of LiteLLM or of a gateway; one that nobody knows is held."""
+    litellm = {
+        "request_id": "litellm",
+        "call_type": "acompletion",
+        "startTime": "2026-09-05T10:00:00Z",
+        "endTime": "2026-09-05T10:00:01Z",
+        "model": f"bedrock/converse/{PROFILE}Abc1",
+        "custom_llm_provider": "bedrock",
+        "prompt_tokens": "1000",
+        "completion_tokens": "0",
+        "spend": "0.00096",
+        "status": "success",
+        "metadata": json.dumps({"usage_object": {"prompt_tokens": 1000}}),
+    }
+    pipeline = built(
+        tmp_path,
+        {
+            "litellm": [litellm],
+            "gateway": [
+                call("arn", "bedrock", f"{PROFILE}abc1", "2026-09-05"),
+                call("id", "aws_bedrock", "abc1", "2026-09-05"),
+                call("east", "bedrock", f"{PROFILE}abc2", "2026-09-05"),
+                call("unknown", "bedrock", f"{PROFILE}abc3", "2026-09-05"),
+            ],
+            "inference_profiles": [
+                {"inference_profile": f"{PROFILE}abc1", "model": "amazon.nova-pro-v1:0"},
+                {
+                    "inference_profile": "abc2",
+                    "model": "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0",
+                    "region_id": "us-east-1",
+                },
+            ],
+        },
+    )
+    found = charged(pipeline)
+    held = pipeline.connection.execute("select hold_reason from int_held_calls").fetchall()
+    pipeline.close()
+    nova = "amazon.nova-pro-v1:0"
+    # 0.96 USD per million in us-gov-west-1, 0.8 in us-east-1
+    assert found == [
+        ("2026-09", "arn", nova, "us-gov-west-1", 0.00096),
+        ("2026-09", "east", nova, "us-east-1", 0.0008),
+        ("2026-09", "id", nova, "us-gov-west-1", 0.00096),
+        ("2026-09", "litellm", nova, "us-gov-west-1", 0.00096),
+    ]
+    assert held == [("unknown_model",)]
+
+
+@pytest.mark.parametrize("recorded_at", ["2026-09-15T00:00:00Z", ""])
+def test_a_name_that_is_recorded_after_a_closing_moves_cost_in_the_open_month(
+    tmp_path: Path, recorded_at: str
+) -> None:
+    """August is closed with the model's own price; without a date the name is refused."""
+    pipeline = built(
+        tmp_path,
+        {
+            "gateway": [call("1", "openai", "gpt-5", "2026-08-05")],
+            "billing_periods": [
+                {"issuer": "openai", "billing_period": "2026-08", "closed_at": "2026-09-03"}
+            ],
+            "model_aliases": [
+                {
+                    "provider": "openai",
+                    "alias": "gpt-5",
+                    "model": "gpt-5-mini",
+                    "recorded_at": recorded_at,
+                }
+            ],
+        },
+    )
+    found = charged(pipeline)
+    faults = pipeline.connection.execute("select field from ai_unreadable_records").fetchall()
+    pipeline.close()
+    as_closed = ("2026-08", "1", "gpt-5", None, 0.00125)
+    if recorded_at:
+        assert found == [
+            as_closed,
+            ("2026-09", "1", "gpt-5", None, -0.00125),
+            ("2026-09", "1", "gpt-5-mini", None, 0.00025),
+        ]
+        assert not faults
+    else:
+        assert found == [as_closed]
+        assert faults == [("recorded_at",)]

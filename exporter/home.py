@@ -28,6 +28,8 @@ _SETTINGS_KEY = "exporter.settings"
 _HANDED_ON = {"memory_limit": MEMORY_LIMIT, "storage_version": STORAGE_VERSION}
 # commands that take all of a home's settings; others take its target, vars and what is handed on
 _BUILDERS = ("run", "build")
+# of `prices`
+_READERS = ("update", "check")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -144,10 +146,12 @@ def _to_home(context: click.Context, _parameter: click.Parameter, value: str) ->
     values = settings.values
     # what click takes where neither an option nor the environment says more
     filed: dict[str, Any] = {"target": values.get("target")}
+    if context.info_name in (*_BUILDERS, *_READERS):
+        folder = values.get("raw_dir")
+        filed["raw_dir"] = folder and home.path / Path(folder).expanduser()
     if context.info_name in _BUILDERS:
-        folder, sources = values.get("raw_dir"), values.get("source")
+        sources = values.get("source")
         filed |= {
-            "raw_dir": folder and home.path / Path(folder).expanduser(),
             "sources": [sources] if isinstance(sources, str) else sources,
             "threads": values.get("threads"),
             "strict": values.get("strict"),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from exporter.errors import IncompleteError
+from exporter.errors import IncompleteError, UserError
 from exporter.home import Home, home_option
 from exporter.options import parse_day, table_or_json_option
 
@@ -18,7 +18,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _EXAMPLES = """\b
 Examples:
   focus-export prices update
-  focus-export prices update --models 'openai/gpt-6*' --write
+  focus-export prices update --models 'openai/gpt-6*' --write --raw-dir raw
   focus-export prices check --litellm model_prices_and_context_window.json
   focus-export prices missing --format json
 """
@@ -47,7 +47,13 @@ def _book_options(function: _Function) -> _Function:
         metavar="FILE",
         help="The price book  [default: seeds/pricing/ai_list_prices.csv of the project]",
     )
-    return book(litellm(function))
+    raw_dir = click.option(
+        "--raw-dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Your raw folder, whose price_book/ stands beside the project's book.",
+    )
+    return home_option(raw_dir(book(litellm(function))))
 
 
 def _now() -> datetime:
@@ -71,8 +77,14 @@ def _now() -> datetime:
     metavar="YYYY-MM-DD",
     help="Day of the update, UTC, recorded_at of the rows  [default: this instant]",
 )
-@click.option("--write", is_flag=True, help="Append the rows to the price book.")
+@click.option(
+    "--write",
+    is_flag=True,
+    help="Append the rows: to the raw folder, or to the --book that is named.",
+)
 def update(
+    home: Home,  # noqa: ARG001 (its settings name the raw folder)
+    raw_dir: Path | None,
     book: Path | None,
     litellm: Path | None,
     patterns: tuple[str, ...],
@@ -82,16 +94,23 @@ def update(
 ) -> None:
     """Propose rows for the price book: from the installed genai-prices, and LiteLLM's file.
 
-    Only with --write they are appended. No row is ever changed or deleted: a new price is a new
-    row. A price holds from the date that its list names, else from the day of the update. Models
-    of Azure, Bedrock and Vertex come from LiteLLM's file, the others from genai-prices.
+    Only with --write they are appended, to DIR/price_book/ of the raw folder (--raw-dir, or raw_dir
+    in ai_focus.yml), or to the book that --book names. No row is ever changed or deleted: a new
+    price is a new row. A price holds from the date that its list names, else from the day of the
+    update. Models of Azure, Bedrock and Vertex come from LiteLLM's file, the others from
+    genai-prices.
     """
     from exporter.prices.lists import load_lists
     from exporter.prices.new_rows import append
     from exporter.prices.propose import propose
     from exporter.prices.report import describe_proposal
 
-    lists = load_lists(book, litellm)
+    if write and book is None and raw_dir is None:
+        raise UserError(
+            "Nothing says where the rows belong: give your raw folder with --raw-dir or as raw_dir "
+            "in ai_focus.yml, or a price book of your own with --book."
+        )
+    lists = load_lists(book, litellm, raw_dir=raw_dir)
     # a day alone would count as known since midnight, also for a period that closed since
     recorded_at = datetime.combine(as_of, time.min) if as_of else _now()
     proposal = propose(lists, recorded_at, patterns, all_models=all_models)
@@ -120,6 +139,8 @@ def update(
 @click.pass_context
 def check(
     context: click.Context,
+    home: Home,  # noqa: ARG001 (its settings name the raw folder)
+    raw_dir: Path | None,
     book: Path | None,
     litellm: Path | None,
     as_of: date | None,
@@ -135,7 +156,7 @@ def check(
     from exporter.prices.lists import load_lists
     from exporter.prices.report import comparison_json, comparison_table
 
-    comparison = compare(load_lists(book, litellm, reviewed), as_of or _now().date())
+    comparison = compare(load_lists(book, litellm, reviewed, raw_dir), as_of or _now().date())
     if fmt == "json":
         click.echo(comparison_json(comparison))
     else:

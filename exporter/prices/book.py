@@ -18,6 +18,8 @@ from exporter.prices.timeline import BASES, DECIMALS, EFFECTIVE, Key, Segment, T
 from exporter.project import load_project
 
 BOOK = Path("seeds") / "pricing" / "ai_list_prices.csv"
+# of a raw folder: the rows that updates appended
+OWN_ROWS = Path("price_book") / "updates.csv"
 # a list's cache write of unnamed lifetime is the default one; lists have one word for searches,
 # also where the prompt costs that they are for
 _SAME_METERS = {
@@ -76,6 +78,8 @@ class Book:
     sellers: dict[str, str]
     models_table: Table
     aliases_table: Table
+    # where new rows belong that are not the book's own
+    own_table: Table | None = None
 
     @cached_property
     def timelines(self) -> dict[Key, Timeline]:
@@ -169,9 +173,10 @@ def to_timeline(rows: Iterable[Row]) -> Timeline:
     return timeline
 
 
-def load_book(book: Path | None) -> Book:
+def load_book(book: Path | None, raw_dir: Path | None = None) -> Book:
     """Read the price book, by default the project's, and the reference seeds of its project.
 
+    Beside the project's own, the rows that updates appended to a raw folder count.
     Raises UserError that names file, line and column of what can't be read.
     """
     path = book or load_project().path / BOOK
@@ -190,7 +195,9 @@ def load_book(book: Path | None) -> Book:
     makers_of = read_table(developers, ["provider", "word", "model_developer"])
     blocks = {line["meter"]: int(line.number_of("pricing_block")) for line in meters.lines}
     sellers = read_table(reference / "ai_providers.csv", ["provider", "service_provider_name"])
-    rows = [_to_row(line, blocks) for line in table.lines]
+    own_table = _own_rows(raw_dir / OWN_ROWS) if raw_dir and book is None else None
+    lines = [*table.lines, *(own_table.lines if own_table else [])]
+    rows = [_to_row(line, blocks) for line in lines]
     if not rows:
         raise UserError(f"{path} has no price: name a price book with --book.")
     makers = {(one["provider"], one["model"]): one["model_developer"] for one in models.lines}
@@ -210,7 +217,14 @@ def load_book(book: Path | None) -> Book:
         sellers={line["provider"]: line["service_provider_name"] for line in sellers.lines},
         models_table=models,
         aliases_table=aliases,
+        own_table=own_table,
     )
+
+
+def _own_rows(path: Path) -> Table:
+    if path.exists():
+        return read_table(path, _ROW_COLUMNS)
+    return Table(path, list(_ROW_COLUMNS), [], "\n")
 
 
 def _to_row(line: Line, blocks: dict[str, int]) -> Row:

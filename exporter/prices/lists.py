@@ -133,11 +133,16 @@ class Lists:
     reviews: list[Review]
 
 
-def load_lists(book: Path | None, litellm: Path | None, reviewed: Path | None = None) -> Lists:
+def load_lists(
+    book: Path | None,
+    litellm: Path | None,
+    reviewed: Path | None = None,
+    raw_dir: Path | None = None,
+) -> Lists:
     """Read the book and its sources; raises UserError for what can't be read."""
     from exporter.prices.litellm import read_litellm
 
-    loaded = load_book(book)
+    loaded = load_book(book, raw_dir)
     try:
         from exporter.prices.genai import read_genai
     except ImportError:

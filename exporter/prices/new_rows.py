@@ -49,7 +49,13 @@ def append(
     aliases: list[NewAlias],
     recorded_at: datetime,
 ) -> None:
-    """Append the rows, models first; raises UserError where that is not possible."""
+    """Append the rows, models first; raises UserError where that is not possible.
+
+    In a raw folder a model is known by its prices, and another name is its owner's to give.
+    """
+    if book.own_table is not None:
+        book.own_table.append(_to_cells(book, prices, recorded_at))
+        return
     written = [
         book.table.path,
         *([book.models_table.path] if models else []),
@@ -59,7 +65,8 @@ def append(
         if _is_installed(path.resolve()):
             raise UserError(
                 f"{path} belongs to the installed package, which an update would replace: "
-                f"name the price book of your own project with --book (…/{BOOK})."
+                "give your raw folder with --raw-dir, or the price book of your own project "
+                f"with --book (…/{BOOK})."
             )
     rows = _to_cells(book, prices, recorded_at)
     book.models_table.append([asdict(model) for model in models])

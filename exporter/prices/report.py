@@ -27,21 +27,29 @@ def describe_proposal(book: Book, proposal: Proposal, written: bool) -> list[str
     ]
     aliases = [f"+ {new.provider} {new.alias}: {new.model}" for new in proposal.aliases]
     prices = [f"+ {_describe_new(new)}" for new in proposal.prices]
-    lines = [f"--- {book.models_table.path}", *models] if models else []
-    lines += [f"--- {book.aliases_table.path}", *aliases] if aliases else []
-    lines += [f"--- {book.table.path}", *prices] if prices else []
+    own = book.own_table
+    models_file = "known by their prices" if own else book.models_table.path
+    aliases_file = (
+        "yours to add to raw/model_aliases, where they go before later prices of the book"
+        if own
+        else book.aliases_table.path
+    )
+    lines = [f"--- {models_file}", *models] if models else []
+    lines += [f"--- {aliases_file}", *aliases] if aliases else []
+    lines += [f"--- {(own or book.table).path}", *prices] if prices else []
     changed = sum(new.old is not None for new in proposal.prices)
     lines.append(
         f"{len(proposal.prices):,} new rows, {changed:,} of them change a price; "
         f"{len(proposal.models):,} new models."
     )
     if aliases:
-        lines[-1] = f"{lines[-1].removesuffix('.')}, {len(aliases):,} new names."
+        written_not = " (never written)" if own else ""
+        lines[-1] = f"{lines[-1].removesuffix('.')}, {len(aliases):,} new names{written_not}."
     if not (proposal.prices or aliases):
         lines[-1] = "The price book has all prices of the models looked at."
-    elif written:
+    elif written and (prices or not own):
         lines[-1] += " They are appended."
-    else:
+    elif prices or not own:
         lines[-1] += " Nothing is written: add --write to append them."
     return lines
 

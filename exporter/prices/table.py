@@ -71,13 +71,18 @@ class Table:
     newline: str
 
     def append(self, rows: list[dict[str, str]]) -> None:
-        """Append rows; what stands in the file keeps its bytes."""
+        """Append rows; a file that is not there is made, and one that is keeps its bytes."""
         if not rows:
             return
         buffer = io.StringIO(newline="")
         csv.DictWriter(buffer, self.columns, lineterminator=self.newline).writerows(rows)
         added = buffer.getvalue().encode("utf-8")
         try:
+            if not self.lines and not self.path.exists():
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                header = f"{','.join(self.columns)}{self.newline}"
+                self.path.write_bytes(header.encode() + added)
+                return
             with self.path.open("r+b") as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(size - 1)

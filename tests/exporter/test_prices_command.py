@@ -22,8 +22,10 @@ from exporter.commands.prices import command
 pytest.importorskip("genai_prices")
 
 from genai_prices import types
+from pipeline import Pipeline
+from priced_calls import PRICED_MODELS
 
-from exporter.prices.book import load_book
+from exporter.prices.book import BOOK, load_book
 from exporter.prices.genai import read_timelines
 from exporter.prices.litellm import read_litellm
 from exporter.prices.propose import find_changes, open_key
@@ -401,6 +403,53 @@ def test_a_file_without_a_last_line_end_keeps_its_last_row(seeds: Path) -> None:
     assert len(read(book_of(seeds))) == count + 1
 
 
+INVENTED = ("--litellm", LITELLM, "--models", "azure/gpt-invented", "--as-of", DAY)
+
+
+def test_rows_go_to_the_raw_folder_and_count_in_the_next_build(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    own = raw / "price_book" / "updates.csv"
+    shipped = (ROOT / BOOK).read_bytes()
+    shown = focus_export("prices", "update", *INVENTED, "--raw-dir", raw)
+    assert f"--- {own}" in shown.stdout
+    assert not own.exists()
+    written = focus_export("prices", "update", *INVENTED, "--raw-dir", raw, "--write")
+    assert written.returncode == 0, written.stderr
+    assert "They are appended." in written.stdout
+    rows = read(own)
+    assert rows
+    assert {row["model"] for row in rows} == {"gpt-5", "gpt-invented"}
+    assert (ROOT / BOOK).read_bytes() == shipped
+    # the home's settings name the folder; what was appended is known
+    (tmp_path / "ai_focus.yml").write_text("raw_dir: raw\n", encoding="utf-8")
+    before = own.read_bytes()
+    again = focus_export("prices", "update", *INVENTED, "--write", "--home", tmp_path)
+    assert "The price book has all prices" in again.stdout, again.stderr
+    assert own.read_bytes() == before
+
+    calls = raw / "gateway" / "calls.csv"
+    calls.parent.mkdir()
+    calls.write_text(
+        "call_id,provider,model,started_at,latency_ms,prompt_tokens,completion_tokens\n"
+        "1,azure,gpt-invented,2026-09-01T10:00:00Z,900,1000000,0\n",
+        encoding="utf-8",
+    )
+    pipeline = Pipeline(raw, tmp_path / "build", select=PRICED_MODELS)
+    (cost,) = pipeline.connection.execute(
+        "select BilledCost from focus_cost_and_usage_v1_4"
+    ).fetchall()
+    faults = pipeline.connection.execute("select * from ai_unreadable_records").fetchall()
+    pipeline.close()
+    # a million tokens
+    assert cost == (Decimal("0.0025"),)
+    assert not faults
+
+
+def test_rows_are_not_written_where_nobody_says_where_to(tmp_path: Path) -> None:
+    result = focus_export("prices", "update", "--write", "--home", tmp_path)
+    assert_one_sentence(result, 2, "--raw-dir", "--book")
+
+
 def test_an_installed_package_is_never_written_to(seeds: Path) -> None:
     installed = seeds.parent / "site-packages" / "seeds"
     shutil.copytree(seeds, installed)
@@ -416,7 +465,10 @@ def test_a_book_that_may_not_be_written_is_named(seeds: Path) -> None:
     edit(book_of(seeds), with_price("1.3", **GPT5_INPUT))
     code = (
         "import pathlib, sys\n"
-        "def refuse(*_a, **_k): raise PermissionError(13, 'Permission denied')\n"
+        "opened = pathlib.Path.open\n"
+        "def refuse(path, mode='r', *a, **k):\n"
+        "    if '+' in mode: raise PermissionError(13, 'Permission denied')\n"
+        "    return opened(path, mode, *a, **k)\n"
         "pathlib.Path.open = refuse\n"
         "from exporter.cli import main\n"
         "main(sys.argv[1:])"

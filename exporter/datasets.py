@@ -64,6 +64,10 @@ CLOUDZERO_CBF = {
 }
 
 
+# a sum beside those of a dataset's costs
+ALLOCATED_COST = "AllocatedCost"
+
+
 @dataclass(frozen=True)
 class Dataset:
     """What can be extracted: where its rows lie and how they are ordered, dated and summed.
@@ -89,6 +93,8 @@ class Dataset:
     # the flat layout is no FOCUS dataset: one relation for all versions, a name -> its column
     layout: dict[str, str] | None = None
     hidden: tuple[str, ...] = ()
+    # whether totals tell how much of the effective cost has a department
+    allocates: bool = False
     # raw tables whose rejected rows concern this dataset; empty: those of no other dataset
     raw_tables: tuple[str, ...] = ()
     holds_usage: bool = True
@@ -135,6 +141,7 @@ DATASETS = {
                 "month": "Cost and Usage Monthly",
             },
             costs=_COSTS,
+            allocates=True,
             currency="BillingCurrency",
         ),
         Dataset(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+
 # why a call is not priced yet: hold_reason of the models
 HOLD_REASONS = {
     "unknown_model": "model not in the price book",
@@ -25,3 +28,15 @@ def reason_text(reason: str) -> str:
 def count_text(number: int, one: str, many: str = "") -> str:
     """Write a number of things: "1 line", "2,000 lines"."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def cut_share(
+    part: int | Decimal | None, whole: int | Decimal | None, places: int
+) -> Decimal | None:
+    """Cut a share off after some places, so that 1 means all.
+
+    What is less than nothing or more than all, as it may be beside refunds, is no share.
+    """
+    if part is None or not whole or not 0 <= part <= whole:
+        return None
+    return Decimal(Fraction(part) * 10**places // Fraction(whole)).scaleb(-places)

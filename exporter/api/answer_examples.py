@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.api.datasets import ApiDataset
 from exporter.api.parameters import PAGE_SIZE
-from exporter.datasets import DATASETS
+from exporter.datasets import ALLOCATED_COST, DATASETS
 from exporter.focus.schemas import read_columns
 from exporter.project import Project
 
@@ -33,6 +33,8 @@ def page_example(entry: ApiDataset, project: Project) -> dict[str, Any]:
     row = {name: read_examples()[entry.name].get(name) for name in names}
     currency = str(row.get("BillingCurrency"))
     costs = {name: f"{row[name]}" for name in dataset.costs}
+    if dataset.allocates:
+        costs[ALLOCATED_COST] = costs["EffectiveCost"] if row["SubAccountId"] else "0"
     categories = []
     if "ChargeCategory" in row:
         categories.append({"chargeCategory": row["ChargeCategory"], "rows": 1, **costs})
@@ -49,6 +51,16 @@ def page_example(entry: ApiDataset, project: Project) -> dict[str, Any]:
         "tokens": 4000,
         "pricedTokens": 3000,
         "pricedTokensShare": "0.75",
+        "comparedCalls": 1,
+        "differingCalls": 0,
+        "unexplainedCalls": 0,
+        "equalCallsShare": "1",
+        "explainedCallsShare": "0",
+        "unexplainedCallsShare": "0",
+        "comparedStatedCost": "0.0375",
+        "equalStatedCostShare": "1",
+        "explainedStatedCostShare": "0",
+        "unexplainedStatedCostShare": "0",
         "quarantinedCalls": {"unknown_model": 1},
         "usageUntil": "2026-10-31T23:59:50Z",
         "waitingFor": {"2026-10": ["litellm"]},
@@ -70,6 +82,7 @@ def page_example(entry: ApiDataset, project: Project) -> dict[str, Any]:
                     "billingCurrency": currency,
                     "rows": 1,
                     **costs,
+                    **({"allocatedCostShare": "1"} if dataset.allocates else {}),
                     "byChargeCategory": categories,
                 }
             ],

@@ -8,7 +8,7 @@ from exporter.api.answer_examples import read_examples
 from exporter.api.datasets import TAG, ApiDataset
 from exporter.api.parameters import LARGEST_PAGE
 from exporter.api.service import MOST_GROUPS
-from exporter.datasets import DATASETS
+from exporter.datasets import ALLOCATED_COST, DATASETS
 from exporter.focus.schemas import read_columns
 from exporter.project import Project
 
@@ -171,23 +171,37 @@ _COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 
 
 def _total_schema(entry: ApiDataset) -> dict[str, Any]:
+    dataset = DATASETS[entry.name]
     costs = {
         name: {
             "type": ["string", "null"],
             "description": f"Exact sum of {name}, as plain decimal text.",
         }
-        for name in DATASETS[entry.name].costs
+        for name in dataset.costs
     }
+    if dataset.allocates:
+        costs[ALLOCATED_COST] = {
+            "type": "string",
+            "description": "Exact sum of EffectiveCost of the rows that have a department.",
+        }
     category = {
         "type": "object",
         "required": ["chargeCategory", "rows"],
         "properties": {"chargeCategory": {"type": ["string", "null"]}, "rows": _COUNT, **costs},
         "additionalProperties": False,
     }
+    shares = {
+        "allocatedCostShare": {
+            "type": ["string", "null"],
+            "description": f"Share of EffectiveCost that is {ALLOCATED_COST}, as decimal text, cut "
+            "off; 1 means all. Null where credits leave no share.",
+        }
+    }
     return {
         "billingCurrency": {"type": ["string", "null"]},
         "rows": _COUNT,
         **costs,
+        **(shares if dataset.allocates else {}),
         "byChargeCategory": {"type": "array", "items": category},
     }
 
@@ -249,6 +263,7 @@ COVERAGE: dict[str, Any] = {
     "required": [
         *("missingCalls", "missingTokens", "missingStatedCost", "statedCostCurrency"),
         *("unknownCostCalls", "missingBuckets", "calls", "pricedCalls", "tokens", "pricedTokens"),
+        *("comparedCalls", "differingCalls", "unexplainedCalls", "comparedStatedCost"),
         *("usageUntil", "waitingFor", "rejectedRecords", "countedBy"),
     ],
     "properties": {
@@ -277,6 +292,41 @@ COVERAGE: dict[str, Any] = {
         "tokens": {"type": "integer"},
         "pricedTokens": {"type": "integer"},
         "pricedTokensShare": {"type": ["string", "null"]},
+        "comparedCalls": {
+            "type": "integer",
+            "description": "Priced calls of which the source itself tells the cost.",
+        },
+        "differingCalls": {
+            "type": "integer",
+            "description": "Those of them whose list cost is another.",
+        },
+        "unexplainedCalls": {
+            "type": "integer",
+            "description": "Those of these whose difference has no known reason.",
+        },
+        "equalCallsShare": {
+            "type": ["string", "null"],
+            "description": "Share of comparedCalls whose list cost is the stated one, cut off.",
+        },
+        "explainedCallsShare": {
+            "type": ["string", "null"],
+            "description": "Share whose list cost is another for a known reason.",
+        },
+        "unexplainedCallsShare": {
+            "type": ["string", "null"],
+            "description": "Share whose list cost is another for no known reason.",
+        },
+        "comparedStatedCost": {
+            "type": ["string", "null"],
+            "description": "What sources say that comparedCalls cost, in USD: an exact sum as "
+            "plain decimal text.",
+        },
+        "equalStatedCostShare": {
+            "type": ["string", "null"],
+            "description": "The three shares, of that cost; null where refunds leave none.",
+        },
+        "explainedStatedCostShare": {"type": ["string", "null"]},
+        "unexplainedStatedCostShare": {"type": ["string", "null"]},
         "quarantinedCalls": {
             "type": "object",
             "description": "Calls without a price, by reason.",

@@ -9,8 +9,9 @@ from typing import Any
 
 from exporter.api.filters import describe_unmatched
 from exporter.api.queries import Query
+from exporter.datasets import ALLOCATED_COST
 from exporter.extract.coverage import Coverage
-from exporter.extract.manifest import describe_coverage
+from exporter.extract.manifest import cut_allocated, describe_coverage
 from exporter.extract.pages import Group
 from exporter.extract.unmatched import Unmatched
 from exporter.extract.writer import Measure, Total
@@ -141,6 +142,7 @@ def _describe_total(total: Total, categories: Sequence[Total]) -> dict[str, Any]
         "billingCurrency": total.currency,
         "rows": total.rows,
         **total.costs,
+        **({"allocatedCostShare": cut_allocated(total)} if ALLOCATED_COST in total.costs else {}),
         "byChargeCategory": [
             {"chargeCategory": part.category, "rows": part.rows, **part.costs}
             for part in categories

@@ -10,7 +10,7 @@ from exporter.build.totals import Totals
 from exporter.errors import IncompleteError
 from exporter.extract.missing import describe_cost, describe_usage, money_text
 from exporter.raw.plan import Fault
-from exporter.words import count_text, reason_text
+from exporter.words import count_text, cut_share, reason_text
 
 # calls without a price and unreadable lines that scripts/generate_sample.py puts into the demo
 _DEMO_LACKS = (44, 2)
@@ -44,6 +44,10 @@ def describe(
             f"of calls, {_share(totals.priced_tokens, totals.tokens)} of tokens",
         ),
     ]
+    for currency, allocated, cost in totals.allocated:
+        if cost:
+            share = _share(allocated, cost)
+            rows.append(("Allocated", share, f"of {currency} cost has a department"))
     if totals.buckets:
         rows.append(("Usage reports", *count_text(totals.buckets, "sum").split(" ", 1)))
     if set_aside:
@@ -64,7 +68,7 @@ def describe(
         lines.append(_describe_repeated(totals))
     if totals.unread:
         lines.append(_describe_unread(totals))
-    if totals.differing_calls or (verbose and totals.compared_calls):
+    if totals.compared.differing_calls or (verbose and totals.compared.calls):
         lines.append(_describe_stated_costs(totals))
     return lines + (_describe_price_dates(totals) if verbose else [])
 
@@ -89,11 +93,25 @@ def _describe_recency(totals: Totals, finished_at: str | None) -> list[str]:
 
 
 def _describe_stated_costs(totals: Totals) -> str:
-    agreeing = _share(totals.compared_calls - totals.differing_calls, totals.compared_calls)
-    stated = count_text(totals.compared_calls, "call")
-    text = f"Costs in the log: of {stated} with one {agreeing} have that list cost"
-    others = "; the others are in ai_cost_comparison with the reason"
-    return f"{text}{others if totals.differing_calls else ''}."
+    compared = totals.compared
+    equal = compared.calls - compared.differing_calls
+    stated = count_text(compared.calls, "call")
+    share = _share(equal, compared.calls)
+    text = f"Costs in the log: of {stated} with one {share} have that list cost"
+    if not compared.differing_calls:
+        return f"{text}."
+    explained = compared.differing_calls - compared.unexplained_calls
+    parts = [
+        (equal, compared.equal_cost, ""),
+        (explained, compared.explained_cost, "another for a known reason"),
+        (compared.unexplained_calls, compared.unexplained_cost, "another for none"),
+    ]
+    amounts = [_share_said(cost, compared.cost) for _, cost, _ in parts]
+    others = ", ".join(
+        f"{_share_said(calls, compared.calls)} ({amount} of the amount) {what}"
+        for (calls, _, what), amount in zip(parts[1:], amounts[1:], strict=True)
+    )
+    return f"{text} ({amounts[0]} of the amount), {others}; see the table ai_cost_comparison."
 
 
 def _describe_repeated(totals: Totals) -> str:
@@ -137,7 +155,7 @@ def describe_incomplete(
 ) -> list[str]:
     """Give a sentence for everything that the datasets lack; what the demo lacks is one line."""
     lines = _describe_lacks(totals, set_aside)
-    others = totals.missing_buckets or totals.unexplained_calls
+    others = totals.missing_buckets or totals.compared.unexplained_calls
     if not is_demo or _lacks(totals) != _DEMO_LACKS or others:
         return lines
     unpriced, unreadable = _DEMO_LACKS
@@ -168,10 +186,11 @@ def _describe_lacks(totals: Totals, set_aside: Sequence[Fault]) -> list[str]:
             f"Not in these totals: {count_text(totals.missing_buckets, 'sum')} of usage reports "
             "not priced yet; see the table ai_unpriced_usage."
         )
-    if totals.unexplained_calls:
+    if totals.compared.unexplained_calls:
+        number = count_text(totals.compared.unexplained_calls, "call")
         lines.append(
-            f"Not explained: {count_text(totals.unexplained_calls, 'call')} cost otherwise than "
-            "the log says, for no known reason; see the table ai_cost_comparison."
+            f"Not explained: {number} cost otherwise than the log says, for no known reason; "
+            "see the table ai_cost_comparison."
         )
     if totals.quarantined:
         reasons = ", ".join(
@@ -243,11 +262,16 @@ def _total(counts: list[tuple[str, int]]) -> int:
     return sum(count for _, count in counts)
 
 
-def _share(part: int, whole: int) -> str:
-    if not whole:
-        return "-"
+def _share(part: int | Decimal | None, whole: int | Decimal | None) -> str:
     # rounded down: 100.0 % is said only when nothing is missing
-    return _tenths(part * 1000 // whole)
+    share = cut_share(part, whole, 3)
+    return "-" if share is None else _tenths(int(share * 1000))
+
+
+def _share_said(part: int | Decimal | None, whole: int | Decimal | None) -> str:
+    """Write a share of what one would rather see at nothing: what is there is never 0.0 %."""
+    share = _share(part, whole)
+    return "< 0.1 %" if part and share == "0.0 %" else share
 
 
 def _percent(shares: Mapping[str, Decimal], basis: str) -> str:

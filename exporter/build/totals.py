@@ -15,7 +15,7 @@ import duckdb
 
 from exporter.duck import open_database
 from exporter.errors import UserError
-from exporter.extract.coverage import Missing
+from exporter.extract.coverage import Compared, Missing
 from exporter.sql import DuckDB, Engine, quote_name
 
 _SPEND = """
@@ -34,6 +34,10 @@ _COVERAGE = """
         cast(coalesce(sum(compared_calls), 0) as bigint) as compared_calls,
         cast(coalesce(sum(differing_calls), 0) as bigint) as differing_calls,
         cast(coalesce(sum(unexplained_calls), 0) as bigint) as unexplained_calls,
+        sum(compared_stated_cost) as compared_stated_cost,
+        sum(equal_stated_cost) as equal_stated_cost,
+        sum(explained_stated_cost) as explained_stated_cost,
+        sum(unexplained_stated_cost) as unexplained_stated_cost,
         cast(coalesce(sum(missing_calls), 0) as bigint) as missing_calls,
         cast(coalesce(sum(missing_tokens), 0) as bigint) as missing_tokens,
         sum(missing_stated_cost) as missing_stated_cost,
@@ -42,6 +46,16 @@ _COVERAGE = """
         cast(coalesce(sum(buckets), 0) as bigint) as buckets,
         cast(coalesce(sum(missing_buckets), 0) as bigint) as missing_buckets
     from ai_coverage
+"""
+
+_ALLOCATED = """
+    select
+        billing_currency,
+        sum(allocated_cost) as allocated_cost,
+        sum(effective_cost) as effective_cost
+    from ai_price_coverage
+    group by 1
+    order by 1
 """
 
 _MONTHS = """
@@ -132,9 +146,8 @@ class Totals:
     priced_calls: int
     tokens: int
     priced_tokens: int
-    # calls of which the source tells the cost, and those of them with another
-    compared_calls: int
-    differing_calls: int
+    # calls of which the source tells the cost, and what it tells
+    compared: Compared
     missing: Missing
     # start of the last call, UTC; None without any
     usage_until: datetime | None
@@ -154,8 +167,8 @@ class Totals:
     # sums of an hour or a day that usage reports tell, which are no calls; those without a price
     buckets: int = 0
     missing_buckets: int = 0
-    # those of the differing calls for whose difference there is no reason
-    unexplained_calls: int = 0
+    # by currency, the effective cost that has a department, and all of it
+    allocated: list[tuple[str, Decimal, Decimal]] = field(default_factory=list)
     # fields with a number above 0 that nothing reads, and their calls, most first
     unread: list[tuple[str, int]] = field(default_factory=list)
 
@@ -175,8 +188,9 @@ def read_totals(database: Path) -> Totals:
 def ask_totals(engine: Engine) -> Totals:
     """Ask for the totals of what a build or a warehouse holds."""
     [coverage] = engine.fetch(_COVERAGE)
-    calls, priced_calls, tokens, priced_tokens, compared, differing, unexplained, *others = coverage
-    *missing, buckets, missing_buckets = others
+    calls, priced_calls, tokens, priced_tokens, *others = coverage
+    *others, buckets, missing_buckets = others
+    compared, missing = Compared(*others[:7]), Missing(*others[7:])
     months = engine.fetch(_MONTHS)
     [(recorded_at,)] = engine.fetch(_PRICE_LIST_DAY)
     return Totals(
@@ -185,10 +199,8 @@ def ask_totals(engine: Engine) -> Totals:
         priced_calls=priced_calls,
         tokens=tokens,
         priced_tokens=priced_tokens,
-        compared_calls=compared,
-        differing_calls=differing,
-        unexplained_calls=unexplained,
-        missing=Missing(*missing),
+        compared=compared,
+        missing=missing,
         usage_until=max((it[3] for it in months if it[3] is not None), default=None),
         waiting=[(it[0], it[2]) for it in months if not it[1]],
         quarantined=engine.fetch(_QUARANTINED),
@@ -201,6 +213,7 @@ def ask_totals(engine: Engine) -> Totals:
         price_list_day=recorded_at.date() if recorded_at else None,
         buckets=buckets,
         missing_buckets=missing_buckets,
+        allocated=engine.fetch(_ALLOCATED),
         unread=engine.fetch(_UNREAD),
     )
 

@@ -44,6 +44,16 @@ _COUNTS = (
     "unknown_cost_calls",
     "buckets",
     "missing_buckets",
+    "compared_calls",
+    "differing_calls",
+    "unexplained_calls",
+)
+_COSTS = (
+    "missing_stated_cost",
+    "compared_stated_cost",
+    "equal_stated_cost",
+    "explained_stated_cost",
+    "unexplained_stated_cost",
 )
 # a row for each hold reason with its own missing calls; what else it has is of all calls together
 _COVERAGE = f"""
@@ -51,7 +61,7 @@ _COVERAGE = f"""
         hold_reason,
         cast(sum(missing_calls) as bigint) as held_calls,
         {", ".join(f"cast(sum(sum({it})) over () as bigint) as {it}" for it in _COUNTS)},
-        sum(sum(missing_stated_cost)) over () as missing_stated_cost,
+        {", ".join(f"sum(sum({it})) over () as {it}" for it in _COSTS)},
         max(max(stated_cost_currency)) over () as stated_cost_currency,
         min(min(charge_period_start)) over () as usage_from,
         max(max(charge_period_start)) over () as usage_until
@@ -71,6 +81,23 @@ class Missing:
     stated_cost: Decimal | None
     currency: str | None
     unknown_calls: int
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The priced calls whose source tells their cost, and what it tells: exact, in USD.
+
+    Those that cost otherwise differ; `unexplained` are those of them of which nothing says why,
+    `explained` the others. A cost is None without any call.
+    """
+
+    calls: int = 0
+    differing_calls: int = 0
+    unexplained_calls: int = 0
+    cost: Decimal | None = None
+    equal_cost: Decimal | None = None
+    explained_cost: Decimal | None = None
+    unexplained_cost: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +121,7 @@ class Coverage:
     waiting: dict[str, list[str]] = field(default_factory=dict)
     buckets: int = 0
     missing_buckets: int = 0
+    compared: Compared = Compared()
     rejected_records: int | None = None
 
 
@@ -140,8 +168,9 @@ def _count(engine: Engine, where: str, parameters: Sequence[str]) -> Coverage:
     )
     if not found:
         return Coverage(0, 0, 0, 0, Missing(0, 0, None, None, 0))
-    _, _, calls, priced_calls, tokens, priced_tokens, *missing, first, last = found[0]
-    missing_calls, missing_tokens, unknown_calls, *buckets, stated_cost, currency = missing
+    _, _, calls, priced_calls, tokens, priced_tokens, *others, currency, first, last = found[0]
+    missing_calls, missing_tokens, unknown_calls, buckets, missing_buckets, *others = others
+    *counts, stated_cost, cost, equal_cost, explained_cost, unexplained_cost = others
     return Coverage(
         calls=calls,
         priced_calls=priced_calls,
@@ -150,8 +179,9 @@ def _count(engine: Engine, where: str, parameters: Sequence[str]) -> Coverage:
         missing=Missing(missing_calls, missing_tokens, stated_cost, currency, unknown_calls),
         # one that only buckets have holds no call
         held_back=[(reason, held) for reason, held, *_ in found if reason is not None and held],
-        buckets=buckets[0],
-        missing_buckets=buckets[1],
+        buckets=buckets,
+        missing_buckets=missing_buckets,
+        compared=Compared(*[*counts, cost, equal_cost, explained_cost, unexplained_cost]),
         usage_until=last,
         waiting=_waiting_between(engine, first, last),
     )

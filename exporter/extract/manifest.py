@@ -9,13 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from exporter.datasets import DATASETS
-from exporter.extract.coverage import Coverage, Missing
+from exporter.datasets import ALLOCATED_COST, DATASETS
+from exporter.extract.coverage import Compared, Coverage, Missing
 from exporter.extract.missing import describe_cost, exact_text
 from exporter.extract.selection import Selection
-from exporter.extract.writer import Extract, Measure
+from exporter.extract.writer import Extract, Measure, Total
 from exporter.home import DESCRIPTION
-from exporter.words import count_text, reason_text
+from exporter.words import count_text, cut_share, reason_text
 
 
 def read_build(database: Path) -> dict[str, str | None]:
@@ -64,16 +64,39 @@ def describe_coverage(coverage: Coverage) -> dict[str, Any]:
         "tokens": coverage.tokens,
         "priced_tokens": coverage.priced_tokens,
         "priced_tokens_share": _share(coverage.priced_tokens, coverage.tokens),
+        **_describe_compared(coverage.compared),
         "quarantined_calls": dict(coverage.held_back),
         "usage_until": None if until is None else f"{until:%Y-%m-%dT%H:%M:%SZ}",
         "waiting_for": coverage.waiting,
     }
 
 
-def _share(part: int, whole: int) -> str | None:
-    if whole == 0:
-        return None
-    return f"{Decimal(part * 10**6 // whole).scaleb(-6).normalize():f}"
+def _describe_compared(compared: Compared) -> dict[str, Any]:
+    return {
+        "compared_calls": compared.calls,
+        "differing_calls": compared.differing_calls,
+        "unexplained_calls": compared.unexplained_calls,
+        "equal_calls_share": _share(compared.calls - compared.differing_calls, compared.calls),
+        "explained_calls_share": _share(
+            compared.differing_calls - compared.unexplained_calls, compared.calls
+        ),
+        "unexplained_calls_share": _share(compared.unexplained_calls, compared.calls),
+        "compared_stated_cost": None if compared.cost is None else exact_text(compared.cost),
+        "equal_stated_cost_share": _share(compared.equal_cost, compared.cost),
+        "explained_stated_cost_share": _share(compared.explained_cost, compared.cost),
+        "unexplained_stated_cost_share": _share(compared.unexplained_cost, compared.cost),
+    }
+
+
+def cut_allocated(total: Total) -> str | None:
+    """Give the share of the effective cost that has a department, cut off; 1 means all."""
+    allocated, cost = (total.costs.get(name) for name in (ALLOCATED_COST, "EffectiveCost"))
+    return _share(*(None if it is None else Decimal(it) for it in (allocated, cost)))
+
+
+def _share(part: int | Decimal | None, whole: int | Decimal | None) -> str | None:
+    share = cut_share(part, whole, 6)
+    return None if share is None else f"{share.normalize():f}"
 
 
 def describe(
@@ -95,15 +118,16 @@ def describe(
     tool_version: str,
 ) -> dict[str, Any]:
     """Put a manifest together, without size and hash: keys always stand in the same order."""
+    dataset = selection.dataset
     manifest: dict[str, Any] = {
         "file": file.name,
-        "dataset": selection.dataset.name,
-        "focus_dataset_id": selection.dataset.focus_id,
+        "dataset": dataset.name,
+        "focus_dataset_id": dataset.focus_id,
         "focus_version": selection.focus_version,
         "grain": selection.grain,
         # a file without some of a version's columns is none that a tool can count on
-        "conformant": selection.dataset.focus_id is not None and selection.columns is None,
-        "intended_for": selection.dataset.intended_for,
+        "conformant": dataset.focus_id is not None and selection.columns is None,
+        "intended_for": dataset.intended_for,
         "dataset_instance_id": dataset_instance_id,
         "schema_id": schema_id,
         "format": fmt,
@@ -117,7 +141,12 @@ def describe(
         "columns": [column.name for column in extract.columns],
         "rows": measure.rows,
         "costs": [
-            {"currency": total.currency, "rows": total.rows, **total.costs}
+            {
+                "currency": total.currency,
+                "rows": total.rows,
+                **total.costs,
+                **({"allocated_cost_share": cut_allocated(total)} if dataset.allocates else {}),
+            }
             for total in measure.currencies
         ],
         "coverage": describe_coverage(coverage) if coverage is not None else None,
@@ -126,7 +155,7 @@ def describe(
         "tool_version": tool_version,
         "written_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    if selection.dataset.focus_id is None and coverage is not None:
+    if dataset.focus_id is None and coverage is not None:
         manifest["left_out_calls"] = coverage.missing.calls
         manifest["left_out_buckets"] = coverage.buckets
     return manifest

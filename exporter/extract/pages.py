@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from exporter.datasets import ALLOCATED_COST
 from exporter.extract.formats import decimal_text, json_line
 from exporter.extract.selection import Term
 from exporter.extract.unmatched import Unmatched, Wanted, find_unmatched
@@ -76,8 +77,9 @@ class PagedExtract(Extract):
         currency = quote_name(dataset.currency) if dataset.currency else "cast(null as varchar)"
         category = quote_name(_CATEGORY) if _CATEGORY in self._kinds else "cast(null as varchar)"
         start = quote_name(dataset.order[0]) if self._is_timed() else "cast(null as timestamp)"
-        costs = [name for name in dataset.costs if name in self._kinds]
-        parts = "".join(f", sum({quote_name(name)}) as cost_{i}" for i, name in enumerate(costs))
+        summed = self._read_costs()
+        costs = list(summed)
+        parts = "".join(f", sum({it}) as cost_{i}" for i, it in enumerate(summed.values()))
         sums = "".join(f", {decimal_text(f'sum(cost_{i})')}" for i in range(len(costs)))
         found = self._connection.execute(
             f"with parts as (select {currency} as currency, {category} as category,"  # noqa: S608
@@ -111,6 +113,16 @@ class PagedExtract(Extract):
             latest=whole[5] if whole else None,
         )
 
+    def _read_costs(self) -> dict[str, str]:
+        """Give what is summed: its name, and its SQL of a row."""
+        dataset = self._selection.dataset
+        costs = {name: quote_name(name) for name in dataset.costs if name in self._kinds}
+        if dataset.allocates:
+            costs[ALLOCATED_COST] = (
+                "case when SubAccountId is not null then EffectiveCost else 0 end"
+            )
+        return costs
+
     def break_down(self, dimensions: Sequence[Dimension], limit: int) -> list[Group]:
         """Sum by dimensions and currency: up to one more group than the limit.
 
@@ -119,14 +131,15 @@ class PagedExtract(Extract):
         dataset = self._selection.dataset
         currency = quote_name(dataset.currency) if dataset.currency else "cast(null as varchar)"
         category = quote_name(_CATEGORY) if _CATEGORY in self._kinds else "cast(null as varchar)"
-        costs = [name for name in dataset.costs if name in self._kinds]
+        summed = self._read_costs()
+        costs = list(summed)
         labelled = [dimension for dimension in dimensions if dimension.label]
         keys = "".join(f"{self._key(it)} as key_{i}, " for i, it in enumerate(dimensions))
         labels = "".join(
             f", max({quote_name(str(it.label))}) as label_{i}" for i, it in enumerate(labelled)
         )
         places = ", ".join(str(place + 1) for place in range(len(dimensions) + 2))
-        parts = "".join(f", sum({quote_name(name)}) as cost_{i}" for i, name in enumerate(costs))
+        parts = "".join(f", sum({it}) as cost_{i}" for i, it in enumerate(summed.values()))
         texts = "".join(
             f"strftime(key_{i}, '{TIMES[it.unit]}'), " if it.unit else f"key_{i}, "
             for i, it in enumerate(dimensions)

@@ -26,6 +26,7 @@ interface Category extends Costs {
 interface Total extends Costs {
   billingCurrency: string;
   rows: string;
+  allocatedCostShare: string | null;
   byChargeCategory: Category[];
 }
 
@@ -50,6 +51,15 @@ interface Coverage {
   pricedCalls: string;
   pricedCallsShare: string | null;
   pricedTokensShare: string | null;
+  comparedCalls: string;
+  differingCalls: string;
+  unexplainedCalls: string;
+  equalCallsShare: string | null;
+  explainedCallsShare: string | null;
+  unexplainedCallsShare: string | null;
+  equalStatedCostShare: string | null;
+  explainedStatedCostShare: string | null;
+  unexplainedStatedCostShare: string | null;
   quarantinedCalls?: Record<string, string>;
   usageUntil: string | null;
   waitingFor: Record<string, string[]>;

@@ -128,6 +128,10 @@ _TOY_MODELS = {
             0 as missing_calls, 0 as missing_tokens,
             cast(null as decimal(38, 18)) as missing_stated_cost,
             cast(null as varchar) as stated_cost_currency, 0 as unknown_cost_calls,
+            cast(null as decimal(38, 18)) as compared_stated_cost,
+            cast(null as decimal(38, 18)) as equal_stated_cost,
+            cast(null as decimal(38, 18)) as explained_stated_cost,
+            cast(null as decimal(38, 18)) as unexplained_stated_cost,
             0 as buckets, 0 as missing_buckets
     """,
     "ai_month_completeness": """
@@ -137,7 +141,9 @@ _TOY_MODELS = {
     "ai_call_coverage": "select cast(null as varchar) as hold_reason, 0 as missing_calls",
     "ai_price_coverage": """
         select 'USD' as billing_currency, 'effective' as price_date_basis,
-            cast(1 as decimal(12, 9)) as basis_cost_share
+            cast(1 as decimal(12, 9)) as basis_cost_share,
+            cast(2.5 as decimal(38, 18)) as effective_cost,
+            cast(2.5 as decimal(38, 18)) as allocated_cost
     """,
     "stg_pricing__list_prices": "select cast('2026-11-21' as timestamp) as recorded_at",
     "ai_unreadable_records": """

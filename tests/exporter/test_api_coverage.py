@@ -50,6 +50,14 @@ def home(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
                     " where replaces_key = ?",
                     [cost, key],
                 )
+        # of the 244 calls whose log tells a cost 61 have another for a reason, one for none
+        for reason, calls in (("own_price", 61), ("unexplained", 1)):
+            connection.execute(
+                "update ai_cost_comparison set is_different = true, reason = $1"
+                " where call_key in (select call_key from ai_cost_comparison"
+                " where not is_different order by call_key limit $2)",
+                [reason, calls],
+            )
         connection.execute("force checkpoint")
     return made
 
@@ -98,6 +106,53 @@ def test_coverage_leads_with_what_is_missing_and_what_it_costs(
     assert coverage_of(client, "/api/spend") == found
 
 
+def test_coverage_says_how_many_costs_are_those_of_the_log(client: TestClient, home: Home) -> None:
+    found = coverage_of(client)
+    names = ("comparedCalls", "differingCalls", "unexplainedCalls")
+    assert [found[name] for name in names] == [244, 62, 1]
+    # 182, 61 and 1 of 244
+    assert found["equalCallsShare"] == "0.745901"
+    assert found["explainedCallsShare"] == "0.25"
+    assert found["unexplainedCallsShare"] == "0.004098"
+    costs = dict(
+        rows_of(
+            home.database, "select reason, sum(stated_cost) from ai_cost_comparison group by reason"
+        )
+    )
+    whole = sum(costs.values())
+    assert Decimal(found["comparedStatedCost"]) == whole
+    for kind, reason in (
+        ("equal", "equal"),
+        ("explained", "own_price"),
+        ("unexplained", "unexplained"),
+    ):
+        share = Decimal(found[f"{kind}StatedCostShare"])
+        assert 0 <= costs[reason] / whole - share < Decimal("0.000001")
+    mart = "select sum(compared_stated_cost), sum(equal_stated_cost), sum(explained_stated_cost),"
+    [row] = rows_of(home.database, f"{mart} sum(unexplained_stated_cost) from ai_coverage")
+    assert row == (whole, costs["equal"], costs["own_price"], costs["unexplained"])
+    # of a month its own
+    october = coverage_of(client, billingPeriodStart="2026-10-01")
+    assert 0 < october["comparedCalls"] < 244
+    assert coverage_of(client, subAccountId="nobody")["equalCallsShare"] is None
+
+
+def test_totals_say_how_much_of_the_cost_has_a_department(client: TestClient, home: Home) -> None:
+    for path in (LIST, "/api/spend"):
+        [total] = client.get(path).json()["totals"]["currencies"]
+        [(cost, allocated)] = rows_of(
+            home.database,
+            "select sum(EffectiveCost), sum(EffectiveCost) filter (SubAccountId is not null)"
+            " from focus_cost_and_usage",
+        )
+        assert Decimal(total["AllocatedCost"]) == allocated < cost
+        share = Decimal(total["allocatedCostShare"])
+        assert 0 <= allocated / cost - share < Decimal("0.000001")
+        assert sum(Decimal(it["AllocatedCost"]) for it in total["byChargeCategory"]) == allocated
+        [own] = client.get(path, params={"subAccountId": "Legal"}).json()["totals"]["currencies"]
+        assert own["allocatedCostShare"] == "1"
+
+
 def test_coverage_is_of_the_calls_that_fit(client: TestClient) -> None:
     august = coverage_of(client, billingPeriodEnd="2026-09-01")
     assert august["missingStatedCost"] == "1240.12"
@@ -124,7 +179,10 @@ def test_the_summary_says_it_in_words(home: Home) -> None:
         number for number, line in enumerate(lines) if line.startswith("Priced")
     )
     # apart from the table, since the day of the build is another each time
-    assert lines[-4:] == [
+    assert lines[-1].startswith(
+        "Costs in the log: of 244 calls with one 74.5 % have that list cost ("
+    )
+    assert lines[-5:-1] == [
         "",
         "Usage until 31 Oct 2026 23:59 UTC, built 27 Nov 2026.",
         "Not complete yet: 2026-10 waits for litellm.",

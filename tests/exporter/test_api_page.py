@@ -204,6 +204,27 @@ def test_coverage_stands_beside_the_totals(seen: Visit, world: Home) -> None:
     # a call without a price has no model
     assert "Counted for every model" in coverage
     assert page.locator("#coverage .warning").is_visible()
+    [(compared,)] = rows_of(
+        world.database,
+        "select sum(compared_calls) from ai_coverage where service_provider_name = 'OpenAI'"
+        " and usage_month = '2026-10-01'",
+    )
+    assert f"All {compared} costs in the log are equal." in coverage
+
+
+def test_how_much_of_the_cost_has_a_department_stands_with_the_totals(
+    seen: Visit, world: Home
+) -> None:
+    page = seen.go(f"#{OCTOBER}&currency=USD")
+    [(thousandths,)] = sql(
+        world,
+        "floor(1000 * (sum(EffectiveCost) filter (SubAccountId is not null))::double"
+        " / sum(EffectiveCost)::double)::bigint",
+        f"{IN_OCTOBER} and BillingCurrency = 'USD'",
+    )
+    assert 0 < thousandths < 1000
+    said = f"{thousandths // 10}.{thousandths % 10}%".replace(".0%", "%")
+    assert f"{said} allocated to departments." in page.locator("#totals").inner_text()
 
 
 def test_a_cost_too_small_to_write_is_not_nothing(seen: Visit) -> None:

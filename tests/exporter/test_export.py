@@ -147,7 +147,15 @@ COVERAGE = """
         tokens * priced_calls as priced_tokens, tokens * missing_calls as missing_tokens,
         case when missing_stated_cost is not null then 'USD' end as stated_cost_currency,
         (missing_calls = 1 and missing_stated_cost is null)::bigint as unknown_cost_calls,
-        0 as buckets, 0 as missing_buckets
+        0 as buckets, 0 as missing_buckets,
+        -- of every fourth call the source tells the cost
+        (total_tokens % 12 = 3)::bigint as compared_calls,
+        (total_tokens % 36 = 3)::bigint as differing_calls,
+        (total_tokens % 72 = 3)::bigint as unexplained_calls,
+        case when compared_calls = 1 then 0.25::decimal(38, 18) end as compared_stated_cost,
+        compared_stated_cost * (1 - differing_calls) as equal_stated_cost,
+        compared_stated_cost * (differing_calls - unexplained_calls) as explained_stated_cost,
+        compared_stated_cost * unexplained_calls as unexplained_stated_cost
     from ai_calls
 """
 
@@ -392,6 +400,19 @@ def test_manifest_describes_the_file(export: Callable[..., ExportResult], home: 
         ("missing_stated_cost", "24"),
         ("stated_cost_currency", "USD"),
         ("unknown_cost_calls", 94),
+    ]
+    # of the calls 1, 5 .. 1413, 354 of 1417, every third differs, and every sixth for no reason
+    assert list(manifest["coverage"].items())[12:22] == [
+        ("compared_calls", 354),
+        ("differing_calls", 118),
+        ("unexplained_calls", 59),
+        ("equal_calls_share", "0.666666"),
+        ("explained_calls_share", "0.166666"),
+        ("unexplained_calls_share", "0.166666"),
+        ("compared_stated_cost", "88.5"),
+        ("equal_stated_cost_share", "0.666666"),
+        ("explained_stated_cost_share", "0.166666"),
+        ("unexplained_stated_cost_share", "0.166666"),
     ]
     # 1416 x 61 seconds after midnight
     assert manifest["coverage"]["usage_until"] == "2026-01-01T23:59:36Z"

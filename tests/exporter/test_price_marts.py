@@ -121,14 +121,16 @@ def test_price_coverage_sums_to_focus(demo_home: Path) -> None:
     focus = rows_of(
         database,
         "select BillingPeriodStart, ServiceProviderName, BillingCurrency, x_PriceDateBasis,"
-        " x_PriceRule, count(*), sum(ListCost), sum(BilledCost)"
+        " x_PriceRule, count(*), sum(ListCost), sum(BilledCost), sum(EffectiveCost),"
+        " coalesce(sum(EffectiveCost) filter (SubAccountId is not null), 0)"
         " from focus_cost_and_usage group by all order by all",
     )
     covered = rows_of(
         database,
         "select billing_period_start, service_provider_name, billing_currency,"
         " price_date_basis, price_rule,"
-        " charges, list_cost, billed_cost from ai_price_coverage order by all",
+        " charges, list_cost, billed_cost, effective_cost, allocated_cost"
+        " from ai_price_coverage order by all",
     )
     assert covered == focus
     assert len({row[3] for row in covered}) == 3

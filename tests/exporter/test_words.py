@@ -19,7 +19,7 @@ from exporter import errors
 from exporter.build.report import describe, describe_incomplete
 from exporter.build.totals import Totals
 from exporter.cli import COMMANDS, cli
-from exporter.extract.coverage import Coverage, Missing
+from exporter.extract.coverage import Compared, Coverage, Missing
 from exporter.extract.manifest import describe_coverage, describe_gaps
 from exporter.raw.plan import Fault
 from exporter.words import HOLD_REASONS, count_text, reason_text
@@ -33,7 +33,8 @@ JARGON = re.compile(
 # what the models give, and what a name or a file is called: of these the words are the names
 NAMES = re.compile(r"`[^`]*`|\]\([^)]*\)|\b\w+(?:_\w+)+\b")
 TOTALS = Totals(
-    *(7030, 3065, 2990, 90, 80, 240, 1),
+    *(7030, 3065, 2990, 90, 80),
+    compared=Compared(240, 1, 0, Decimal("8.5"), Decimal("8.45"), Decimal("0.05"), Decimal(0)),
     missing=Missing(calls=75, tokens=10, stated_cost=None, currency=None, unknown_calls=75),
     usage_until=datetime(2026, 10, 31, 23, 59),
     waiting=[(datetime(2026, 10, 1), "litellm")],
@@ -241,25 +242,50 @@ def test_a_cost_that_differs_for_no_known_reason_is_incomplete() -> None:
         "Not explained: 2 calls cost otherwise than the log says, for no known reason; "
         "see the table ai_cost_comparison."
     )
-    assert said in describe_incomplete(replace(TOTALS, unexplained_calls=2))
+    compared = replace(TOTALS.compared, unexplained_calls=2)
+    assert said in describe_incomplete(replace(TOTALS, compared=compared))
     assert "Not explained" not in " ".join(describe_incomplete(TOTALS))
     # nothing of it is on purpose
     demo = replace(
         TOTALS,
         quarantined=[("unknown_model", 30), ("capacity_paid", 14)],
-        unexplained_calls=1,
+        compared=replace(TOTALS.compared, unexplained_calls=1),
     )
     assert len(describe_incomplete(demo, is_demo=True)) > 1
 
 
+def test_the_share_of_cost_that_has_a_department_is_said_per_currency() -> None:
+    allocated = [
+        ("EUR", Decimal(3), Decimal(3)),
+        ("GBP", Decimal("999999.999999"), Decimal(10**6)),
+        ("JPY", Decimal(0), Decimal(0)),
+        ("USD", Decimal(5), Decimal(4)),
+    ]
+    lines = describe(replace(TOTALS, allocated=allocated))
+    assert [line.split(maxsplit=1)[1] for line in lines if line.startswith("Allocated")] == [
+        "100.0 %  of EUR cost has a department",
+        "99.9 %  of GBP cost has a department",
+        "-  of USD cost has a department",
+    ]
+
+
 def test_how_well_prices_are_known_is_said_where_it_is_asked() -> None:
-    same = replace(TOTALS, differing_calls=0)
+    same = replace(TOTALS, compared=replace(TOTALS.compared, differing_calls=0))
     assert "Prices:" not in " ".join(describe(TOTALS))
     assert "Costs in the log" not in " ".join(describe(same))
     # a cost that differs is always said
     assert describe(TOTALS)[-1] == (
-        "Costs in the log: of 240 calls with one 99.5 % have that list cost; "
-        "the others are in ai_cost_comparison with the reason."
+        # 239 and 1 of 240; 8.45 and 0.05 of 8.5
+        "Costs in the log: of 240 calls with one 99.5 % have that list cost (99.4 % of the "
+        "amount), 0.4 % (0.5 % of the amount) another for a known reason, 0.0 % (0.0 % of the "
+        "amount) another for none; see the table ai_cost_comparison."
+    )
+    # one in a million is not nothing, and all but one not all
+    compared = Compared(1_000_000, 2, 1, Decimal(9), Decimal(8), Decimal(10), Decimal(-9))
+    assert describe(replace(TOTALS, compared=compared))[-1] == (
+        "Costs in the log: of 1,000,000 calls with one 99.9 % have that list cost (88.8 % of the "
+        "amount), < 0.1 % (- of the amount) another for a known reason, < 0.1 % (- of the "
+        "amount) another for none; see the table ai_cost_comparison."
     )
     assert describe(same, verbose=True)[-2:] == [
         "Costs in the log: of 240 calls with one 100.0 % have that list cost.",

@@ -133,6 +133,9 @@ export function showTotals(totals, view) {
       { class: "total" },
       make("h3", {}, `${COSTS[view.cost]}, ${currency}`),
       make("p", { class: "figure", "data-total": currency }, amount(total[view.cost], currency, view.digits)),
+      total.allocatedCostShare === null
+        ? null
+        : make("p", {}, `${percent(total.allocatedCostShare)} allocated to departments.`),
       table(
         `Total in ${currency} by kind of charge`,
         [["Charges", ""], ...Object.values(COSTS).map((name) => [name, "number"]), ["Rows", "number"]],
@@ -184,6 +187,25 @@ function describeMissing(coverage) {
 }
 
 /**
+ * How the costs that sources state compare with these.
+ * @param {Coverage} coverage
+ */
+function describeCompared(coverage) {
+  const { comparedCalls, differingCalls, unexplainedCalls } = coverage;
+  const explained = String(BigInt(differingCalls) - BigInt(unexplainedCalls));
+  /** @type {(share: string | null) => string} */
+  const ofAmount = (share) => (share === null ? "" : `, ${percent(share)} of the amount`);
+  if (differingCalls === "0") return `All ${count(comparedCalls)} costs in the log are equal.`;
+  return (
+    `Costs in the log: of ${count(comparedCalls)} calls with one ${percent(coverage.equalCallsShare)} have ` +
+    `that list cost${ofAmount(coverage.equalStatedCostShare)}; ${count(explained)} another for a known reason ` +
+    `(${percent(coverage.explainedCallsShare)}${ofAmount(coverage.explainedStatedCostShare)}), ` +
+    `${count(unexplainedCalls)} for none ` +
+    `(${percent(coverage.unexplainedCallsShare)}${ofAmount(coverage.unexplainedStatedCostShare)}).`
+  );
+}
+
+/**
  * What could not be priced, beside the totals.
  * @param {Coverage | null} coverage
  * @param {View} view
@@ -206,6 +228,7 @@ export function showCoverage(coverage, view) {
           `${percent(coverage.pricedTokensShare)} of their tokens.`,
       ),
     );
+    if (coverage.comparedCalls !== "0") box.append(make("p", {}, describeCompared(coverage)));
   }
   if (missing.length) {
     box.append(

@@ -4,6 +4,17 @@
     'buckets', 'missing_buckets', 'bucket_tokens', 'missing_bucket_tokens', 'bucket_requests',
 ] -%}
 {%- set call_counts = ['calls', 'priced_calls', 'missing_calls', 'tokens', 'priced_tokens', 'missing_tokens'] %}
+{%- set compared_counts = {
+    'compared': 'is_compared',
+    'differing': "is_compared and reason <> 'equal'",
+    'unexplained': "is_compared and reason = 'unexplained'",
+} %}
+{%- set compared_costs = {
+    'compared': 'is_compared',
+    'equal': "reason = 'equal'",
+    'explained': "reason not in ('equal', 'unexplained')",
+    'unexplained': "reason = 'unexplained'",
+} %}
 
 with usage_of_calls as (
 
@@ -14,6 +25,12 @@ with usage_of_calls as (
 held_calls as (
 
     select * from {{ ref('int_held_calls') }}
+
+),
+
+source_costs as (
+
+    select * from {{ ref('ai_cost_comparison') }}
 
 ),
 
@@ -37,10 +54,17 @@ judged as (
         usage_of_calls.prompt_tokens + usage_of_calls.completion_tokens as tokens,
         usage_of_calls.is_billable,
         case when usage_of_calls.is_billable then held_calls.hold_reason end as hold_reason,
-        usage_of_calls.is_billable and held_calls.call_key is not null as is_missing
+        usage_of_calls.is_billable and held_calls.call_key is not null as is_missing,
+        usage_of_calls.is_billable and source_costs.call_key is not null as is_compared,
+        source_costs.reason,
+        source_costs.stated_cost
     from usage_of_calls
     left join held_calls
         on usage_of_calls.call_key = held_calls.call_key
+    left join source_costs
+        on
+            usage_of_calls.call_key = source_costs.call_key
+            and usage_of_calls.charge_period_start = source_costs.charge_period_start
     left join providers
         on usage_of_calls.provider = providers.provider
 
@@ -112,6 +136,13 @@ select
     case when is_missing and source_cost <> 0 then cast('USD' as {{ text_type() }}) end as stated_cost_currency,
     cast(case when is_missing and coalesce(source_cost, 0) = 0 then 1 else 0 end as {{ whole_type() }})
         as unknown_cost_calls,
+    {%- for name, condition in compared_counts.items() %}
+    cast(case when {{ condition }} then 1 else 0 end as {{ whole_type() }}) as {{ name }}_calls,
+    {%- endfor %}
+    {%- for name, condition in compared_costs.items() %}
+    cast(case when not is_compared then null when {{ condition }} then stated_cost else 0 end as {{ cost_type() }})
+        as {{ name }}_stated_cost,
+    {%- endfor %}
     {%- for column in bucket_counts %}
     cast(0 as {{ whole_type() }}) as {{ column }}{{ ',' if not loop.last }}
     {%- endfor %}
@@ -136,6 +167,12 @@ select
     cast(null as {{ cost_type() }}) as missing_stated_cost,
     {{ null_text() }} as stated_cost_currency,
     cast(0 as {{ whole_type() }}) as unknown_cost_calls,
+    {%- for name in compared_counts %}
+    cast(0 as {{ whole_type() }}) as {{ name }}_calls,
+    {%- endfor %}
+    {%- for name in compared_costs %}
+    cast(null as {{ cost_type() }}) as {{ name }}_stated_cost,
+    {%- endfor %}
     cast(1 as {{ whole_type() }}) as buckets,
     cast(missing_buckets as {{ whole_type() }}) as missing_buckets,
     cast(tokens as {{ whole_type() }}) as bucket_tokens,

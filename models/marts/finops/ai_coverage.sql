@@ -1,17 +1,15 @@
 {%- set bucket_counts = [
     'buckets', 'missing_buckets', 'bucket_tokens', 'missing_bucket_tokens', 'bucket_requests',
 ] -%}
+{%- set compared_counts = ['compared_calls', 'differing_calls', 'unexplained_calls'] -%}
+{%- set compared_costs = [
+    'compared_stated_cost', 'equal_stated_cost', 'explained_stated_cost', 'unexplained_stated_cost',
+] -%}
 {%- set sources = "'" ~ usage_sources() | join("', '") ~ "'" -%}
 
 with call_coverage as (
 
     select * from {{ ref('ai_call_coverage') }} where is_billable
-
-),
-
-source_costs as (
-
-    select * from {{ ref('ai_cost_comparison') }}
 
 ),
 
@@ -30,17 +28,17 @@ select
     cast(sum(call_coverage.missing_stated_cost) as {{ cost_type() }}) as missing_stated_cost,
     max(call_coverage.stated_cost_currency) as stated_cost_currency,
     cast(sum(call_coverage.unknown_cost_calls) as {{ whole_type() }}) as unknown_cost_calls,
-    count(source_costs.is_different) as compared_calls,
-    cast(sum(case when source_costs.is_different then 1 else 0 end) as {{ whole_type() }}) as differing_calls,
-    cast(sum(case when source_costs.reason = 'unexplained' then 1 else 0 end) as {{ whole_type() }})
-        as unexplained_calls,
+    {%- for column in compared_counts %}
+    cast(sum(call_coverage.{{ column }}) as {{ whole_type() }}) as {{ column }},
+    {%- endfor %}
+    {%- for column in compared_costs %}
+    cast(sum(call_coverage.{{ column }}) as {{ cost_type() }}) as {{ column }},
+    {%- endfor %}
     cast(0 as {{ whole_type() }}) as unreadable_records,
     {%- for column in bucket_counts %}
     cast(sum(call_coverage.{{ column }}) as {{ whole_type() }}) as {{ column }}{{ ',' if not loop.last }}
     {%- endfor %}
 from call_coverage
-left join source_costs
-    on call_coverage.call_key = source_costs.call_key
 group by 1, 2
 
 union all
@@ -58,9 +56,12 @@ select
     cast(null as {{ cost_type() }}) as missing_stated_cost,
     {{ null_text() }} as stated_cost_currency,
     cast(0 as {{ whole_type() }}) as unknown_cost_calls,
-    cast(0 as {{ whole_type() }}) as compared_calls,
-    cast(0 as {{ whole_type() }}) as differing_calls,
-    cast(0 as {{ whole_type() }}) as unexplained_calls,
+    {%- for column in compared_counts %}
+    cast(0 as {{ whole_type() }}) as {{ column }},
+    {%- endfor %}
+    {%- for column in compared_costs %}
+    cast(null as {{ cost_type() }}) as {{ column }},
+    {%- endfor %}
     cast(sum(records) as {{ whole_type() }}) as unreadable_records,
     {%- for column in bucket_counts %}
     cast(0 as {{ whole_type() }}) as {{ column }}{{ ',' if not loop.last }}

@@ -20,7 +20,9 @@ summed as (
         charges.price_rule,
         count(*) as charges,
         sum(charges.list_cost) as list_cost,
-        sum(charges.billed_cost) as billed_cost
+        sum(charges.billed_cost) as billed_cost,
+        sum(charges.effective_cost) as effective_cost,
+        sum(case when charges.sub_account_id is not null then charges.effective_cost else 0 end) as allocated_cost
     from charges
     inner join sku_prices
         on charges.meter_price_id = sku_prices.meter_price_id
@@ -33,7 +35,11 @@ shared as (
     select
         *,
         sum(billed_cost) over (partition by billing_period_start, service_provider_name, billing_currency)
-            as total_billed_cost
+            as total_billed_cost,
+        sum(effective_cost) over (partition by billing_period_start, service_provider_name, billing_currency)
+            as total_effective_cost,
+        sum(allocated_cost) over (partition by billing_period_start, service_provider_name, billing_currency)
+            as total_allocated_cost
     from summed
 
 ),
@@ -81,7 +87,20 @@ select
             {{ share_of('of_currencies.basis_cost', 'of_currencies.currency_cost', 9) }},
             cast('0.999999999' as {{ decimal_type(12, 9) }})
         )
-    end as basis_cost_share
+    end as basis_cost_share,
+    cast(shared.effective_cost as {{ cost_type() }}) as effective_cost,
+    cast(shared.allocated_cost as {{ cost_type() }}) as allocated_cost,
+    case
+        when shared.total_effective_cost <= 0 then null
+        when shared.total_allocated_cost < 0 then null
+        when shared.total_allocated_cost > shared.total_effective_cost then null
+        when shared.total_allocated_cost = shared.total_effective_cost
+            then cast(1 as {{ decimal_type(9, 6) }})
+        else least(
+            {{ share_of('shared.total_allocated_cost', 'shared.total_effective_cost') }},
+            cast('0.999999' as {{ decimal_type(9, 6) }})
+        )
+    end as allocated_cost_share
 from shared
 inner join of_currencies
     on

@@ -131,6 +131,9 @@ def read_timelines(base: Key, info: ModelInfo, place: str) -> Iterator[tuple[Key
     else:
         # the last active entry counts
         listed = info.prices[::-1]
+    # a fee of each request, by how much it searched, beside its tokens: these alone are no price
+    if any(one.prices.requests_kcount and one.prices.input_mtok for one in listed):
+        return
     dated = [one for one in listed if not _has_hours(one)]
     yield from _timelines(base, dated, _starts(dated), EFFECTIVE, place)
     for number, window in reversed([*enumerate(listed)]):

@@ -268,7 +268,7 @@ def place_of(provider: str, model: str) -> tuple[str, str]:
     """Give region and scope of prices that a list has no region for."""
     if provider == "azure" and model.partition("/")[0] in _ZONES:
         return "", f"{model.partition('/')[0]} (data zone)"
-    if provider == "aws_bedrock":
+    if provider == "aws_bedrock" and not model.startswith("claude_platform/"):
         prefix = model.partition(".")[0]
         if prefix == "global":
             return "", "global"

@@ -39,6 +39,7 @@ _METERS = {
     "cache_read_input_token_cost": ("cache_read", _MILLION),
     "cache_creation_input_token_cost": ("cache_write", _MILLION),
     "cache_creation_input_token_cost_above_1hr": ("cache_write_1h", _MILLION),
+    "cache_creation_input_token_cost_above_12hr": ("cache_write_12h", _MILLION),
     "output_cost_per_token": ("output", _MILLION),
     "output_cost_per_reasoning_token": ("output_reasoning", _MILLION),
     "input_cost_per_audio_token": ("input_audio", _MILLION),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from itertools import pairwise
 
 from exporter.errors import UserError
 from exporter.prices.book import Book, Price
@@ -138,13 +139,14 @@ def _propose_keys(
             region_id, scope = next(iter(places))
         known = book.timelines[ours] if ours else []
         changes = find_changes(known, timeline, instant) if ours else open_key(timeline, instant)
-        for segment, old in changes:
+        for segment, old in (*changes, *find_ends(known, timeline)):
             if ours and old and find_review(lists.reviews, ours, source.name, old, segment):
                 reviewed += 1
                 continue
             assert segment.price is not None  # noqa: S101
             since = segment.start or datetime.min
-            later = [one.start for one in known if one.start and one.start > since]
+            following = (*known, *(one for one in timeline if one.price is None))
+            later = [one.start for one in following if one.start and one.start > since]
             replaces = [
                 row.price_id for row in rows if (row.key, row.valid_from) == (ours, segment.start)
             ]
@@ -182,7 +184,8 @@ def _further_keys(
     """Give what the model's own source does not price, and a list that agrees with it does.
 
     Two lists that differ on a tier are of different days, or mean different models. A meter that
-    the own source has is whole there: a band or an hour that only the other has is none.
+    the own source has is whole there: a band or an hour that only the other has is none, unless the
+    own one has the band in another tier of the model.
     """
     book = lists.book
     known = dict(listed.timelines)
@@ -195,6 +198,7 @@ def _further_keys(
         prices[key] = segment.price if segment else None
     tiers = {(key.service_tier, key.processing_mode) for key in prices}
     meters = {_meter_of(key) for key in prices}
+    bands = {(key.meter, key.region_id, key.context_threshold) for key in prices}
     differing: set[tuple[str, str]] = set()
     shared: set[tuple[str, str]] = set()
     for key, timeline in further.timelines.items():
@@ -210,7 +214,15 @@ def _further_keys(
     return {
         key: timeline
         for key, timeline in further.timelines.items()
-        if _meter_of(key) not in meters and (key.service_tier, key.processing_mode) not in differing
+        if (key.service_tier, key.processing_mode) not in differing
+        and (
+            _meter_of(key) not in meters
+            or (
+                key not in prices
+                and key.context_threshold
+                and (key.meter, key.region_id, key.context_threshold) in bands
+            )
+        )
     }
 
 
@@ -260,6 +272,16 @@ def find_changes(
         known = [one for one in known if one.start != moment] + [segment]
         known.sort(key=lambda one: one.start or datetime.min)
     return changes
+
+
+def find_ends(book: Timeline, listed: Timeline) -> list[tuple[Segment, Segment]]:
+    """Give the prices of the book that the list ends on a day, and nothing of it follows."""
+    ends = []
+    for before, after in pairwise(listed):
+        mine = segment_at(book, after.start) if after.price is None and after.start else None
+        if mine and mine.price == before.price and mine.start != after.start:
+            ends.append((mine, mine))
+    return ends
 
 
 def _propose_new_models(

@@ -59,6 +59,8 @@ def _describe_new(new: NewPrice) -> str:
     price = f"{price_text(new.price)} USD"
     if new.old is not None and new.old.price is not None:
         price = f"{price_text(new.old.price)} -> {price}"
+    if new.old is not None and new.old.price == new.price:
+        price, since = f"{price_text(new.price)} USD", f"ends on {day_text(new.valid_to)}"
     text = f"{new.key.describe()}: {price} {since} ({new.basis})"
     return f"{text}, corrects {new.replaces}" if new.replaces else text
 

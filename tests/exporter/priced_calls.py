@@ -511,6 +511,10 @@ DETAILS = {
         ("cache_creation_input_tokens",),
         ("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens"),
     ],
+    "cache_write_12h": [
+        ("cache_creation_input_tokens",),
+        ("prompt_tokens_details", "cache_creation_token_details", "ephemeral_12h_input_tokens"),
+    ],
     "input_audio": [("prompt_tokens_details", "audio_tokens")],
     "input_image": [("prompt_tokens_details", "image_tokens")],
     "output_reasoning": [("completion_tokens_details", "reasoning_tokens")],
@@ -526,6 +530,7 @@ INPUT_METERS = (
     "cache_write",
     "cache_write_5m",
     "cache_write_1h",
+    "cache_write_12h",
     "input_audio",
     "input_image",
 )

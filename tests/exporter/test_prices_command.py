@@ -313,6 +313,46 @@ def test_litellm_keeps_azure_current_and_nothing_that_genai_prices_has(seeds: Pa
     assert "litellm no longer has azure gpt-4.1." in result.stderr
 
 
+def test_a_band_of_a_tier_is_taken_from_the_other_list_where_the_own_one_has_it_elsewhere(
+    seeds: Path, tmp_path: Path
+) -> None:
+    """genai-prices has a price beyond 272,000 tokens of the standard tier alone."""
+    edit(
+        book_of(seeds),
+        without(model="gpt-5.5-pro", processing_mode="batch", context_threshold="272000"),
+    )
+    listed = tmp_path / "map.json"
+    entry = {
+        "litellm_provider": "openai",
+        "input_cost_per_token": 3e-05,
+        "output_cost_per_token": 0.00018,
+        "input_cost_per_token_batches": 1.5e-05,
+        "input_cost_per_token_above_272k_tokens_batches": 3e-05,
+        # no tier of the own list has this one
+        "input_cost_per_token_above_128k_tokens_batches": 2e-05,
+    }
+    listed.write_text(json.dumps({"gpt-5.5-pro": entry}), encoding="utf-8")
+    result = prices("update", seeds, "--litellm", listed)
+    assert [line for line in result.stdout.splitlines() if line.startswith("+")] == [
+        f"+ openai gpt-5.5-pro input batch context > 272000: 30 USD from {DAY} (verified_on)"
+    ]
+
+
+def test_a_price_that_its_list_ends_is_ended(seeds: Path) -> None:
+    """From 2026-11-03 on genai-prices has no price of cached tokens of this model."""
+    cells = {"provider": "openrouter", "model": "openai/gpt-oss-120b", "meter": "cache_read"}
+    edit(book_of(seeds), lambda row: {**row, "valid_to": ""} if is_row(row, **cells) else row)
+    result = prices("update", seeds, "--write")
+    price_id = "openrouter/openai/gpt-oss-120b/cache_read/standard/realtime/gt0/from-2026-10-19"
+    assert result.stdout.splitlines()[1] == (
+        "+ openrouter openai/gpt-oss-120b cache_read: 0.075 USD ends on 2026-11-03 (effective),"
+        f" corrects {price_id}"
+    )
+    new = read(book_of(seeds))[-1]
+    assert is_row(new, **cells, unit_price="0.075", valid_from="2026-10-19", valid_to="2026-11-03")
+    assert "has all prices" in prices("update", seeds).stdout
+
+
 def test_a_new_model_without_a_known_maker_is_left_out(seeds: Path) -> None:
     result = prices("update", seeds, "--litellm", LITELLM, "--models", "*nvented*", "--write")
     assert result.returncode == 0, result.stderr
@@ -336,6 +376,7 @@ def test_every_unit_of_litellm_is_moved_to_the_pricing_block() -> None:
         "azure invented-1 input context > 200000": Decimal(2),
         "azure invented-1 input batch context > 200000": Decimal(1),
         "azure invented-1 cache_write_1h": Decimal(2),
+        "azure invented-1 cache_write_12h": Decimal(1),
         "azure invented-1 input_annotated_page": Decimal(3),
         "azure invented-1 web_search_low": Decimal(10),
         "azure invented-1 web_search_medium": Decimal(20),

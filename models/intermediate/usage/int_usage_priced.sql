@@ -113,11 +113,14 @@ list_priced as (
                 usage_meters.region_id is null
                 and (
                     coalesce(window_prices.region_id, all_day_prices.region_id) is not null
-                    -- a call without a region is one of no region, of a bucket nobody knows
+                    -- a call without a region is one of no region, of a bucket nobody knows; but OpenAI's endpoint for
+                    -- FedRAMP has accounts and reports of its own
                     or (
                         usage_meters.record_grain = 'bucket'
-                        and coalesce(window_prices.regions_priced_apart, all_day_prices.regions_priced_apart)
-                        is not null
+                        and nullif(
+                            coalesce(window_prices.regions_priced_apart, all_day_prices.regions_priced_apart),
+                            ',fedramp,'
+                        ) is not null
                     )
                 )
                 then 'region_assumed'

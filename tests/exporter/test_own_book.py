@@ -1,4 +1,4 @@
-"""Tables of one's own beside the price book: names of models and inference profiles."""
+"""Tables of one's own beside the price book: names of models, inference profiles, factors."""
 
 from __future__ import annotations
 
@@ -135,6 +135,40 @@ def test_an_inference_profile_has_its_model_and_its_region(tmp_path: Path) -> No
         ("2026-09", "litellm", nova, "us-gov-west-1", 0.00096),
     ]
     assert held == [("unknown_model",)]
+
+
+def test_a_factor_of_ones_own_goes_before_the_books(tmp_path: Path) -> None:
+    """The book has 1.1 for gpt-5.4 in eu; from October on somebody's own says 1.25."""
+    pipeline = built(
+        tmp_path,
+        {
+            "gateway": [
+                call("1", "openai", "gpt-5.4", "2026-09-30", region="eu"),
+                call("2", "openai", "gpt-5.4", "2026-10-01", region="eu"),
+                call("3", "openai", "gpt-5.4", "2026-10-01"),
+                call("4", "openai", "gpt-5", "2026-09-01", service_tier="special"),
+            ],
+            "price_multipliers": [
+                {
+                    "provider": "openai",
+                    "model": "gpt-5.4",
+                    "factor": "1.25",
+                    "region_id": "eu",
+                    "valid_from": "2026-10-01",
+                },
+                {"provider": "openai", "model": "gpt-5", "factor": "3", "service_tier": "Special"},
+                {"provider": "openai", "model": "gpt-5", "factor": "three", "region_id": "eu"},
+            ],
+        },
+    )
+    found = [(call_id, cost) for _, call_id, _, _, cost in charged(pipeline)]
+    faults = pipeline.connection.execute(
+        "select raw_table, record_key, field from ai_unreadable_records"
+    ).fetchall()
+    pipeline.close()
+    # 2.5 and 1.25 USD per million tokens
+    assert found == [("1", 0.00275), ("4", 0.00375), ("2", 0.003125), ("3", 0.0025)]
+    assert faults == [("price_multipliers", "openai/gpt-5", "factor")]
 
 
 @pytest.mark.parametrize("recorded_at", ["2026-09-15T00:00:00Z", ""])

@@ -4,7 +4,9 @@
 {#- What an own price takes the place of: all context bands at its hours; a price that a factor makes, at any. -#}
 {%- set sku = ['prices_as_of', 'provider', 'model', 'meter', 'service_tier', 'processing_mode', 'region_id'] -%}
 {%- set nullable = ['region_id', 'daily_window', 'weekdays'] -%}
-{%- set taken = {'hours': sku + ['daily_window', 'weekdays'], 'sku': sku} -%}
+{#- An own factor takes the place of the one that makes the same price. -#}
+{%- set made = ['prices_as_of', 'provider', 'model', 'region_id', 'service_tier', 'processing_mode'] -%}
+{%- set taken = {'hours': sku + ['daily_window', 'weekdays'], 'sku': sku, 'factor': made} -%}
 
 with list_prices as (
 
@@ -101,6 +103,90 @@ timelines as (
 
 ),
 
+-- a factor for no mode in particular is for each
+modes as (
+
+    select cast('realtime' as {{ text_type() }}) as processing_mode
+    union all
+    select cast('batch' as {{ text_type() }}) as processing_mode
+
+),
+
+known_factors as (
+
+    select
+        price_snapshots.prices_as_of,
+        multipliers.multiplier_id,
+        multipliers.provider,
+        multipliers.model,
+        multipliers.factor,
+        multipliers.price_rule,
+        multipliers.region_id,
+        multipliers.region_scope,
+        multipliers.service_tier,
+        modes.processing_mode,
+        multipliers.base_service_tier,
+        multipliers.valid_from,
+        multipliers.valid_to,
+        multipliers.known_from,
+        case when multipliers.is_own = 1 then 1 else 0 end as is_own
+    from price_snapshots
+    inner join multipliers
+        on price_snapshots.prices_as_of >= multipliers.known_from
+    inner join modes
+        on coalesce(multipliers.processing_mode, modes.processing_mode) = modes.processing_mode
+
+),
+
+corrected_factors as (
+
+    select
+        *,
+        row_number() over (
+            partition by {{ made | join(', ') }}, is_own, valid_from
+            order by known_from desc, multiplier_id
+        ) as correction_rank
+    from known_factors
+
+),
+
+-- an own one ends where the next begins; those of the seed say their ends
+factors as (
+
+    select
+        *,
+        case
+            when is_own = 1
+                then lead(valid_from) over (partition by {{ made | join(', ') }}, is_own order by valid_from)
+        end as next_valid_from
+    from corrected_factors
+    where
+        is_own = 0
+        or (correction_rank = 1 and valid_from < valid_to)
+
+),
+
+dated_factors as (
+
+    select
+        prices_as_of,
+        multiplier_id,
+        provider,
+        model,
+        factor,
+        price_rule,
+        region_id,
+        region_scope,
+        service_tier,
+        processing_mode,
+        base_service_tier,
+        valid_from,
+        least(valid_to, coalesce(next_valid_from, {{ end_of_time() }})) as valid_to,
+        is_own
+    from factors
+
+),
+
 {%- for name, columns in taken.items() %}
 
 own_{{ name }} as (
@@ -114,7 +200,7 @@ own_{{ name }} as (
             order by valid_from, valid_to
             rows between unbounded preceding and 1 preceding
         ) as taken_before
-    from timelines
+    from {{ 'dated_factors' if name == 'factor' else 'timelines' }}
     where is_own = 1
 
 ),
@@ -195,6 +281,33 @@ listed_skus as (
 
 ),
 
+factors_in_force as (
+
+    select
+        dated_factors.prices_as_of,
+        dated_factors.multiplier_id,
+        dated_factors.provider,
+        dated_factors.model,
+        dated_factors.factor,
+        dated_factors.price_rule,
+        dated_factors.region_id,
+        dated_factors.region_scope,
+        dated_factors.service_tier,
+        dated_factors.processing_mode,
+        dated_factors.base_service_tier,
+        {{ left_window('dated_factors', 'left_factor') }}
+    from dated_factors
+    left join left_factor
+        on
+            dated_factors.is_own = 0
+            and coalesce(dated_factors.region_id, '') = coalesce(left_factor.region_id, '')
+            {%- for column in taken.factor if column not in nullable %}
+            and dated_factors.{{ column }} = left_factor.{{ column }}
+            {%- endfor %}
+    where {{ is_left('dated_factors', 'left_factor') }}
+
+),
+
 -- a factor makes prices of a region or tier that has none of its own; it is put on token prices only
 multiplied as (
 
@@ -223,14 +336,14 @@ multiplied as (
         in_force.price_date_basis,
         multipliers.price_rule
     from in_force
-    inner join multipliers
+    inner join factors_in_force as multipliers
         on
-            in_force.provider = multipliers.provider
+            in_force.prices_as_of = multipliers.prices_as_of
+            and in_force.provider = multipliers.provider
             and in_force.model = multipliers.model
             and in_force.service_tier = multipliers.base_service_tier
-            and coalesce(multipliers.processing_mode, in_force.processing_mode) = in_force.processing_mode
+            and in_force.processing_mode = multipliers.processing_mode
             and in_force.region_id is null
-            and in_force.prices_as_of >= multipliers.known_from
             and in_force.valid_from < multipliers.valid_to
             and in_force.valid_to > multipliers.valid_from
     inner join meters

@@ -20,4 +20,10 @@ union all
 
 union all
 
+{{ rejected_rows_of(
+    ref('stg_pricing__own_multipliers_checked'), 'pricing', 'price_multipliers', "provider || '/' || model"
+) }}
+
+union all
+
 {{ rejected_rows_of(ref('stg_pricing__own_aliases_checked'), 'pricing', none, 'alias_as_sent') }}

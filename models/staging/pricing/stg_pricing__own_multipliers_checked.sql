@@ -50,7 +50,7 @@ typed as (
         models.model as known_model,
         case
             when {{ matches('own_rows.factor', '[0-9]{1,2}([.][0-9]{0,8}0*)?') }}
-                then {{ dbt.safe_cast('own_rows.factor', decimal_type(10, 8)) }}
+                then {{ try_decimal('own_rows.factor', 10, 8) }}
         end as known_factor,
         lower(own_rows.region_id) as known_region,
         {{ service_tier_of('own_rows.service_tier') }} as known_tier,

@@ -254,6 +254,59 @@ rules_for_unknown_departments as (
 
 ),
 
+own_and_other_prices as (
+
+    select
+        price_id,
+        price_origin,
+        provider || '/' || model || '/' || meter || '/' || service_tier || '/' || processing_mode
+        || '/' || cast(context_tokens_gt as {{ text_type() }}) || '/' || coalesce(region_id, '')
+        || '/' || coalesce(daily_window, '') || '/' || coalesce(weekdays, '') as price_key,
+        unit_price,
+        currency,
+        coalesce(valid_from, {{ begin_of_time() }}) as valid_from,
+        coalesce(valid_to, {{ end_of_time() }}) as valid_to,
+        greatest(coalesce(valid_from, {{ begin_of_time() }}), known_from) as told_at
+    from {{ ref('stg_pricing__list_prices') }}
+
+),
+
+last_own_prices as (
+
+    select
+        *,
+        row_number() over (partition by price_key order by valid_from desc, told_at desc) as choice
+    from own_and_other_prices
+    where price_origin = 'list_prices'
+
+),
+
+newer_prices_beneath_own as (
+
+    select distinct
+        'newer_price_beneath_own' as finding_type,
+        'pricing' as source_name,
+        'unit_price' as field,
+        last_own_prices.price_id as raw_value,
+        0 as calls,
+        cast(null as {{ timestamp_type() }}) as first_charge_period_start,
+        cast(null as {{ timestamp_type() }}) as last_charge_period_start,
+        'Check the row of list_prices, the book has a newer price: give it a valid_to, or repeat it with a later'
+        || ' recorded_at if it still holds.' as remedy
+    from last_own_prices
+    inner join own_and_other_prices as others
+        on
+            last_own_prices.price_key = others.price_key
+            and last_own_prices.choice = 1
+    where
+        others.price_origin <> 'list_prices'
+        and others.told_at > last_own_prices.told_at
+        and others.valid_from < last_own_prices.valid_to
+        and others.valid_to > last_own_prices.valid_from
+        and (others.unit_price <> last_own_prices.unit_price or others.currency <> last_own_prices.currency)
+
+),
+
 findings as (
 
     select * from unknown_classifications
@@ -267,6 +320,8 @@ findings as (
     select * from departments_of_several_spellings
     union all
     select * from rules_for_unknown_departments
+    union all
+    select * from newer_prices_beneath_own
     union all
     select * from unread_numbers
 

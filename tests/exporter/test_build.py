@@ -16,7 +16,7 @@ from conftest import ROOT, assert_one_sentence, environment, rows_of
 
 from exporter.build.report import describe_incomplete
 from exporter.build.totals import Totals
-from exporter.extract.coverage import Missing
+from exporter.extract.coverage import Compared, Missing
 from exporter.home import Home
 
 # the real command line on the toy project
@@ -340,7 +340,7 @@ def test_raw_dir_needs_duckdb(toy_project: Path, tmp_path: Path) -> None:
 
 def test_a_build_without_a_call_is_not_complete() -> None:
     missing = Missing(0, 0, None, None, 0)
-    totals = Totals(0, 0, 0, 0, 0, 0, 0, missing, None, [], [], [], [], [], 0, [], [], None)
+    totals = Totals(0, 0, 0, 0, 0, Compared(), missing, None, [], [], [], [], [], 0, [], {}, None)
     assert describe_incomplete(totals) == [
         "These totals are empty: there is no call that a provider can charge for."
     ]

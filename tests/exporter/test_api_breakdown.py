@@ -97,6 +97,7 @@ def make(rows: list[tuple[Any, ...]]) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    columns += ", EffectiveCost decimal(38,18) as (BilledCost)"
     connection.execute(f"create table focus_cost_and_usage_v1_3 ({columns})")
     for number, (*row, tags) in enumerate(rows):
         text = None if tags is None else json.dumps(tags, ensure_ascii=number % 2 == 0)

@@ -26,7 +26,8 @@ from exporter.home import Home
 DATASET = DATASETS["cost-and-usage"]
 COLUMNS = (
     "BilledCost decimal(38,18), BillingCurrency varchar, ChargeCategory varchar,"
-    " ChargePeriodStart timestamp, SubAccountId varchar, x_ChargeId varchar"
+    " ChargePeriodStart timestamp, SubAccountId varchar, x_ChargeId varchar,"
+    " EffectiveCost decimal(38,18) as (BilledCost)"
 )
 # many charges in one second, a burst, years between, and what lies before 1970
 MOMENTS = [
@@ -132,18 +133,24 @@ def test_totals_are_the_exact_sums_of_the_rows(rows: list[tuple]) -> None:
         (measure.currencies, ["BillingCurrency"]),
         (measure.categories, ["BillingCurrency", "ChargeCategory"]),
     ):
-        expected: dict[tuple[str, ...], list[Decimal]] = {}
+        expected: dict[tuple[str, ...], list[tuple[Decimal, Decimal]]] = {}
         for line in lines:
             key = tuple(line[name] for name in names)
-            expected.setdefault(key, []).append(Decimal(line["BilledCost"]))
+            cost = Decimal(line["BilledCost"])
+            allocated = Decimal(0) if line["SubAccountId"] is None else cost
+            expected.setdefault(key, []).append((cost, allocated))
         found = {
             tuple(filter(None, (total.currency, total.category))): (
                 total.rows,
                 Decimal(total.costs["BilledCost"] or "nan"),
+                Decimal(total.costs["AllocatedCost"] or "nan"),
             )
             for total in totals
         }
-        assert found == {key: (len(costs), sum(costs)) for key, costs in expected.items()}
+        assert found == {
+            key: (len(costs), *map(sum, zip(*costs, strict=True)))
+            for key, costs in expected.items()
+        }
 
 
 @pytest.mark.parametrize(

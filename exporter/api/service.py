@@ -52,6 +52,7 @@ from exporter.api.turns import Turns, interrupting
 from exporter.duck import wait_for_memory
 from exporter.errors import UnbuiltVersionError, UserError
 from exporter.extract import metadata
+from exporter.extract.coverage import Coverage
 from exporter.extract.pages import Dimension, Group, PagedExtract, Part
 from exporter.extract.selection import Selection
 from exporter.extract.writer import Measure
@@ -184,7 +185,8 @@ class Service:
                         wait_for_memory(lambda: extract.stage(folder))
                     measures: list[Measure] = []
                     wait_for_memory(lambda: measures.append(extract.measure()))
-                coverage = query.read_coverage(cursor)
+                    coverages: list[Coverage | None] = []
+                    wait_for_memory(lambda: coverages.append(query.read_coverage(cursor)))
                 chunks = extract.stream(measures[0], wanted.fmt, is_safe, folder, turn=self._slice)
                 opened.callback(chunks.close)
                 # what can't be begun is refused before the answer begins
@@ -196,7 +198,7 @@ class Service:
             file_name=name_file(query, wanted.fmt),
             media_type=MEDIA_TYPES[wanted.fmt],
             chunks=chain([first], chunks),
-            coverage=describe_page_coverage(query, coverage),
+            coverage=describe_page_coverage(query, coverages[0]),
             build_key=build.key,
             _stack=stack,
         )

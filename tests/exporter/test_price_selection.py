@@ -182,6 +182,17 @@ def test_one_token_and_a_million_of_every_price_cost_what_the_reference_says(
 def random_cases(book: PriceBook, count: int) -> list[Case]:
     """Draw cases from the whole space, half of them near a limit of a price."""
     skus = sorted(book.prices)
+    # few models of the market have prices that begin or end within the time of the cases
+    skus_over_time = [
+        sku
+        for sku in skus
+        if any(
+            FIRST_INSTANT < moment < LAST_INSTANT
+            for prices in book.prices[sku].values()
+            for price in prices
+            for moment in (price.valid_from, price.valid_to)
+        )
+    ]
     limits = sorted({0} | {p.above for m in book.prices.values() for ps in m.values() for p in ps})
     moments = sorted(
         {
@@ -205,7 +216,7 @@ def random_cases(book: PriceBook, count: int) -> list[Case]:
         suppress_health_check=list(HealthCheck),
     )
     @given(
-        sku=st.sampled_from(skus),
+        sku=st.sampled_from(skus) | st.sampled_from(skus_over_time),
         meter=st.sampled_from(sorted(book.fallbacks)),
         own_meter=st.booleans(),
         start=st.datetimes(FIRST_INSTANT, LAST_INSTANT) | st.sampled_from(moments),

@@ -62,9 +62,7 @@ judged as (
     left join held_calls
         on usage_of_calls.call_key = held_calls.call_key
     left join source_costs
-        on
-            usage_of_calls.call_key = source_costs.call_key
-            and usage_of_calls.charge_period_start = source_costs.charge_period_start
+        on usage_of_calls.call_key = source_costs.call_key
     left join providers
         on usage_of_calls.provider = providers.provider
 

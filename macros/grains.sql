@@ -67,3 +67,54 @@ identified as (
 {{ select_charges('identified', ['charge_id', 'charge_period_start', 'charge_period_end', 'tags_json']
     + dimensions + measures) }}
 {% endmacro %}
+
+{#- For tests: the currencies in which the versions of a grain of Cost and Usage have not all the costs and quantities
+    of the facts, or not as many rows as each other: by call, as the facts. A grain at a time, since DuckDB holds the
+    sums of all versions at once. -#}
+{% macro versions_with_other_totals(model, is_by_call=false) %}
+{%- set versions = ['1.4', '1.3', '1.2', '1.1', '1.0'] -%}
+{%- set measures = [
+    ('consumed_quantity', 'ConsumedQuantity'), ('pricing_quantity', 'PricingQuantity'), ('list_cost', 'ListCost'),
+    ('contracted_cost', 'ContractedCost'), ('billed_cost', 'BilledCost'), ('effective_cost', 'EffectiveCost'),
+] -%}
+
+with totals as (
+
+    select
+        false as is_of_version,
+        billing_currency,
+        count(*) as charges,
+        {%- for fact, _ in measures %}
+        coalesce(sum({{ fact }}), 0) as {{ fact }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('int_charges') }}
+    group by billing_currency
+    {%- for version in versions %}
+
+    union all
+
+    select
+        true as is_of_version,
+        BillingCurrency as billing_currency,
+        count(*) as charges,
+        {%- for fact, column in measures %}
+        coalesce(sum({{ column }}), 0) as {{ fact }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref(model, v=version) }}
+    group by BillingCurrency
+    {%- endfor %}
+
+)
+
+select
+    billing_currency,
+    count(*) as totals
+from totals
+group by billing_currency
+having
+    count(*) <> {{ versions | length + 1 }}
+    or count(distinct {{ 'charges' if is_by_call else 'case when is_of_version then charges end' }}) <> 1
+    {%- for fact, _ in measures %}
+    or min({{ fact }}) <> max({{ fact }})
+    {%- endfor %}
+{% endmacro %}

@@ -177,22 +177,29 @@ BREAKS: dict[str, list[str]] = {
         "update cloudzero_cbf set billing_currency = 'EUR' where rowid ="
         " (select max(rowid) from cloudzero_cbf where cost > 0)",
     ],
-    "assert_all_focus_versions_have_equal_totals": [
-        # version by version: a row filter, a mixed-up cost, another grain
-        *(
+    # version by version: a row filter, a mixed-up cost, another grain
+    **{
+        f"assert_focus_versions_of_{grain}s_have_equal_totals": [
             f"create or replace view focus_cost_and_usage{suffix}_v{version} as"
-            f" select * from int_focus_cost_and_usage where grain = '{grain}' and {keep}"
-            for suffix, grain in (("", "call"), ("_daily", "day"), ("_monthly", "month"))
+            f" select * {change} from int_focus_cost_and_usage where grain = '{of_grain}'{keep}"
             for version in ("1_0", "1_1", "1_2", "1_3", "1_4")
-            for keep in ("ListCost > 0.001",)
-        ),
-        "create or replace view focus_cost_and_usage_v1_2 as"
-        " select * replace (ListCost as ContractedCost) from int_focus_cost_and_usage"
-        " where grain = 'call'",
-        "create or replace view focus_cost_and_usage_daily_v1_0 as"
-        " select * replace (cast(BilledCost + 1 as decimal(38, 18)) as EffectiveCost)"
-        " from int_focus_cost_and_usage where grain = 'day'",
-    ],
+            for change, of_grain, keep in (
+                ("", name, " and ListCost > 0.001"),
+                ("replace (ListCost as ContractedCost)", name, ""),
+                (
+                    "replace (cast(BilledCost + 1 as decimal(38, 18)) as EffectiveCost)",
+                    name,
+                    "",
+                ),
+                ("", other, ""),
+            )
+        ]
+        for grain, name, suffix, other in (
+            ("call", "call", "", "day"),
+            ("day", "day", "_daily", "month"),
+            ("month", "month", "_monthly", "call"),
+        )
+    },
     "assert_no_charge_is_lost_on_the_way_to_focus": [
         f"update int_charges set meter_price_id = 'none' where {ONE_CHARGE}",
         f"update int_charges set meter_price_id = null where {ONE_CHARGE}",

@@ -7,9 +7,10 @@ with usage_priced as (
 
 ),
 
+-- a row per meter: distinct calls would make DuckDB expect a single charge, and join as if there were
 unpriced_calls as (
 
-    select distinct call_key from {{ ref('int_unpriced_usage') }} where booking_number = 0
+    select call_key from {{ ref('int_unpriced_usage') }} where booking_number = 0
 
 ),
 

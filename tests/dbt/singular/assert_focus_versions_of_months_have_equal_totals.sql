@@ -1,0 +1,1 @@
+{{ versions_with_other_totals('focus_cost_and_usage_monthly') }}

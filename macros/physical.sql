@@ -33,3 +33,11 @@
     'run': invocation_id,
 })) -}}
 {% endmacro %}
+
+{#- A join to a relation of exactly one row. DuckDB turns a cross join round, and keeps all rows of the other side in
+    memory: a million calls took 15 s in place of 7. BigQuery has no outer join without an equality. -#}
+{% macro join_one_row(relation) %}{{- adapter.dispatch('join_one_row', 'ai_focus')(relation) -}}{% endmacro %}
+
+{% macro default__join_one_row(relation) %}cross join {{ relation }}{% endmacro %}
+
+{% macro duckdb__join_one_row(relation) %}left join {{ relation }} on true{% endmacro %}

@@ -40,7 +40,7 @@ select
     coalesce(first_closings.prices_as_of, latest_snapshot.prices_as_of) as prices_as_of,
     last_bookings.call_key is null as is_current
 from {{ ref('int_usage_deliveries') }} as deliveries
-cross join latest_snapshot
+{{ join_one_row('latest_snapshot') }}
 left join first_closings
     on
         deliveries.provider = first_closings.provider

@@ -145,7 +145,7 @@ name_changes as (
         model_names.provider,
         model_names.model_name
     from model_names
-    cross join latest_snapshot
+    {{ join_one_row('latest_snapshot') }}
     group by
         model_names.provider, model_names.model_name, model_names.model, model_names.valid_from, model_names.valid_to
     having count(*) < max(latest_snapshot.snapshots)
@@ -205,7 +205,7 @@ inner join closings
         deliveries.provider = closings.provider
         and {{ billing_period_start('deliveries.charge_period_start') }} = closings.billing_period_start
         and closings.booking_number > 0
-cross join latest_snapshot
+{{ join_one_row('latest_snapshot') }}
 left join older_names
     on {{ name_fits('deliveries', 'closings.prices_as_of', 'older_names') | indent(8) }}
 left join older_names as previous_names

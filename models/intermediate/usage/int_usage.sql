@@ -10,7 +10,7 @@ select
     {{ allocated('deliveries') }},
     deliveries.latest_model as model
 from {{ ref('int_usage_deliveries') }} as deliveries
-cross join latest_snapshot
+{{ join_one_row('latest_snapshot') }}
 {{- join_allocation_values('deliveries') }}
 {{ join_allocations('latest_snapshot.prices_as_of', 'deliveries.started_at') }}
 where

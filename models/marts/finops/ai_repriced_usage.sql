@@ -391,7 +391,7 @@ asked as (
         summed.tokens,
         summed.list_cost
     from summed
-    cross join latest_snapshot
+    {{ join_one_row('latest_snapshot') }}
     inner join offers
         on
             summed.service_tier = offers.service_tier

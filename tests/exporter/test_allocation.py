@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,22 @@ VALUES = {
 TAGS = ["red", 'say "hi", you', ""]
 MONTHS = ["2026-08", "2026-09", "2026-10"]
 DEPARTMENTS = [
-    {"department_id": "d-1", "name": "Sales", "parent_id": "d-3"},
-    {"department_id": "d-2", "name": "Legal Affairs", "parent_id": "d-3"},
-    {"department_id": "d-3", "name": "Board", "parent_id": ""},
+    {"department_id": "d-1", "name": "Sales", "parent_id": "d-3", "cost_centre": "110"},
+    {"department_id": "d-2", "name": "Legal Affairs", "parent_id": "D-3", "cost_centre": "120"},
+    {"department_id": "d-3", "name": "Board", "parent_id": "", "cost_centre": "100"},
 ]
+
+# as in docs/sources.md
+COST_CENTRES = """
+    select cost_centre, count(distinct x_CallId)
+    from focus_cost_and_usage_v1_4
+    left join ai_departments
+        on
+            SubAccountId = department_id
+            and ChargePeriodStart >= valid_from
+            and ChargePeriodStart < valid_to
+    group by cost_centre
+"""
 
 
 def write(file: Path, rows: list[Row]) -> None:
@@ -142,12 +155,15 @@ def test_the_first_rule_that_matches_says_who_pays(tmp_path: Path) -> None:
     write(tmp_path / "raw/gateway/calls.csv", calls)
     write(tmp_path / "raw/allocation_rules/rules.csv", rules)
     write(tmp_path / "raw/departments/departments.csv", DEPARTMENTS)
-    pipeline = Pipeline(tmp_path / "raw", tmp_path / "build", select=PRICED_MODELS)
+    pipeline = Pipeline(
+        tmp_path / "raw", tmp_path / "build", select=[*PRICED_MODELS, "+ai_departments"]
+    )
     charged = pipeline.connection.execute(
         "select distinct x_CallId, x_AllocationRule, SubAccountId from focus_cost_and_usage_v1_4"
     ).fetchall()
     told = pipeline.connection.execute("select call_id, sub_account_id from ai_calls").fetchall()
     faults = pipeline.connection.execute("select * from ai_unreadable_records").fetchall()
+    centres = pipeline.connection.execute(COST_CENTRES).fetchall()
     pipeline.close()
     right = {call["call_id"]: expected(call, rules) for call in calls}
     assert not faults
@@ -155,6 +171,10 @@ def test_the_first_rule_that_matches_says_who_pays(tmp_path: Path) -> None:
     assert {call_id: found for call_id, *found in charged} == {
         call_id: list(found) for call_id, found in right.items()
     }
+    centre_of = {row["department_id"]: row["cost_centre"] for row in DEPARTMENTS}
+    assert dict(centres) == Counter(
+        centre_of.get(department or "") for _, department in right.values()
+    )
     assert dict(told) == {call_id: department for call_id, (_, department) in right.items()}
     assert len({rule for rule, _ in right.values()}) > 40
 

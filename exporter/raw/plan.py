@@ -39,6 +39,8 @@ _LEAVE_OUT = re.compile(r"take (it|the file) out of the raw folder")
 
 # LiteLLM's daily aggregate tables count the same calls again, without tier and context
 _AGGREGATE_COLUMNS = {"date", "api_requests", "spend"}
+# what its API answers where it is asked for the log of some days
+_SUMS_OF_DAYS = {"startTime", "spend", "users", "models"}
 
 
 @dataclass(frozen=True)
@@ -330,6 +332,11 @@ def _recognise(
         ) from None
     if set(shape.columns) >= _AGGREGATE_COLUMNS:
         return None, shape, status.st_size, None
+    if set(shape.columns) == _SUMS_OF_DAYS:
+        raise UserError(
+            f"{label} holds LiteLLM's sums of days and none of its calls: ask /spend/logs for them "
+            "with summarize=false, or take the file out of the raw folder."
+        )
     # an empty JSON array is no other table's either
     if not shape.columns:
         return tables[0], shape, status.st_size, None

@@ -59,6 +59,8 @@ class Shape:
     # of CSV: columns with a decimal comma; and all of numbers, where one has it
     commas: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    # of JSON lines: the key that holds a list of records, as an API's page does
+    page_key: str | None = field(default=None, compare=False)
     # files are grouped by the rest
     has_records: bool = field(default=True, compare=False)
     # of text
@@ -121,9 +123,17 @@ def match_table(shape: Shape, label: str, tables: list[RawTable]) -> RawTable:
     has = f"it has the {word} {list_columns(shape.columns)}"
     if len(missing) * 2 > len(best.required) or not columns & set(best.columns):
         expected = ", ".join(best.required or best.columns[:5])
+        remedy = "take the file out of the raw folder"
+        if shape.page_key:
+            remedy = (
+                f"if {shape.page_key} holds its records, write them one per line "
+                f"(jq -c '.{shape.page_key}[]'), or {remedy}"
+            )
+        elif shape.format == "csv":
+            remedy += " or give it its header"
         raise UserError(
             f"{label} is no log that is known here: {has}, and a file of {best.name} has the "
-            f"columns {expected}; take the file out of the raw folder or give it its header."
+            f"columns {expected}; {remedy}."
         )
     if missing:
         plural = "s" if len(missing) > 1 else ""
@@ -215,6 +225,7 @@ def _read_json_lines_shape(
     file: Path, is_gzip: bool, label: str, long_lines: tuple[int, ...]
 ) -> Shape:
     keys: dict[str, None] = {}
+    page_key = None
     with open_text(file, is_gzip) as stream:
         for number, line in enumerate(lines(stream)):
             if keys and number >= SAMPLE_RECORDS:
@@ -225,6 +236,7 @@ def _read_json_lines_shape(
                 continue
             if isinstance(record, dict):
                 keys.update(dict.fromkeys(record))
+                page_key = page_key or _page_key(record)
     if not keys and long_lines:
         raise describe_long_line(label, long_lines[0])
     if not keys:
@@ -232,7 +244,14 @@ def _read_json_lines_shape(
             f"{label} is no log that is known here: no line is a JSON object; give it one "
             "object per line or take it out of the raw folder."
         )
-    return Shape("jsonl", tuple(keys))
+    return Shape("jsonl", tuple(keys), page_key=page_key)
+
+
+def _page_key(record: dict[str, object]) -> str | None:
+    for key, value in record.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict) and key.isidentifier():
+            return key
+    return None
 
 
 def _read_csv_shape(text: str, label: str, tables: list[RawTable]) -> Shape:

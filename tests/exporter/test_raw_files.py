@@ -291,6 +291,16 @@ def test_an_empty_folder(tmp_path: Path, project: Project) -> None:
         ("notes.txt", "Dear all,\n\nplease find attached\n", ["no log"]),
         ("a.zip", b"PK\3\4\0\0\0\0", ["no log", "neither text nor Parquet"]),
         ("a.json", '{"data": []}', ["no log"]),
+        (
+            "a.json",
+            json.dumps({"data": [RECORD], "total": 1, "page": 1}),
+            ["no log", "one per line (jq -c '.data[]')"],
+        ),
+        (
+            "a.json",
+            '[{"startTime": "2026-11-22", "spend": 1.2, "users": {"u-7": 1.2}, "models": {}}]',
+            ["sums of days", "summarize=false"],
+        ),
         ("a.json", "{\n  broken\n}", ["no log", "no line is a JSON object"]),
         ("a.json", "[1, 2]", ["no log", "no JSON objects"]),
         ("a.json", '[{"call_id": "c1"},\n {"call_id": ]', ["JSON array", "line 2"]),

@@ -19,23 +19,59 @@ with grounded_prompt_prices as (
 
 ),
 
+-- models that have a price of a call as such
+request_prices as (
+
+    select distinct
+        prices_as_of,
+        provider,
+        model,
+        service_tier,
+        processing_mode,
+        valid_from,
+        valid_to
+    from {{ ref('int_meter_prices') }}
+    where meter = 'request'
+
+),
+
 usage_of_calls as (
 
     select
         usage_of_calls.*,
         -- one prompt, however often it was searched for; of a sum of prompts their number is not known
         grounded_prompt_prices.model is not null and usage_of_calls.context_tokens is not null
-            as is_search_priced_by_prompt
+            as is_search_priced_by_prompt,
+        -- of a call that the log counts nothing of, its cost is all that is known; one of two amounts may be in the other
+        coalesce(
+            usage_of_calls.stated_call_cost,
+            case
+                when
+                    usage_of_calls.is_billable
+                    and usage_of_calls.source_cost > 0
+                    and usage_of_calls.source_hold_reason is null
+                    and usage_of_calls.bucket_meter is null
+                    and {{ counted_usage('usage_of_calls') }} = 0
+                    and coalesce(
+                        usage_of_calls.stated_tool_cost, usage_of_calls.stated_guardrail_cost,
+                        usage_of_calls.stated_fee, usage_of_calls.stated_margin, usage_of_calls.stated_discount
+                    ) is null
+                    and request_prices.model is null
+                    then usage_of_calls.source_cost
+            end
+        ) as whole_cost
     from {{ ref('int_call_bookings') }} as usage_of_calls
-    left join grounded_prompt_prices
+{%- for prices in ['grounded_prompt_prices', 'request_prices'] %}
+    left join {{ prices }}
         on
-            usage_of_calls.prices_as_of = grounded_prompt_prices.prices_as_of
-            and usage_of_calls.provider = grounded_prompt_prices.provider
-            and usage_of_calls.model = grounded_prompt_prices.model
-            and usage_of_calls.service_tier = grounded_prompt_prices.service_tier
-            and usage_of_calls.processing_mode = grounded_prompt_prices.processing_mode
-            and usage_of_calls.charge_period_start >= grounded_prompt_prices.valid_from
-            and usage_of_calls.charge_period_start < grounded_prompt_prices.valid_to
+            usage_of_calls.prices_as_of = {{ prices }}.prices_as_of
+            and usage_of_calls.provider = {{ prices }}.provider
+            and usage_of_calls.model = {{ prices }}.model
+            and usage_of_calls.service_tier = {{ prices }}.service_tier
+            and usage_of_calls.processing_mode = {{ prices }}.processing_mode
+            and usage_of_calls.charge_period_start >= {{ prices }}.valid_from
+            and usage_of_calls.charge_period_start < {{ prices }}.valid_to
+{%- endfor %}
 
 ),
 
@@ -45,10 +81,11 @@ counted as (
         *,
         case when is_search_priced_by_prompt then 0 else web_search_requests end as web_searches,
         case when is_search_priced_by_prompt and web_search_requests > 0 then 1 else 0 end as grounded_prompts,
-        -- a call that cost without tokens (an image, speech), or more than they: no price, but not free
+        -- what an answer without counts cost is not known, or a call cost more than they: no price, but not free
         case
             when
                 is_billable
+                and whole_cost is null
                 and (
                     source_hold_reason is not null
                     or (
@@ -108,12 +145,14 @@ metered as (
                     case
                         when
                             coalesce(
-                                {{ stated_meters_of_calls | map(attribute='counted_in') | join(', ') }}
+                                counted.whole_cost,
+                                {{ stated_meters_of_calls | map(attribute='counted_in') | reject('equalto', 'stated_call_cost')
+                                    | join(', ') }}
                             ) is not null
                             then 1
                     end
             -- an amount for the whole call is all that it has
-            when counted.stated_call_cost is not null then 0
+            when counted.whole_cost is not null then 0
             else
                 case meters.meter
                     {%- for meter in meters_of_calls %}
@@ -169,8 +208,8 @@ stated as (
         -- what lies beyond the decimals of a price is a float's
         round(
             case
-                when used.stated_call_cost is not null
-                    then case when stated_meters.meter = 'stated_call' then used.stated_call_cost end
+                when used.whole_cost is not null
+                    then case when stated_meters.meter = 'stated_call' then used.whole_cost end
                 {%- for meter in stated_meters_of_calls if meter.meter != 'stated_call' %}
                 when stated_meters.meter = '{{ meter.meter }}' then
                     {%- if meter.meter == 'stated_tool' %}

@@ -73,7 +73,9 @@ charged as (
         max(case when price_rule = 'region_assumed' then 1 else 0 end) = 1 as is_region_assumed,
         max(case when price_rule in ('derived', 'tier_fallback') then 1 else 0 end) = 1 as is_tier_assumed,
         max(case when price_rule in ('default_cache_ttl', 'uncached_assumed') then 1 else 0 end) = 1
-            as is_cache_assumed
+            as is_cache_assumed,
+        cast(sum(case when price_rule = 'input_price' then usd_cost else 0 end) as {{ cost_type() }})
+            as cost_of_cached_at_input_price
     from charges
     group by call_key
     having count(*) = count(usd_cost)
@@ -108,7 +110,8 @@ compared as (
         charged.is_tier_assumed
         or usage_of_calls.service_tier <> 'standard'
         or usage_of_calls.processing_mode <> 'realtime' as is_of_tier,
-        charged.is_cache_assumed
+        charged.is_cache_assumed,
+        charged.cost_of_cached_at_input_price
     from usage_of_calls
     inner join charged
         on usage_of_calls.call_key = charged.call_key
@@ -166,6 +169,8 @@ select
         when is_price_reviewed then 'price_differs'
         when is_of_tier then 'tier'
         when is_cache_assumed then 'cache'
+        -- the source has some price for cached tokens
+        when cost_difference > 0 and cost_difference <= cost_of_cached_at_input_price then 'cache'
         else 'unexplained'
     end as reason
 from judged

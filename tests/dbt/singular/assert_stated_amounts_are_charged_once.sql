@@ -1,6 +1,7 @@
 {#- What a source states for what no meter counts is charged to its call once, corrections included, to the 12
     decimals of a price, and nothing else is: a call costs what its meters come to and these amounts. A tool's cost is
-    that of searches where they are counted, and a discount is that of the account's contracts where it has some. -#}
+    that of searches where they are counted, and a discount is that of the account's contracts where it has some. A call
+    that the log counts nothing of costs what the log states, unless its model has a price per request. -#}
 {%- set amounts = stated_meters() %}
 
 with charged as (
@@ -10,14 +11,15 @@ with charged as (
         {%- for meter in amounts %}
         sum(
             case
-                when meter = '{{ meter }}'
+                when meter = '{{ meter }}' and cost_basis = 'stated'
                     then coalesce(pricing_currency_effective_cost, billed_cost)
                 else 0
             end
-        ) as {{ meter }}{{ ',' if not loop.last }}
+        ) as {{ meter }},
         {%- endfor %}
+        max(case when meter = 'request' then 1 else 0 end) as has_request
     from {{ ref('int_charges') }}
-    where cost_basis = 'stated'
+    where cost_basis = 'stated' or meter = 'request'
     group by call_key
 
 ),
@@ -27,23 +29,43 @@ stated as (
     select
         usage_of_calls.call_key,
         usage_of_calls.stated_call_cost is not null as is_stated_whole,
-        round(usage_of_calls.stated_call_cost, 12) as stated_call,
+        usage_of_calls.is_uncounted,
+        round(
+            coalesce(
+                usage_of_calls.stated_call_cost,
+                case when usage_of_calls.is_uncounted then usage_of_calls.source_cost end
+            ),
+            12
+        ) as stated_call,
         case when usage_of_calls.web_search_requests = 0 then round(usage_of_calls.stated_tool_cost, 12) end
             as stated_tool,
         round(usage_of_calls.stated_guardrail_cost, 12) as stated_guardrail,
         round(usage_of_calls.stated_fee, 12) as stated_fee,
         round(usage_of_calls.stated_margin, 12) as stated_margin,
         round(usage_of_calls.stated_discount, 12) as stated_discount
-    from {{ ref('int_usage') }} as usage_of_calls
+    from (
+        select
+            *,
+            is_billable
+            and bucket_meter is null
+            and coalesce(source_cost, 0) > 0
+            and {{ counted_usage('int_usage') }} = 0
+            and coalesce(stated_tool_cost, stated_guardrail_cost, stated_fee, stated_margin, stated_discount) is null
+                as is_uncounted
+        from {{ ref('int_usage') }} as int_usage
+    ) as usage_of_calls
     left join {{ ref('int_held_calls') }} as held_calls
         on usage_of_calls.call_key = held_calls.call_key
     where
         held_calls.call_key is null
         and not usage_of_calls.is_cache_hit
-        and coalesce(
-            usage_of_calls.stated_call_cost, usage_of_calls.stated_tool_cost, usage_of_calls.stated_guardrail_cost,
-            usage_of_calls.stated_fee, usage_of_calls.stated_margin, usage_of_calls.stated_discount
-        ) is not null
+        and (
+            usage_of_calls.is_uncounted
+            or coalesce(
+                usage_of_calls.stated_call_cost, usage_of_calls.stated_tool_cost, usage_of_calls.stated_guardrail_cost,
+                usage_of_calls.stated_fee, usage_of_calls.stated_margin, usage_of_calls.stated_discount
+            ) is not null
+        )
 
 )
 
@@ -53,13 +75,16 @@ from stated
 full outer join charged
     on stated.call_key = charged.call_key
 where
-    {%- for meter in amounts %}
-    {{ 'or ' if not loop.first }}(
-        coalesce(charged.{{ meter }}, 0)
-        <> {% if meter != 'stated_call' %}case when stated.is_stated_whole then 0 else {% endif -%}
-        coalesce(stated.{{ meter }}, 0){{ ' end' if meter != 'stated_call' }}
-        {%- if meter == 'stated_discount' %}
-        and charged.stated_discount <> 0
-        {%- endif %}
+    not (coalesce(stated.is_uncounted, false) and coalesce(charged.has_request, 0) = 1)
+    and (
+        {%- for meter in amounts %}
+        {{ 'or ' if not loop.first }}(
+            coalesce(charged.{{ meter }}, 0)
+            <> {% if meter != 'stated_call' %}case when stated.is_stated_whole then 0 else {% endif -%}
+            coalesce(stated.{{ meter }}, 0){{ ' end' if meter != 'stated_call' }}
+            {%- if meter == 'stated_discount' %}
+            and charged.stated_discount <> 0
+            {%- endif %}
+        )
+        {%- endfor %}
     )
-    {%- endfor %}

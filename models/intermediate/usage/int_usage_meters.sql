@@ -1,7 +1,9 @@
 {#- One row per call, booking and meter with a quantity. What a meter counts stands in the seed ai_meters. The
     token meters of a call are disjoint and sum to its prompt and completion tokens. -#}
 {%- set meters_of_calls = usage_meters() | rejectattr('meter', 'in', stated_meters()) | list -%}
-{%- set stated_meters_of_calls = usage_meters() | selectattr('meter', 'in', stated_meters()) | list %}
+{%- set stated_meters_of_calls = usage_meters() | selectattr('meter', 'in', stated_meters()) | list -%}
+{%- set amounts_of_calls = stated_meters_of_calls
+    | map(attribute='counted_in') | reject('equalto', 'stated_call_cost') | list %}
 
 -- a model is counted by the prompt while it has a price of it; when it has none any more, its searches are searches
 with grounded_prompt_prices as (
@@ -42,7 +44,7 @@ usage_of_calls as (
         -- one prompt, however often it was searched for; of a sum of prompts their number is not known
         grounded_prompt_prices.model is not null and usage_of_calls.context_tokens is not null
             as is_search_priced_by_prompt,
-        -- of a call that the log counts nothing of, its cost is all that is known; one of two amounts may be in the other
+        -- of a call without any count its cost is all that is known; of two amounts one may hold the other
         coalesce(
             usage_of_calls.stated_call_cost,
             case
@@ -146,8 +148,7 @@ metered as (
                         when
                             coalesce(
                                 counted.whole_cost,
-                                {{ stated_meters_of_calls | map(attribute='counted_in') | reject('equalto', 'stated_call_cost')
-                                    | join(', ') }}
+                                {{ amounts_of_calls | join(', ') }}
                             ) is not null
                             then 1
                     end

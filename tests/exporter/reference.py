@@ -329,7 +329,12 @@ class PriceBook:
         """All prices that a meter of a SKU may have: its own, or those of the first stand-in."""
         if meter in self.returning:
             priced = self.prices.get(sku, {})
-            return [price for name in self.fallbacks[meter] for price in priced.get(name, [])]
+            own, *others = (priced.get(name, []) for name in self.fallbacks[meter])
+            reach = BEGIN_OF_TIME
+            for price in sorted(own, key=lambda price: price.valid_from):
+                reach = max(reach, price.valid_to) if price.valid_from <= reach else reach
+            # what always has its own price never borrows
+            return own if reach == END_OF_TIME else own + [p for prices in others for p in prices]
         return self._of_meter_since(sku, meter, END_OF_TIME)
 
     def _of_meter_since(self, sku: Sku, meter: str, moment: datetime) -> list[Price]:

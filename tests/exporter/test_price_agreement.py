@@ -100,7 +100,9 @@ def is_comparable(sku: Sku, moment: datetime) -> bool:
 
 
 def is_from_genai(sku: Sku, meter: str) -> bool:
-    return all(price.price_id in FROM_GENAI for price in BOOK.of_meter(sku, meter))
+    # the calls are of no region, which a factor on a price is for
+    own = [price for price in BOOK.of_meter(sku, meter) if "*" not in price.price_id]
+    return bool(own) and all(price.price_id in FROM_GENAI for price in own)
 
 
 def random_call(

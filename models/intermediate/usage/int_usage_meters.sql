@@ -21,17 +21,13 @@ with grounded_prompt_prices as (
 
 ),
 
--- models that have a price of a call as such
+-- models that have, or had, a price of a call as such: no sum that a log states takes its place
 request_prices as (
 
     select distinct
         prices_as_of,
         provider,
-        model,
-        service_tier,
-        processing_mode,
-        valid_from,
-        valid_to
+        model
     from {{ ref('int_meter_prices') }}
     where meter = 'request'
 
@@ -63,17 +59,20 @@ usage_of_calls as (
             end
         ) as whole_cost
     from {{ ref('int_call_bookings') }} as usage_of_calls
-{%- for prices in ['grounded_prompt_prices', 'request_prices'] %}
-    left join {{ prices }}
+    left join grounded_prompt_prices
         on
-            usage_of_calls.prices_as_of = {{ prices }}.prices_as_of
-            and usage_of_calls.provider = {{ prices }}.provider
-            and usage_of_calls.model = {{ prices }}.model
-            and usage_of_calls.service_tier = {{ prices }}.service_tier
-            and usage_of_calls.processing_mode = {{ prices }}.processing_mode
-            and usage_of_calls.charge_period_start >= {{ prices }}.valid_from
-            and usage_of_calls.charge_period_start < {{ prices }}.valid_to
-{%- endfor %}
+            usage_of_calls.prices_as_of = grounded_prompt_prices.prices_as_of
+            and usage_of_calls.provider = grounded_prompt_prices.provider
+            and usage_of_calls.model = grounded_prompt_prices.model
+            and usage_of_calls.service_tier = grounded_prompt_prices.service_tier
+            and usage_of_calls.processing_mode = grounded_prompt_prices.processing_mode
+            and usage_of_calls.charge_period_start >= grounded_prompt_prices.valid_from
+            and usage_of_calls.charge_period_start < grounded_prompt_prices.valid_to
+    left join request_prices
+        on
+            usage_of_calls.prices_as_of = request_prices.prices_as_of
+            and usage_of_calls.provider = request_prices.provider
+            and usage_of_calls.model = request_prices.model
 
 ),
 

@@ -21,9 +21,10 @@
 {% macro charge_input_relations() %}
 {{ return([
     'int_price_snapshots', 'int_contract_prices', 'int_exchange_rates_daily', 'int_meter_prices', 'int_model_names',
-    'int_closings', 'int_allocations', 'int_allocation_values', 'ai_meters', 'stg_pricing__models',
+    'int_closings', 'int_allocations', 'int_allocation_values', 'int_cost_bases', 'ai_meters', 'stg_pricing__models',
     'stg_currencies__billing_accounts',
-    'stg_currencies__exchange_rates', 'stg_pricing__contract_prices', 'stg_pricing__list_prices',
+    'stg_currencies__exchange_rates', 'stg_pricing__contract_prices', 'stg_pricing__cost_bases',
+    'stg_pricing__list_prices',
     'stg_pricing__price_multipliers', 'stg_pricing__provider_aliases', 'stg_pricing__provisioned_deployments',
 ]) }}
 {% endmacro %}

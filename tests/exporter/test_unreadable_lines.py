@@ -33,6 +33,12 @@ PRICE = {
 FIRST = {
     "allocation_rules": {"rule_id": "all", "priority": "1", "department": "search"},
     "billing_periods": {"issuer": "openai", "billing_period": "2026-03", "closed_at": "2026-04-04"},
+    "cost_bases": {
+        "provider": "openai",
+        "deployment": "ours",
+        "cost_basis": "stated",
+        "recorded_at": "2026-03-01",
+    },
     "departments": {"department_id": "search", "name": "Search", "owner": "its head"},
     "inference_profiles": {
         "inference_profile": "abc",
@@ -73,6 +79,7 @@ OTHER = {
         "valid_from": "2026-09-01",
     },
     "contracts": {"contract_id": "other"},
+    "cost_bases": {"deployment": "other"},
     "departments": {"department_id": "other"},
     "exchange_rates": {"rate_date": "2026-10-25"},
     "inference_profiles": {"inference_profile": "other"},
@@ -164,6 +171,7 @@ COUNTED = {
     "commitments": "focus_contract_commitment",
     "contract_prices": "stg_pricing__contract_prices",
     "contracts": "stg_contracts__contracts",
+    "cost_bases": "stg_pricing__cost_bases where is_own = 1",
     "departments": "stg_allocation__departments",
     "exchange_rates": "stg_currencies__exchange_rates",
     "inference_profiles": f"{OWN_ALIASES} 'inference_profiles'",

@@ -70,6 +70,16 @@ changes as (
             contract_prices.provider = models.provider
             and coalesce(contract_prices.model, models.model) = models.model
 
+    union distinct
+
+    select
+        models.provider,
+        models.model,
+        cost_bases.known_from
+    from {{ ref('stg_pricing__cost_bases') }} as cost_bases
+    inner join models
+        on cost_bases.provider = models.provider
+
 ),
 
 price_changes as (

@@ -26,6 +26,8 @@ changes as (
     union distinct
     select known_from from {{ ref('stg_pricing__model_aliases') }}
     union distinct
+    select known_from from {{ ref('stg_pricing__cost_bases') }}
+    union distinct
     select known_from from {{ ref('stg_allocation__rules') }}
     union distinct
     select known_from from {{ ref('stg_allocation__departments') }}

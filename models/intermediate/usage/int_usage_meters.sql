@@ -33,6 +33,12 @@ request_prices as (
 
 ),
 
+cost_bases as (
+
+    select * from {{ ref('int_cost_bases') }}
+
+),
+
 usage_of_calls as (
 
     select
@@ -49,12 +55,17 @@ usage_of_calls as (
                     and usage_of_calls.source_cost > 0
                     and usage_of_calls.source_hold_reason is null
                     and usage_of_calls.bucket_meter is null
-                    and {{ counted_usage('usage_of_calls') }} = 0
-                    and coalesce(
-                        usage_of_calls.stated_tool_cost, usage_of_calls.stated_guardrail_cost,
-                        usage_of_calls.stated_fee, usage_of_calls.stated_margin, usage_of_calls.stated_discount
-                    ) is null
-                    and request_prices.model is null
+                    and (
+                        coalesce(bases_of_deployments.cost_basis, bases_of_providers.cost_basis) = 'stated'
+                        or (
+                            {{ counted_usage('usage_of_calls') }} = 0
+                            and coalesce(
+                                usage_of_calls.stated_tool_cost, usage_of_calls.stated_guardrail_cost,
+                                usage_of_calls.stated_fee, usage_of_calls.stated_margin, usage_of_calls.stated_discount
+                            ) is null
+                            and request_prices.model is null
+                        )
+                    )
                     then usage_of_calls.source_cost
             end
         ) as whole_cost
@@ -73,6 +84,20 @@ usage_of_calls as (
             usage_of_calls.prices_as_of = request_prices.prices_as_of
             and usage_of_calls.provider = request_prices.provider
             and usage_of_calls.model = request_prices.model
+    left join cost_bases as bases_of_providers
+        on
+            usage_of_calls.prices_as_of = bases_of_providers.prices_as_of
+            and usage_of_calls.provider = bases_of_providers.provider
+            and bases_of_providers.deployment is null
+            and usage_of_calls.charge_period_start >= bases_of_providers.valid_from
+            and usage_of_calls.charge_period_start < bases_of_providers.valid_to
+    left join cost_bases as bases_of_deployments
+        on
+            usage_of_calls.prices_as_of = bases_of_deployments.prices_as_of
+            and usage_of_calls.provider = bases_of_deployments.provider
+            and usage_of_calls.deployment = bases_of_deployments.deployment
+            and usage_of_calls.charge_period_start >= bases_of_deployments.valid_from
+            and usage_of_calls.charge_period_start < bases_of_deployments.valid_to
 
 ),
 

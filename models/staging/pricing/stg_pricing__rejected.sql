@@ -27,3 +27,9 @@ union all
 union all
 
 {{ rejected_rows_of(ref('stg_pricing__own_aliases_checked'), 'pricing', none, 'alias_as_sent') }}
+
+union all
+
+{{ rejected_rows_of(
+    ref('stg_pricing__cost_bases_checked'), 'pricing', 'cost_bases', "provider || coalesce('/' || deployment, '')"
+) }}

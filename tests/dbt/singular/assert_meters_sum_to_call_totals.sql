@@ -1,7 +1,7 @@
 {#- A call that is priced is charged for each of its tokens and searches once, corrections included, and for
     nothing else: its meters sum to its own counts. A call that is held back, or that the gateway's cache
     answered, has no charge, and of one that left for another month, provider or account no token is left. A bucket
-    is charged for its quantity. All that is compared per call is compared here, so that calls and charges are read
+    is charged for its quantity, and a call that costs what its log states for nothing else. All that is compared per call is compared here, so that calls and charges are read
     once. -#}
 with meters as (
 
@@ -32,6 +32,7 @@ charged as (
             end
         ) as units,
         sum(case when charges.meter = 'grounded_prompt' then charges.consumed_quantity else 0 end) as grounded_prompts,
+        sum(case when charges.meter = 'stated_call' then charges.consumed_quantity else 0 end) as stated_calls,
         sum(charges.consumed_quantity) as consumed_quantity
     from {{ ref('int_charges') }} as charges
     left join meters
@@ -52,6 +53,14 @@ compared as (
                     or charged.units <> 0 or charged.grounded_prompts <> 0)
                 then 'charged, but no call, answered from the cache or held back'
             when calls.call_key is null or calls.is_cache_hit or held_calls.call_key is not null then null
+            when charged.stated_calls <> 0
+                then
+                    case
+                        when
+                            charged.input_tokens <> 0 or charged.output_tokens <> 0 or charged.requests <> 0
+                            or charged.units <> 0 or charged.grounded_prompts <> 0
+                            then 'charged beside what its log states for the whole'
+                    end
             when coalesce(charged.input_tokens, 0) <> calls.prompt_tokens then 'input tokens differ'
             when coalesce(charged.output_tokens, 0) <> calls.completion_tokens then 'output tokens differ'
             when coalesce(charged.cache_read_tokens, 0) <> calls.cache_read_tokens then 'cache read tokens differ'

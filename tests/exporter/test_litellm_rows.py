@@ -172,20 +172,16 @@ def test_null_markers_are_no_account_and_no_team(database: Path) -> None:
 
 
 # what may be held of LiteLLM's 440 rows where its own cost is right: tiers that have no price, a
-# deployment whose model nothing tells, answers without any usage, and models with a fee of each
-# request that depends on how much was searched
+# deployment whose model nothing tells, answers without any usage
 HELD = {
     "tier priority": "no_price_for_meter",
     "responses flex": "no_price_for_meter",
     "azure deployment, no base_model (litellm takes response model)": "unknown_model",
     "embedding zero usage": "usage_missing",
     "zero usage": "usage_missing",
-    "perplexity": "unknown_model",
 }
-# priced otherwise than `right_is` says, and said to be: OpenRouter states what it charged, and
-# nothing but the region's price tells the region
+# priced otherwise than `right_is` says, and said to be: nothing but the region's price tells it
 OTHERWISE = {
-    "openrouter": {"unexplained"},
     "haiku region us-gov-west-1": {"region_not_told"},
 }
 
@@ -242,9 +238,9 @@ def test_of_the_real_rows_none_is_wrong_and_few_are_held(database: Path) -> None
     expected = read_csv(DATA / "litellm_real" / "expected.csv")
     judged = judge_rows(database, expected)
     assert judged == {
-        ("spend", "right"): 388,
-        ("spend", "said"): 4,
-        ("spend", "held"): 9,
+        ("spend", "right"): 393,
+        ("spend", "said"): 1,
+        ("spend", "held"): 7,
         ("response_cache", "right"): 3,
         ("no_price", "right"): 18,
         ("no_price", "held"): 3,
@@ -258,6 +254,7 @@ def test_of_the_real_rows_none_is_wrong_and_few_are_held(database: Path) -> None
         ("undecided", "said"): 5,
     }
     assert judged.total() == 440
+    assert judged["spend", "held"] <= 440 * 0.02
     ids = {row["request_id"] for row in expected}
     assert ids == ids & costs(database).keys()
 

@@ -1,11 +1,11 @@
 {{ config(materialized='table') }}
 
 {#- One row per version of the prices, name and stretch of time with the model of the price book that the
-    name leads to: by somebody's own alias since its first day; else a model's own name since it has a price; before
-    that, and without one, the alias of a snapshot that is known to cost the same; else, of the names in use, the
-    longest alias with a star that they begin with. Dates are never cut from a name: snapshots differ in price. A name
-    that its own provider's stands before, as in openai/gpt-5-mini, leads where the rest does, unless it is known as it
-    is; and so does an ARN of Bedrock. -#}
+    name leads to: by somebody's own alias since its first day; else a model's own name since it has a price, or for
+    good where it never had one; before that, and without one, the alias of a snapshot that is known to cost the same;
+    else, of the names in use, the longest alias with a star that they begin with. Dates are never cut from a name:
+    snapshots differ in price. A name that its own provider's stands before, as in openai/gpt-5-mini, leads where the
+    rest does, unless it is known as it is; and so does an ARN of Bedrock. -#}
 {%- set first_part = dbt.split_part('served_names.model_name', "'/'", 1) %}
 
 with price_snapshots as (
@@ -17,7 +17,7 @@ with price_snapshots as (
 
 ),
 
-own_names as (
+priced_names as (
 
     select
         prices_as_of,
@@ -30,12 +30,61 @@ own_names as (
 
 ),
 
+ever_priced as (
+
+    select distinct
+        provider,
+        model_name
+    from priced_names
+
+),
+
 model_aliases as (
 
     select
         *,
         substr(alias, length(alias), 1) = '*' as is_star
     from {{ ref('stg_pricing__model_aliases') }}
+
+),
+
+-- the book can name a model that it has no price of: its calls cost what their log states, where that counts
+unpriced_names as (
+
+    select
+        models.provider,
+        lower(models.model) as model_name,
+        min(models.model) as model
+    from {{ ref('stg_pricing__models') }} as models
+    left join ever_priced
+        on
+            models.provider = ever_priced.provider
+            and lower(models.model) = ever_priced.model_name
+    left join model_aliases
+        on
+            models.provider = model_aliases.provider
+            and lower(models.model) = model_aliases.alias
+    where
+        ever_priced.model_name is null
+        and model_aliases.alias is null
+    group by models.provider, lower(models.model)
+
+),
+
+own_names as (
+
+    select * from priced_names
+
+    union all
+
+    select
+        price_snapshots.prices_as_of,
+        unpriced_names.provider,
+        unpriced_names.model_name,
+        unpriced_names.model,
+        {{ begin_of_time() }} as valid_from
+    from unpriced_names
+    cross join price_snapshots
 
 ),
 

@@ -207,3 +207,53 @@ def test_a_name_that_is_recorded_after_a_closing_moves_cost_in_the_open_month(
     else:
         assert found == [as_closed]
         assert faults == [("recorded_at",)]
+
+
+@pytest.mark.parametrize("recorded_at", ["2026-09-15T00:00:00Z", ""])
+def test_a_basis_that_is_recorded_after_a_closing_moves_cost_in_the_open_month(
+    tmp_path: Path, recorded_at: str
+) -> None:
+    """August is closed by the list; from September 15 on the log's own cost is known to count.
+
+    What is shipped says so of OpenRouter; somebody's own row says the contrary. A log that states
+    nothing leaves its call to the list.
+    """
+    pipeline = built(
+        tmp_path,
+        {
+            "gateway": [
+                call("1", "openai", "gpt-5", "2026-08-05", source_cost="0.002"),
+                call("2", "openai", "gpt-5", "2026-10-05", source_cost="0.002"),
+                call("3", "openai", "gpt-5", "2026-10-05"),
+                call("4", "openrouter", "openai/gpt-5", "2026-10-05", source_cost="0.002"),
+                call("5", "openrouter", "openai/gpt-5", "2026-11-05", source_cost="0.002"),
+            ],
+            "billing_periods": [
+                {"issuer": "openai", "billing_period": "2026-08", "closed_at": "2026-09-03"}
+            ],
+            "cost_bases": [
+                {"provider": "Openai", "cost_basis": "Stated", "recorded_at": recorded_at},
+                {"provider": "openrouter", "cost_basis": "list", "valid_from": "2026-11-01"},
+            ],
+        },
+    )
+    found = [(month, call_id, cost) for month, call_id, _, _, cost in charged(pipeline)]
+    faults = pipeline.connection.execute(
+        "select record_key, field from ai_unreadable_records"
+    ).fetchall()
+    pipeline.close()
+    as_closed = ("2026-08", "1", 0.00125)
+    routed = [("2026-10", "4", 0.002), ("2026-11", "5", 0.00125)]
+    if recorded_at:
+        assert found == [
+            as_closed,
+            ("2026-09", "1", -0.00125),
+            ("2026-09", "1", 0.002),
+            ("2026-10", "2", 0.002),
+            ("2026-10", "3", 0.00125),
+            *routed,
+        ]
+        assert not faults
+    else:
+        assert found == [as_closed, ("2026-10", "2", 0.00125), ("2026-10", "3", 0.00125), *routed]
+        assert faults == [("Openai", "recorded_at")]

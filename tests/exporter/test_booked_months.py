@@ -77,8 +77,8 @@ def run(pipeline: Pipeline, world: World) -> None:
     pipeline.load_seed("ai_list_prices", world.prices)
     pipeline.load_seed("ai_price_multipliers", world.multipliers)
     pipeline.load_seed("ai_models", world.models)
-    for aliases in ("ai_model_aliases", "ai_provider_aliases"):
-        pipeline.load_seed(aliases, known_since_ever(pipeline.seed(aliases)))
+    for table in ("ai_model_aliases", "ai_provider_aliases", "ai_cost_bases"):
+        pipeline.load_seed(table, known_since_ever(pipeline.seed(table)))
     write_raw(pipeline.raw, world.calls, litellm_rows([]), [], world.closings)
     pipeline.run()
 

@@ -53,6 +53,18 @@ end
 {% macro begin_of_time() %}cast('1900-01-01 00:00:00' as {{ timestamp_type() }}){% endmacro %}
 {% macro end_of_time() %}cast('9999-12-31 00:00:00' as {{ timestamp_type() }}){% endmacro %}
 
+{#- Per provider from when until when its months are closed: what reaches in there has to say since when it is known. -#}
+{% macro closed_stretches() -%}
+select
+    providers.provider,
+    min(billing_periods.billing_period_start) as closed_from,
+    max({{ billing_period_end('billing_periods.billing_period_start') }}) as closed_until
+from {{ ref('stg_billing__billing_periods') }} as billing_periods
+inner join {{ ref('stg_pricing__providers') }} as providers
+    on billing_periods.invoice_issuer_name = providers.invoice_issuer_name
+group by providers.provider
+{%- endmacro %}
+
 {#- The part of a price's window that own prices leave to it, from a left join of windows; and whether there is one. -#}
 {% macro left_window(price, window) -%}
 greatest({{ price }}.valid_from, coalesce({{ window }}.left_from, {{ price }}.valid_from)) as valid_from,

@@ -78,13 +78,7 @@ book_names as (
 
 closed as (
 
-    select
-        providers.provider,
-        max({{ billing_period_end('billing_periods.billing_period_start') }}) as closed_until
-    from {{ ref('stg_billing__billing_periods') }} as billing_periods
-    inner join {{ ref('stg_pricing__providers') }} as providers
-        on billing_periods.invoice_issuer_name = providers.invoice_issuer_name
-    group by providers.provider
+    {{ closed_stretches() | indent(4) }}
 
 ),
 

@@ -60,14 +60,7 @@ currencies as (
 
 closed as (
 
-    select
-        providers.provider,
-        min(billing_periods.billing_period_start) as closed_from,
-        max({{ billing_period_end('billing_periods.billing_period_start') }}) as closed_until
-    from {{ ref('stg_billing__billing_periods') }} as billing_periods
-    inner join {{ ref('stg_pricing__providers') }} as providers
-        on billing_periods.invoice_issuer_name = providers.invoice_issuer_name
-    group by 1
+    {{ closed_stretches() | indent(4) }}
 
 ),
 

@@ -30,6 +30,23 @@ def call(call_id: str, provider: str, model: str, day: str, **fields: str) -> Ro
     }
 
 
+def litellm_row(request_id: str, provider: str, model: str, day: str, spend: str) -> Row:
+    """The same in LiteLLM's log."""
+    return {
+        "request_id": request_id,
+        "call_type": "acompletion",
+        "startTime": f"{day}T10:00:00Z",
+        "endTime": f"{day}T10:00:01Z",
+        "model": model,
+        "custom_llm_provider": provider,
+        "prompt_tokens": "1000",
+        "completion_tokens": "0",
+        "spend": spend,
+        "status": "success",
+        "metadata": json.dumps({"usage_object": {"prompt_tokens": 1000}}),
+    }
+
+
 def built(folder: Path, tables: dict[str, list[Row]]) -> Pipeline:
     """Build what stands in raw tables, each one file."""
     for table, rows in tables.items():
@@ -90,23 +107,14 @@ def test_names_of_ones_own_lead_to_models_by_their_days(tmp_path: Path) -> None:
 
 def test_an_inference_profile_has_its_model_and_its_region(tmp_path: Path) -> None:
     """By ARN or id, in a row of LiteLLM or of a gateway; one that nobody knows is held."""
-    litellm = {
-        "request_id": "litellm",
-        "call_type": "acompletion",
-        "startTime": "2026-09-05T10:00:00Z",
-        "endTime": "2026-09-05T10:00:01Z",
-        "model": f"bedrock/converse/{PROFILE}Abc1",
-        "custom_llm_provider": "bedrock",
-        "prompt_tokens": "1000",
-        "completion_tokens": "0",
-        "spend": "0.00096",
-        "status": "success",
-        "metadata": json.dumps({"usage_object": {"prompt_tokens": 1000}}),
-    }
     pipeline = built(
         tmp_path,
         {
-            "litellm": [litellm],
+            "litellm": [
+                litellm_row(
+                    "litellm", "bedrock", f"bedrock/converse/{PROFILE}Abc1", "2026-09-05", "0.00096"
+                )
+            ],
             "gateway": [
                 call("arn", "bedrock", f"{PROFILE}abc1", "2026-09-05"),
                 call("id", "aws_bedrock", "abc1", "2026-09-05"),
@@ -215,8 +223,8 @@ def test_a_basis_that_is_recorded_after_a_closing_moves_cost_in_the_open_month(
 ) -> None:
     """August is closed by the list; from September 15 on the log's own cost is known to count.
 
-    What is shipped says so of OpenRouter; somebody's own row says the contrary. A log that states
-    nothing leaves its call to the list.
+    What is shipped says so of OpenRouter in LiteLLM's log, and not in another one; somebody's own
+    row says the contrary. A log that states nothing leaves its call to the list.
     """
     pipeline = built(
         tmp_path,
@@ -226,7 +234,12 @@ def test_a_basis_that_is_recorded_after_a_closing_moves_cost_in_the_open_month(
                 call("2", "openai", "gpt-5", "2026-10-05", source_cost="0.002"),
                 call("3", "openai", "gpt-5", "2026-10-05"),
                 call("4", "openrouter", "openai/gpt-5", "2026-10-05", source_cost="0.002"),
-                call("5", "openrouter", "openai/gpt-5", "2026-11-05", source_cost="0.002"),
+            ],
+            "litellm": [
+                litellm_row("5", "openrouter", "openrouter/openai/gpt-5", "2026-10-05", "0.002"),
+                litellm_row("6", "openrouter", "openrouter/openai/gpt-5", "2026-11-05", "0.002"),
+                litellm_row("7", "perplexity", "perplexity/sonar-pro", "2026-10-05", "0.007"),
+                litellm_row("8", "perplexity", "perplexity/sonar-pro", "2026-10-05", "0"),
             ],
             "billing_periods": [
                 {"issuer": "openai", "billing_period": "2026-08", "closed_at": "2026-09-03"}
@@ -241,9 +254,19 @@ def test_a_basis_that_is_recorded_after_a_closing_moves_cost_in_the_open_month(
     faults = pipeline.connection.execute(
         "select record_key, field from ai_unreadable_records"
     ).fetchall()
+    held = pipeline.connection.execute(
+        "select call_id, hold_reason from ai_calls where hold_reason is not null"
+    ).fetchall()
     pipeline.close()
+    # of a model that has no price, and no cost in the log
+    assert held == [("8", "no_price_for_meter")]
     as_closed = ("2026-08", "1", 0.00125)
-    routed = [("2026-10", "4", 0.002), ("2026-11", "5", 0.00125)]
+    routed = [
+        ("2026-10", "4", 0.00125),
+        ("2026-10", "5", 0.002),
+        ("2026-10", "7", 0.007),
+        ("2026-11", "6", 0.00125),
+    ]
     if recorded_at:
         assert found == [
             as_closed,

@@ -29,6 +29,7 @@ select
     prices_as_of,
     provider,
     deployment,
+    source_name,
     cost_basis,
     valid_from,
     coalesce(

@@ -88,6 +88,7 @@ usage_of_calls as (
         on
             usage_of_calls.prices_as_of = bases_of_providers.prices_as_of
             and usage_of_calls.provider = bases_of_providers.provider
+            and usage_of_calls.source_name = coalesce(bases_of_providers.source_name, usage_of_calls.source_name)
             and bases_of_providers.deployment is null
             and usage_of_calls.charge_period_start >= bases_of_providers.valid_from
             and usage_of_calls.charge_period_start < bases_of_providers.valid_to
@@ -95,6 +96,7 @@ usage_of_calls as (
         on
             usage_of_calls.prices_as_of = bases_of_deployments.prices_as_of
             and usage_of_calls.provider = bases_of_deployments.provider
+            and usage_of_calls.source_name = coalesce(bases_of_deployments.source_name, usage_of_calls.source_name)
             and usage_of_calls.deployment = bases_of_deployments.deployment
             and usage_of_calls.charge_period_start >= bases_of_deployments.valid_from
             and usage_of_calls.charge_period_start < bases_of_deployments.valid_to

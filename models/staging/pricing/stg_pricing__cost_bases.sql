@@ -3,6 +3,7 @@ with cost_bases as (
     select
         cost_bases.provider,
         {{ null_text() }} as deployment,
+        cost_bases.source_name,
         cost_bases.cost_basis,
         {{ begin_of_time() }} as valid_from,
         {{ known_from(to_utc_timestamp('cost_bases.recorded_at', is_iso=true), 'first_day.first_day') }} as known_from,
@@ -16,6 +17,7 @@ with cost_bases as (
     select distinct
         known_provider as provider,
         deployment,
+        {{ null_text() }} as source_name,
         known_basis as cost_basis,
         starts_at as valid_from,
         known_from,

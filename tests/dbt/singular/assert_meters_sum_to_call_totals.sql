@@ -1,8 +1,8 @@
 {#- A call that is priced is charged for each of its tokens and searches once, corrections included, and for
     nothing else: its meters sum to its own counts. A call that is held back, or that the gateway's cache
     answered, has no charge, and of one that left for another month, provider or account no token is left. A bucket
-    is charged for its quantity, and a call that costs what its log states for nothing else. All that is compared per call is compared here, so that calls and charges are read
-    once. -#}
+    is charged for its quantity, and a call that costs what its log states for nothing else. All that is compared per
+    call is compared here, so that calls and charges are read once. -#}
 with meters as (
 
     select

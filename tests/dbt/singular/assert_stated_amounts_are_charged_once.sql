@@ -53,12 +53,14 @@ usage_of_calls as (
     left join cost_bases as bases_of_providers
         on
             calls.provider = bases_of_providers.provider
+            and calls.source_name = coalesce(bases_of_providers.source_name, calls.source_name)
             and bases_of_providers.deployment is null
             and calls.charge_period_start >= bases_of_providers.valid_from
             and calls.charge_period_start < bases_of_providers.valid_to
     left join cost_bases as bases_of_deployments
         on
             calls.provider = bases_of_deployments.provider
+            and calls.source_name = coalesce(bases_of_deployments.source_name, calls.source_name)
             and calls.deployment = bases_of_deployments.deployment
             and calls.charge_period_start >= bases_of_deployments.valid_from
             and calls.charge_period_start < bases_of_deployments.valid_to

@@ -53,6 +53,7 @@ charges as (
         charges.price_rule,
         charges.cost_basis,
         coalesce(meters.consumed_unit in ('Requests', 'Prompts'), false) as is_of_tool,
+        charges.meter = 'stated_call' as is_stated_whole,
         case
             when charges.billing_currency = {{ stated_currency() }} then charges.list_cost
             when charges.pricing_currency = {{ stated_currency() }}
@@ -78,7 +79,10 @@ charged as (
             as cost_of_cached_at_input_price
     from charges
     group by call_key
-    having count(*) = count(usd_cost)
+    having
+        count(*) = count(usd_cost)
+        -- what a source states is no witness of itself
+        and sum(case when is_stated_whole then usd_cost else 0 end) = 0
 
 ),
 

@@ -116,6 +116,13 @@ SKUS_OVER_TIME = [
         for moment in (price.valid_from, price.valid_to)
     )
 ]
+# whose input has no price until some day, and whose cache writes never have one
+SKUS_UNPRICED_TWICE = [
+    sku
+    for sku in SKUS_OVER_TIME
+    if not BOOK.of_meter(sku, "cache_write")
+    and min((p.valid_from for p in BOOK.of_meter(sku, "input")), default=FIRST_DAY) > FIRST_DAY
+]
 AROUND = [timedelta(0), timedelta(microseconds=-1), timedelta(seconds=-1), timedelta(seconds=1)]
 
 
@@ -328,6 +335,15 @@ def random_row(
     if chance.random() < 0.1:
         row = {name: f" {value} " for name, value in row.items()}
     return row
+
+
+def unpriced_twice(chance: random.Random, call_id: str) -> Row:
+    """Make a call that is held for two reasons, one graver than the other."""
+    sku = chance.choice(SKUS_UNPRICED_TWICE)
+    first = min(price.valid_from for price in BOOK.of_meter(sku, "input"))
+    row = random_row(chance, call_id, sku, first - timedelta(days=1))
+    row |= {"provider": sku[0], "model": sku[1], "service_tier": sku[2], "cache_hit": ""}
+    return row | {"prompt_tokens": "900", "cached_tokens": "0", "cache_write_tokens": "300"}
 
 
 def random_tier(chance: random.Random, tier: str) -> str:

@@ -26,6 +26,7 @@ from priced_calls import (
     litellm_rows,
     random_contracts,
     random_log,
+    unpriced_twice,
     write_raw,
 )
 from reference import (
@@ -287,7 +288,8 @@ def known(priced: Priced) -> Outcome:
     """A log that breaks no rule and meets them all, with what the reference says of it."""
     chance = random.Random(20261105)
     contracts = random_contracts(chance, 150)
-    log = completed(random_log(chance, 2_000, contracts))
+    log = random_log(chance, 2_000, contracts)
+    log = completed([*log, *(unpriced_twice(chance, f"twice-{number}") for number in range(5))])
     expected = price_gateway_log(BOOK, contracts, log)
     priced.write(log, [], contracts)
     priced.pipeline.run()

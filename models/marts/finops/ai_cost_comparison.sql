@@ -51,7 +51,6 @@ charges as (
     select
         charges.call_key,
         charges.price_rule,
-        charges.cost_basis,
         coalesce(meters.consumed_unit in ('Requests', 'Prompts'), false) as is_of_tool,
         charges.meter = 'stated_call' as is_stated_whole,
         case
